@@ -1,0 +1,1 @@
+"""Who gets which task, with the reasons."""

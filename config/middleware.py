@@ -1,0 +1,44 @@
+"""What every request passes: its id, and the one place that makes a trailing slash not matter."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django.urls import is_valid_path
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+SLASH_FREE = ("/api/", "/automation/", "/hooks/")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Takes `X-Request-Id` where it is sane, else makes one; answers, problems and log lines carry it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class SlashMiddleware:
+    """Paths of programs answer with and without the trailing slash, without a redirect (which would lose a POST)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if path.startswith(SLASH_FREE) and not is_valid_path(path):
+            other = path[:-1] if path.endswith("/") else path + "/"
+            if is_valid_path(other):
+                request.path_info = other
+        return self.get_response(request)

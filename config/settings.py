@@ -1,0 +1,275 @@
+"""All settings, in one file. Values come from the environment or from `.env`; every wrong one is reported at once."""
+
+import ast
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+import dj_database_url
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config import logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """What an operator may set. Names and defaults are part of the product's contract."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEXTMOVE_",
+        env_file=os.environ.get("NEXTMOVE_ENV_FILE", ".env"),
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    data_dir: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=1, le=65535)
+    database_url: str = ""
+    secret_key: str = ""
+    demo: bool = True
+    admin_password: str = ""
+    base_url: str = ""
+    allowed_hosts: str = ""
+    email_url: str = ""
+    time_zone: str = Field(default="UTC", validation_alias=AliasChoices("NEXTMOVE_TIME_ZONE", "CELERY_TIMEZONE"))
+    log_format: Literal["console", "json"] = "console"
+    celery_broker_url: str = Field(default="", validation_alias="CELERY_BROKER_URL")
+    celery_result_backend: str = Field(default="", validation_alias="CELERY_RESULT_BACKEND")
+    celery_task_serializer: str = Field(default="json", validation_alias="CELERY_TASK_SERIALIZER")
+    celery_result_serializer: str = Field(default="json", validation_alias="CELERY_RESULT_SERIALIZER")
+    celery_accept_content: str = Field(default="json", validation_alias="CELERY_ACCEPT_CONTENT")
+    redis_key_prefix: str = ""
+    queue: str = "nextmove"
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
+        return value
+
+    @field_validator("celery_task_serializer", "celery_result_serializer", "celery_accept_content")
+    @classmethod
+    def only_json(cls, value: str) -> str:
+        """Accepts json, ["json"] and ['json']: the three spellings people copy."""
+        try:
+            parsed = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed = value
+        words = [parsed] if isinstance(parsed, str) else list(parsed)
+        if words != ["json"]:
+            raise ValueError("only json is accepted: job arguments are ids and words; set it to json or leave it out")
+        return "json"
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def known_broker(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+            raise ValueError("use a redis:// or amqp:// address, or leave it unset to run without a broker")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
+            raise ValueError("use a sqlite:/// or postgres:// address, or leave it unset for SQLite in the data folder")
+        return value
+
+
+def read_environment() -> Environment:
+    """Reads and checks everything; prints all faults together and ends with 2, since nothing can run on half of it."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = ["Some settings cannot be used:"]
+        for fault in error.errors():
+            name = str(fault["loc"][0])
+            name = name if name.isupper() else f"NEXTMOVE_{name.upper()}"
+            lines.append(f"  {name}: {fault['msg'].removeprefix('Value error, ')} (now {fault['input']!r})")
+        sys.stderr.write("\n".join(lines) + "\n")
+        raise SystemExit(2) from None
+
+
+def kept_secret_key(data_dir: Path) -> str:
+    """The key made at the first start and kept in the data folder, readable by its owner alone."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key
+
+
+ENV = read_environment()
+DATA_DIR = ENV.data_dir.resolve()
+
+SECRET_KEY = ENV.secret_key or kept_secret_key(DATA_DIR)
+DEBUG = False
+ALLOWED_HOSTS = [h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()] or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    ENV.host,
+]
+BASE_URL = ENV.base_url.rstrip("/") or f"http://{ENV.host}:{ENV.port or 5000}"
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if ENV.base_url else []
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+INSTALLED_APPS = [
+    "jobs",
+    "people",
+    "crm",
+    "work",
+    "notifications",
+    "assignment",
+    "performance",
+    "automation",
+    "api",
+    "web",
+    "ninja",
+    "anymail",
+    "axes",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "django_cotton",
+    "template_partials",
+    "lucide",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.RequestIdMiddleware",
+    "config.middleware.SlashMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def database() -> dict[str, Any]:
+    """SQLite with one writer at a time and every acknowledged commit on disk, or PostgreSQL."""
+    url = ENV.database_url or f"sqlite:///{DATA_DIR / 'nextmove.sqlite3'}"
+    config: dict[str, Any] = dict(dj_database_url.parse(url))
+    if "sqlite" in config["ENGINE"]:
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        }
+    else:
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    return config
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIGRATION_MODULES: dict[str, str] = {}
+
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_ADAPTER = "people.accounts.Adapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+# The lock-out by user and address is axes' work; allauth's own limit would answer first and say less.
+ACCOUNT_RATE_LIMITS: dict[str, str] = {"login_failed": ""}
+AXES_FAILURE_LIMIT = 10
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = 1
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "account/locked.html"
+AXES_VERBOSE = False
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_TEAM_ZONE = ENV.time_zone
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+CONTENT_SECURITY_POLICY = {
+    # The admin's own scripts (Alpine) evaluate expressions; it is for superusers only and carries no text of others unescaped.
+    "EXCLUDE_URL_PREFIXES": ("/admin",),
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    },
+}
+
+# Without a broker the runner reads the jobs table; with one, messages ring the bell.
+BROKER_URL = ENV.celery_broker_url
+QUEUE_NAME = ENV.queue
+BROKER_KEY_PREFIX = ENV.redis_key_prefix
+
+LOGGING = logs.configuration(ENV.log_format)

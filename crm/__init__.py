@@ -1,0 +1,1 @@
+"""Contacts and the ledger of what happened to them."""

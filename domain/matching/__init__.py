@@ -1,0 +1,23 @@
+"""Matching people with work: hard rules, values, and the choices made from them, each with its reasons."""
+
+from domain.matching.choice import choose_person, choose_task
+from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
+from domain.matching.rules import missing_skill, rejection
+from domain.matching.values import skill_match, value_of
+
+__all__ = [
+    "Candidate",
+    "Choice",
+    "Person",
+    "Rejection",
+    "TaskChoice",
+    "Value",
+    "Weights",
+    "Work",
+    "choose_person",
+    "choose_task",
+    "missing_skill",
+    "rejection",
+    "skill_match",
+    "value_of",
+]

@@ -1,0 +1,98 @@
+"""The two questions of matching: who should do this task, and which task should this person do next."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
+from domain.matching.rules import SKILL, rejection
+from domain.matching.values import DEFAULT_WEIGHTS, load_price, value_of
+
+NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE = "NO_SKILLED_PERSON", "NO_CAPACITY_BEFORE_DUE"
+NOTHING_READY, NOTHING_FITS = "NOTHING_READY", "NOTHING_FITS"
+_TOP = 3
+
+
+def choose_person(
+    work: Work, people: Iterable[Person], *, names: Mapping[int, str], weights: Weights = DEFAULT_WEIGHTS
+) -> Choice:
+    """The person for a task: the highest value less the price of their load; `names` maps skill ids to names.
+
+    Ties go to the lower load afterwards, then the lower id, so the order of `people` does not matter.
+    """
+    able, rejected = [], []
+    for person in sorted(people, key=lambda p: p.id):
+        refused = rejection(work, person, names)
+        if refused is None:
+            able.append((person, value_of(work, person, weights)))
+        else:
+            rejected.append(refused)
+    if not able:
+        unskilled = all(refused.code == SKILL for refused in rejected)
+        code = NO_SKILLED_PERSON if unskilled else NO_CAPACITY_BEFORE_DUE
+        return Choice(code=code, rejected=tuple(rejected), work_id=work.id)
+    # Below 0.9 of the lowest value, else the price would rather leave work undone than load somebody.
+    highest = max(0, (9 * min(value.total for _, value in able) - 1) // 10)
+    priced = [(person, value, load_price(person, work.hours_q, highest)) for person, value in able]
+    priced.sort(key=lambda row: (row[2] - row[1].total * work.hours_q, row[0].load_with(work.hours_q), row[0].id))
+    top = tuple(_candidate(work, person, value, price // work.hours_q) for person, value, price in priced[:_TOP])
+    return Choice(code=None, top=top, rejected=tuple(rejected), work_id=work.id, person_id=top[0].person_id)
+
+
+def choose_task(
+    person: Person,
+    works: Iterable[Work],
+    others: Iterable[Person],
+    *,
+    names: Mapping[int, str],
+    weights: Weights = DEFAULT_WEIGHTS,
+) -> TaskChoice:
+    """The task for a person: the highest value less half of what the best other available person makes of it.
+
+    So nobody takes what another would do much better. Ties go to the earlier due date, the older task, the lower id.
+    """
+    able: list[tuple[Work, Value]] = []
+    rejected: list[Rejection] = []
+    for work in sorted(works, key=_order):
+        refused = rejection(work, person, names)
+        if refused is None:
+            able.append((work, value_of(work, person, weights)))
+        else:
+            rejected.append(refused)
+    if not able:
+        code = NOTHING_FITS if rejected else NOTHING_READY
+        return TaskChoice(code=code, rejected=tuple(rejected), person_id=person.id)
+    rivals = [other for other in others if other.id != person.id]
+    best: list[tuple[int, Work, Value, int]] = []
+    # Highest own value first: no later task can win once even without rivals it would stay below the third.
+    for work, value in sorted(able, key=lambda row: -row[1].total):
+        if len(best) == _TOP and -best[-1][0] > 2 * value.total:
+            break
+        rival = max((value_of(work, o, weights).total for o in rivals if rejection(work, o, names) is None), default=0)
+        best.append((rival - 2 * value.total, work, value, rival // 2))
+        best.sort(key=lambda row: (row[0], _order(row[1])))
+        del best[_TOP:]
+    top = tuple(_candidate(work, person, value, price) for _, work, value, price in best)
+    return TaskChoice(code=None, top=top, rejected=tuple(rejected), person_id=person.id, work_id=top[0].work_id)
+
+
+def _order(work: Work) -> tuple[bool, float, float, int]:
+    """By due date (none comes last), age and id."""
+    due = work.due.timestamp() if work.due else 0.0
+    return work.due is None, due, work.created.timestamp(), work.id
+
+
+def _candidate(work: Work, person: Person, value: Value, price: int) -> Candidate:
+    return Candidate(
+        person_id=person.id,
+        work_id=work.id,
+        value=value,
+        price=price,
+        load_before=_percent(person.load_with(0)),
+        load_after=_percent(person.load_with(work.hours_q)),
+        estimated=work.estimated,
+    )
+
+
+def _percent(load: Fraction) -> int:
+    """Whole percent, half up."""
+    return int(load * 100 + Fraction(1, 2))

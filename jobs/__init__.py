@@ -1,0 +1,1 @@
+"""The durable queue: a row is the truth, a message only rings the bell."""

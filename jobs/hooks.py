@@ -1,0 +1,51 @@
+"""What higher rooms register here, so that this room never imports them. `config` wires it when Django starts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.models import Job
+
+
+@dataclass(frozen=True)
+class Drain:
+    """A queue that is a column of some table: which teams have work, and the Celery task that does one team's."""
+
+    task: str
+    pending: Callable[[datetime], Iterable[int]]
+    every_seconds: float
+
+
+@dataclass(frozen=True)
+class TeamZone:
+    team_id: int
+    zone: str
+
+
+drains: list[Drain] = []
+dead_callbacks: list[Callable[["Job"], None]] = []
+team_callbacks: list[Callable[[], Iterable[TeamZone]]] = []
+
+
+def register(drain: Drain) -> None:
+    """Adds a queue; the first one registered is what `bell.ring` points at."""
+    if drain.task not in [known.task for known in drains]:
+        drains.append(drain)
+
+
+def on_dead(callback: Callable[["Job"], None]) -> None:
+    """Called in the transaction that gives a job up, so what it writes exists exactly once."""
+    if callback not in dead_callbacks:
+        dead_callbacks.append(callback)
+
+
+def teams(callback: Callable[[], Iterable[TeamZone]]) -> None:
+    """Tells the scheduler which teams there are and where they live."""
+    if callback not in team_callbacks:
+        team_callbacks.append(callback)
+
+
+def known_teams() -> list[TeamZone]:
+    return [team for callback in team_callbacks for team in callback()]

@@ -1,0 +1,71 @@
+"""Job rows: every automated effect, written in the transaction of the change that causes it."""
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def due(self, now: "datetime") -> "JobQuerySet":
+        """Pending rows to run or to publish again, oldest first; reads only the partial index."""
+        return self.filter(state=Job.PENDING, send_at__lte=now).order_by("send_at")
+
+    def visible_to(self, user: Any) -> "JobQuerySet":
+        """A person's own; leads and managers see their team's. Superusers run the installation and see all."""
+        if user.is_superuser:
+            return self
+        own = Q(user_id=user.pk)
+        return self.filter(own | Q(team_id=user.team_id)) if user.leads else self.filter(own)
+
+
+class Job(models.Model):
+    PENDING, DONE, DEAD = "pending", "done", "dead"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.CharField(max_length=200, unique=True, help_text="What the effect is: activity:42:score")
+    name = models.CharField(max_length=100, help_text="The Celery task's name")
+    args = models.JSONField(default=list, help_text="Ids and fixed words only")
+    kwargs = models.JSONField(default=dict)
+    state = models.CharField(max_length=8, default=PENDING)
+    run_at = models.DateTimeField(help_text="Not before: due time, wait after a failure, lease of an outside call")
+    send_at = models.DateTimeField(help_text="When the relay or the runner looks at it again")
+    sends = models.PositiveIntegerField(default=0, help_text="Publications by the relay")
+    attempt = models.PositiveIntegerField(default=0, help_text="Starts; the fencing token")
+    retries = models.PositiveIntegerField(default=0, help_text="Failed runs")
+    crashes = models.PositiveIntegerField(default=0, help_text="Runs whose process ended before they did")
+    started_at = models.DateTimeField(null=True, help_text="A hint for people, never a lock")
+    error = models.TextField(blank=True)
+    result = models.JSONField(null=True)
+    team_id = models.BigIntegerField(null=True)
+    user_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["send_at"], name="job_due", condition=Q(state="pending")),
+            models.Index(fields=["done_at"], name="job_done", condition=Q(state="done")),
+            models.Index(fields=["created_at"], name="job_dead", condition=Q(state="dead")),
+            models.Index(fields=["team_id", "-created_at"], name="job_team_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.key}"
+
+    @property
+    def status(self) -> str:
+        """Celery's word for the row's state."""
+        if self.state == self.DONE:
+            return "SUCCESS"
+        if self.state == self.DEAD:
+            return "FAILURE"
+        if self.started_at is not None:
+            return "STARTED"
+        return "RETRY" if self.retries else "PENDING"

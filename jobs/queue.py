@@ -1,0 +1,88 @@
+"""Writing jobs: a row in the transaction of its cause, and a message after the commit."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from jobs import broker
+from jobs.models import Job
+
+GRACE = timedelta(seconds=30)
+"""How long a published message may take before the relay publishes the row again."""
+KEEP_DONE = timedelta(days=30)
+NAMESPACE = uuid.UUID("6f1d7f0c-0c1c-5f2e-9d3e-6e6578746d76")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job to be written. `key` says what the effect is; the same key twice is one job."""
+
+    name: str
+    args: Sequence[Any] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
+    run_at: datetime | None = None
+    team_id: int | None = None
+    user_id: int | None = None
+
+
+def job_id(key: str) -> uuid.UUID:
+    """The id follows from the key, so whoever knows the effect knows its job without asking the database."""
+    return uuid.uuid5(NAMESPACE, key)
+
+
+def enqueue(*requests: Request, now: datetime) -> list[uuid.UUID]:
+    """Writes the jobs and returns their ids. Call it inside the business transaction; a key seen before changes nothing."""
+    rows = [_row(request, now) for request in requests]
+    Job.objects.bulk_create(rows, ignore_conflicts=True)
+    ready = [row for row in rows if row.run_at <= now]
+    if ready and broker.configured():
+        transaction.on_commit(lambda: _publish(ready), robust=True)
+    return [row.id for row in rows]
+
+
+def _row(request: Request, now: datetime) -> Job:
+    fresh = uuid.uuid4()
+    run_at = request.run_at or now
+    published = broker.configured() and run_at <= now
+    return Job(
+        id=job_id(request.key) if request.key else fresh,
+        key=request.key or str(fresh),
+        name=request.name,
+        args=list(request.args),
+        kwargs=request.kwargs,
+        run_at=run_at,
+        send_at=run_at + GRACE if published else run_at,
+        team_id=request.team_id,
+        user_id=request.user_id,
+        created_at=now,
+    )
+
+
+def _publish(rows: list[Job]) -> None:
+    for row in rows:
+        publish(row)
+
+
+def publish(row: Job) -> bool:
+    """The task's real name and arguments, under the row's id."""
+    return broker.publish(row.name, row.args, row.kwargs, task_id=str(row.id))
+
+
+def retry(job: Job, *, now: datetime) -> bool:
+    """Runs a dead job again, from its first try; False when it is not dead."""
+    changed = Job.objects.filter(pk=job.pk, state=Job.DEAD).update(
+        state=Job.PENDING, retries=0, crashes=0, started_at=None, run_at=now, send_at=now
+    )
+    if changed:
+        transaction.on_commit(lambda: publish(job), robust=True)
+    return bool(changed)
+
+
+def prune(*, now: datetime) -> int:
+    """Deletes what was done over 30 days ago; the unique keys of the domain keep those effects single."""
+    return Job.objects.filter(state=Job.DONE, done_at__lt=now - KEEP_DONE).delete()[0]

@@ -1,0 +1,113 @@
+"""Turning the beat schedule into jobs. A period is a job's key, so two clocks cannot double one, and after downtime
+only the latest period of each entry runs."""
+
+import inspect
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import current_app
+from celery.schedules import crontab, schedule
+
+from domain import calendars
+from jobs import hooks, queue
+
+log = logging.getLogger("nextmove.jobs")
+
+LOOK_BACK_DAYS = 366
+
+
+def last_due(cron: crontab, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The newest instant, not after `now`, at which the entry is due on the wall clock of `zone`.
+
+    A time inside a spring gap is due at the first instant after it, one in an autumn fold at its first occurrence.
+    """
+    today = now.astimezone(zone).date()
+    for back in range(LOOK_BACK_DAYS):
+        day = today - timedelta(days=back)
+        if not _matches(cron, day):
+            continue
+        for hour in sorted(cron.hour, reverse=True):
+            for minute in sorted(cron.minute, reverse=True):
+                instant = calendars.from_wall(datetime.combine(day, time(hour, minute)), zone)
+                if instant <= now:
+                    return instant
+    return None
+
+
+def _matches(cron: crontab, day: date) -> bool:
+    return day.month in cron.month_of_year and day.day in cron.day_of_month and day.isoweekday() % 7 in cron.day_of_week
+
+
+def names_hours(cron: crontab) -> bool:
+    """Whether the entry is a time of day, and so a matter of where a team lives."""
+    return len(cron.hour) < 24
+
+
+@dataclass
+class Clock:
+    """Remembers what this process has already asked for, to spare the database a refused insert a tick."""
+
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def tick(self, entries: Mapping[str, Any], *, now: datetime) -> int:
+        """Writes the jobs of every period that has begun; one broken entry never stops the others."""
+        written = 0
+        for name, entry in entries.items():
+            try:
+                for series, request in _periods(name, entry, now):
+                    if self.seen.get(series) != request.key:
+                        queue.enqueue(request, now=now)
+                        self.seen[series] = request.key
+                        written += 1
+            except Exception:
+                log.exception("beat entry %s cannot be read; mend it in config/celery.py", name)
+        return written
+
+
+def _periods(name: str, entry: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, queue.Request]]:
+    when = entry["schedule"]
+    when = schedule(timedelta(seconds=when)) if isinstance(when, int | float) else when
+    when = schedule(when) if isinstance(when, timedelta) else when
+    args, kwargs = list(entry.get("args") or ()), dict(entry.get("kwargs") or {})
+
+    def request(period: str, team_id: int | None = None) -> queue.Request:
+        more = kwargs if team_id is None else kwargs | {"team_id": team_id}
+        return queue.Request(entry["task"], args, more, key=f"cron:{name}:{period}", team_id=team_id)
+
+    if not isinstance(when, crontab):
+        seconds = when.run_every.total_seconds()
+        start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, tz=UTC)
+        yield name, request(start.isoformat())
+    elif not names_hours(when):
+        due = last_due(when, now, ZoneInfo("UTC"))
+        if due:
+            yield name, request(due.isoformat())
+    else:
+        yield from _by_team(name, entry, when, now, request)
+
+
+def _by_team(
+    name: str, entry: Mapping[str, Any], when: crontab, now: datetime, request: Any
+) -> Iterator[tuple[str, queue.Request]]:
+    """One job a team and local time; a task that knows no teams runs once a local day, at the first zone that gets there."""
+    per_team = _takes_team(entry["task"])
+    for team in hooks.known_teams():
+        zone = ZoneInfo(team.zone)
+        due = last_due(when, now, zone)
+        if due is None:
+            continue
+        local = due.astimezone(zone)
+        period = f"{local:%Y-%m-%d}" if len(when.hour) * len(when.minute) == 1 else f"{local:%Y-%m-%dT%H:%M}"
+        if per_team:
+            yield f"{name}:{team.team_id}", request(f"{team.team_id}:{period}", team.team_id)
+        else:
+            yield f"{name}:{period}", request(period)
+
+
+def _takes_team(task_name: str) -> bool:
+    task = current_app.tasks.get(task_name)
+    return task is not None and "team_id" in inspect.signature(task.run).parameters

@@ -1,0 +1,1 @@
+"""Users, teams, skills, working hours, tokens, and who may do what."""

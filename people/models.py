@@ -1,0 +1,181 @@
+"""Teams, their people, what these can do and when they work."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from domain import calendars
+
+
+def validate_zone(name: str) -> None:
+    """Accepts an empty name (the next in line decides) or one that the time zone database knows."""
+    if name and calendars.first_zone(name).unknown:
+        raise ValidationError(f"{name!r} is no known time zone; write one such as Europe/Berlin.", code="zone")
+
+
+def default_zone() -> str:
+    return settings.DEFAULT_TEAM_ZONE
+
+
+class TeamManager(models.Manager["Team"]):
+    def default(self) -> "Team":
+        """The team of whoever is made without one; made when missing."""
+        team, _ = self.get_or_create(is_default=True, defaults={"name": "Team"})
+        return team
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=100)
+    timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
+    is_default = models.BooleanField(default=False)
+
+    objects = TeamManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_team")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PeopleQuerySet(models.QuerySet["User"]):
+    def visible_to(self, user: "User") -> "PeopleQuerySet":
+        """A team sees its own people: names are needed to hand work over."""
+        return self.filter(team_id=user.team_id)
+
+    def active(self) -> "PeopleQuerySet":
+        return self.filter(is_active=True)
+
+
+class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class User(AbstractUser):
+    MEMBER, LEAD, MANAGER = "member", "lead", "manager"
+    ROLES = [(MEMBER, "Member"), (LEAD, "Lead"), (MANAGER, "Manager")]
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="members", blank=True)
+    role = models.CharField(max_length=10, choices=ROLES, default=MEMBER)
+    timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
+
+    objects: ClassVar[PeopleManager] = PeopleManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="one_user_per_email"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.team_id is None:
+            self.team = Team.objects.default()
+        super().save(*args, **kwargs)
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def leads(self) -> bool:
+        return self.role in (self.LEAD, self.MANAGER)
+
+    @property
+    def manages(self) -> bool:
+        return self.role == self.MANAGER
+
+
+class WorkingSpan(models.Model):
+    """One stretch of a person's week. Someone without any works the default week (Monday to Friday, nine to five)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="working_spans")
+    weekday = models.PositiveSmallIntegerField(validators=[MaxValueValidator(6)], help_text="0 is Monday")
+    starts = models.TimeField()
+    ends = models.TimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "weekday", "starts"], name="one_span_per_start"),
+            models.CheckConstraint(condition=Q(ends__gt=models.F("starts")), name="span_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.weekday} {self.starts}-{self.ends}"
+
+
+class TimeOff(models.Model):
+    """Whole days away, both ends included."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="time_off")
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    reason = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_on__gte=models.F("starts_on")), name="time_off_ends_after_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.starts_on} to {self.ends_on}"
+
+
+class SkillQuerySet(models.QuerySet["Skill"]):
+    def visible_to(self, user: User) -> "SkillQuerySet":
+        return self.filter(team_id=user.team_id)
+
+
+class Skill(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="skills")
+    name = models.CharField(max_length=60)
+
+    objects = SkillQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("name"), "team", name="one_skill_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserSkill(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="skill_levels")
+    skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="people")
+    level = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(5)])
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "skill"], name="one_level_per_skill")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.skill_id} at {self.level}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: User) -> "ApiTokenQuerySet":
+        return self.filter(user=user)
+
+
+class ApiToken(models.Model):
+    """A key for programs. Only the digest of its secret is kept; the secret is shown once, when it is made."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=8, help_text="The first characters, to recognise it by")
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"

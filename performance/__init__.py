@@ -1,0 +1,1 @@
+"""Scores, team figures and reports."""

@@ -1,0 +1,125 @@
+"""The score: the worked figures, strict classes, missing data, and the interval against exact binomial sums."""
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.scoring import Inputs, beta_cdf, classic, combine, estimate_accuracy, label, shown
+
+D = Decimal
+
+
+def make_inputs(**changes) -> Inputs:
+    plain = {
+        "assigned": 10,
+        "completed": 9,
+        "on_time": 8,
+        "with_due": 9,
+        "accuracy_sum": D(680),
+        "accuracy_n": 8,
+        "booked_hours": D(12),
+        "capacity_hours": D(40),
+        "skill_sum": D(900),
+        "skill_n": 10,
+    }
+    return Inputs(**{**plain, **changes})
+
+
+@pytest.mark.parametrize(
+    ("parts", "total", "on_screen"),
+    [(("90.5", 85, 70, 90), D("84.925"), "84.9"), (("92.3", 85, "78.5", 90), D("87.255"), "87.3")],
+)
+def test_the_worked_figures(parts, total, on_screen):
+    found = combine(dict(zip(("completion", "estimation", "balance", "skill"), map(D, parts), strict=True)))
+    assert found == total
+    assert str(shown(found)) == on_screen
+
+
+def test_parts_of_the_classic_policy():
+    score = classic(make_inputs())
+    assert score.parts == {"completion": 90, "estimation": 85, "balance": 70, "skill": 90}
+    assert score.total == D("84.75")
+    assert (score.label, score.provisional, score.reason) == ("high", False, None)
+
+
+def test_classes_are_strict_and_unrounded():
+    assert [label(D(x)) for x in ("80", "80.001", "50", "49.999")] == [None, "high", None, "at_risk"]
+
+
+def test_missing_parts_are_left_out_and_weights_renormalised():
+    score = classic(make_inputs(accuracy_sum=D(0), accuracy_n=0, skill_sum=D(0), skill_n=0))
+    assert score.parts["estimation"] is None
+    assert score.total == (D("0.35") * 90 + D("0.20") * 70) / D("0.55")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"assigned": 0, "completed": 0},
+        {"accuracy_n": 0, "skill_n": 0, "capacity_hours": D(0)},
+    ],
+)
+def test_too_little_data_is_no_score(changes):
+    score = classic(make_inputs(**changes))
+    assert (score.total, score.label, score.reason) == (None, None, "not enough data")
+
+
+def test_under_five_finished_tasks_has_no_label():
+    score = classic(make_inputs(assigned=4, completed=4))
+    assert score.total is not None
+    assert score.total > 80
+    assert (score.provisional, score.label, score.reason) == (True, None, "provisional: 4 of 5 finished tasks")
+
+
+def test_balance_stays_within_its_scale():
+    assert classic(make_inputs(booked_hours=D(60))).parts["balance"] == 0
+    assert classic(make_inputs(booked_hours=D(-5))).parts["balance"] == 100
+
+
+durations = st.decimals(D("0.25"), D(200), places=2)
+
+
+@given(a=durations, b=durations)
+def test_accuracy_treats_over_and_under_alike(a, b):
+    found = estimate_accuracy(a, b)
+    assert found == estimate_accuracy(b, a)
+    assert found is not None
+    assert 0 < found <= 100
+    assert (found == 100) == (a == b)
+
+
+@pytest.mark.parametrize("bad", [None, D(0), D(-1)])
+def test_accuracy_needs_two_positive_durations(bad):
+    assert estimate_accuracy(bad, D(1)) is None
+    assert estimate_accuracy(D(1), bad) is None
+
+
+@given(a=st.integers(1, 20), b=st.integers(1, 20), percent=st.integers(1, 99))
+def test_beta_agrees_with_the_exact_binomial_sum(a, b, percent):
+    x, n = Fraction(percent, 100), a + b - 1
+    exact = sum(math.comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1))
+    assert math.isclose(beta_cdf(percent / 100, a, b), exact, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_the_range_narrows_with_tasks_up_to_fifteen_and_leans_to_the_team():
+    def width(assigned: int) -> Decimal:
+        low, high = classic(make_inputs(assigned=assigned, completed=assigned * 4 // 5)).ranges["completion"]
+        return high - low
+
+    assert width(5) > width(10) > width(15) == width(150)
+    strong, weak = (
+        classic(make_inputs(team_assigned=100, team_completed=done)).ranges["completion"] for done in (95, 40)
+    )
+    assert strong[0] > weak[0]
+    assert strong[1] > weak[1]
+
+
+def test_the_range_of_a_perfect_team_is_still_a_range():
+    perfect = make_inputs(assigned=3, completed=3, team_assigned=50, team_completed=50)
+    low, high = classic(perfect).ranges["completion"]
+    assert 90 < low < high <= 100
+    assert classic(make_inputs()).ranges["skill"] is None

@@ -1,0 +1,1 @@
+"""Tasks, who holds them, and the only verbs that change either."""

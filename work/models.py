@@ -1,0 +1,185 @@
+"""Tasks, the skills they need, and who held them when."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from crm.models import Contact
+from people.models import Skill, Team, User
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def visible_to(self, user: User) -> "TaskQuerySet":
+        """Members: work they hold or own, and work on contacts they own. Leads and managers: the team's."""
+        team = self.filter(team_id=user.team_id)
+        if user.leads:
+            return team
+        return team.filter(Q(assignee=user) | Q(owner=user) | Q(contact__owner=user))
+
+    def open(self) -> "TaskQuerySet":
+        return self.filter(status__in=Task.OPEN)
+
+    def waiting(self) -> "TaskQuerySet":
+        """Ready work that nobody holds."""
+        return self.filter(status=Task.TODO, assignee__isnull=True)
+
+    def overdue(self, now: datetime) -> "TaskQuerySet":
+        return self.open().filter(due_date__lt=now)
+
+    def to_remind(self, now: datetime) -> "TaskQuerySet":
+        """Reads only the partial index on what is still to be told."""
+        return self.filter(remind_at__lte=now, reminded_at__isnull=True, status__in=Task.OPEN)
+
+    def bulk_create(self, objs: Iterable["Task"], *args: Any, **kwargs: Any) -> list["Task"]:
+        rows = list(objs)
+        for task in rows:
+            task.fill_in()
+        return super().bulk_create(rows, *args, **kwargs)
+
+
+class Task(models.Model):
+    LOW, MEDIUM, HIGH, URGENT = "low", "medium", "high", "urgent"
+    PRIORITIES = [(LOW, "Low"), (MEDIUM, "Medium"), (HIGH, "High"), (URGENT, "Urgent")]
+    TODO, IN_PROGRESS, BLOCKED = "todo", "in_progress", "blocked"
+    DONE, CANCELLED, OBSOLETE = "done", "cancelled", "obsolete"
+    STATUSES = [
+        (TODO, "To do"),
+        (IN_PROGRESS, "In progress"),
+        (BLOCKED, "Blocked"),
+        (DONE, "Done"),
+        (CANCELLED, "Cancelled"),
+        (OBSOLETE, "Obsolete"),
+    ]
+    OPEN: ClassVar[tuple[str, ...]] = (TODO, IN_PROGRESS, BLOCKED)
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tasks", blank=True)
+    title = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    priority = models.CharField(max_length=8, choices=PRIORITIES, default=MEDIUM)
+    status = models.CharField(max_length=12, choices=STATUSES, default=TODO)
+    due_date = models.DateTimeField(null=True, blank=True)
+    reminder_offset_hours = models.DecimalField(
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    remind_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="due_date less the offset")
+    reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="tasks")
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_tasks")
+    assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
+    estimated_hours = models.DecimalField(
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(Decimal("0.01"))]
+    )
+    actual_hours = models.DecimalField(
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    notes = models.TextField(blank=True)
+    required_skills = models.ManyToManyField(Skill, through="TaskSkill", related_name="tasks", blank=True)
+    origin_key = models.CharField(max_length=120, null=True, blank=True, unique=True, editable=False)
+    group_key = models.CharField(max_length=60, blank=True, editable=False)
+    once_key = models.CharField(max_length=120, null=True, blank=True, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["assignee", "due_date", "id"],
+                name="task_held",
+                condition=Q(status__in=["todo", "in_progress", "blocked"]),
+            ),
+            models.Index(fields=["team", "id"], name="task_waiting", condition=Q(status="todo", assignee__isnull=True)),
+            models.Index(
+                fields=["remind_at"],
+                name="task_to_remind",
+                condition=Q(
+                    remind_at__isnull=False, reminded_at__isnull=True, status__in=["todo", "in_progress", "blocked"]
+                ),
+            ),
+            models.Index(fields=["group_key"], name="task_group", condition=~Q(group_key="")),
+            models.Index(fields=["contact", "status"], name="task_contact"),
+            models.Index(fields=["team", "-id"], name="task_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def fill_in(self) -> None:
+        """What follows from other columns: the team of a row written by hand, and the instant of its reminder."""
+        if self.team_id is None:
+            source = self.owner or self.contact or self.assignee
+            if source is not None:
+                self.team_id = source.team_id
+        remind_at = None
+        if self.due_date is not None and self.reminder_offset_hours is not None:
+            remind_at = self.due_date - timedelta(hours=float(self.reminder_offset_hours))
+        if remind_at != self.remind_at:
+            self.remind_at, self.reminded_at = remind_at, None
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.fill_in()
+        super().save(*args, **kwargs)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+
+class TaskSkill(models.Model):
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="skill_levels")
+    skill = models.ForeignKey(Skill, on_delete=models.PROTECT, related_name="+")
+    min_level = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(5)])
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "skill"], name="one_requirement_per_skill")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} needs {self.skill_id} at {self.min_level}"
+
+
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def visible_to(self, user: User) -> "AssignmentQuerySet":
+        team = self.filter(task__team_id=user.team_id)
+        return team if user.leads else team.filter(user=user)
+
+
+class Assignment(models.Model):
+    """One stretch in which one person held one task, with the reason it was theirs."""
+
+    COMPLETED, MOVED, DROPPED = "completed", "moved", "dropped"
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="assignments")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="assignments")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    method = models.CharField(max_length=20, help_text="owner, best_match, next_task, batch, rebalance, manual")
+    reasons = models.JSONField(default=dict)
+    assigned_at = models.DateTimeField()
+    due_date = models.DateTimeField(null=True, help_text="As it stood when assigned")
+    estimated_hours = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    actual_hours = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    skill_match = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="0 to 100")
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, blank=True)
+
+    objects = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task"], condition=Q(ended_at__isnull=True), name="one_holder_per_task")
+        ]
+        indexes = [
+            models.Index(fields=["user", "assigned_at"], name="assignment_scored"),
+            models.Index(fields=["ended_at"], name="assignment_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} with {self.user_id}"
