@@ -182,6 +182,7 @@ class ScheduledTaskBatch(models.Model):
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=KINDS)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="batches")
+    task_template = models.JSONField(default=dict, help_text="What a recurring series makes each time")
     active_key = models.CharField(
         max_length=80, null=True, unique=True, help_text="sequence:NAME:CONTACT while its tasks are open"
     )

@@ -1,0 +1,228 @@
+"""The Celery tasks: each translates, makes one call, and answers what it did and skipped.
+
+Called directly they run now; `.delay()` writes a job row. A `team_id` narrows a scheduled one to that team, whose
+local time the schedule is read in.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from assignment import dispatch, rebalancing
+from automation import cadence, engine, reminders, task_scheduler
+from crm.models import Activity, Contact
+from jobs import queue
+from jobs.tasks import BellTask
+from notifications import outbox
+from notifications.models import Notification
+from people.models import Team, User
+from performance import reports, scores
+from work import housekeeping
+from work.models import Assignment, Task
+
+
+def _each_team(team_id: int | None, step: Callable[[Team], Any]) -> dict[str, Any]:
+    """Runs a step for one team or all of them; the answers by team id."""
+    teams = Team.objects.filter(pk=team_id) if team_id is not None else Team.objects.all()
+    return {"teams": {str(team.pk): step(team) for team in teams.order_by("pk")}}
+
+
+@shared_task(name="automation.tasks.drain_team", base=BellTask, ignore_result=True)
+def drain_team(team_id: int) -> dict[str, int]:
+    """The bell's answer: processes what waits in the team's ledger."""
+    return engine.drain(team_id, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.sweep_team", base=BellTask, ignore_result=True)
+def sweep_team(team_id: int) -> dict[str, Any]:
+    """Due work that lives in columns, swept every minute."""
+    return reminders.send(now=timezone.now(), team_id=team_id)
+
+
+@shared_task(name="automation.tasks.process_activity_triggers")
+def process_activity_triggers(activity_id: int) -> dict[str, Any]:
+    """Runs the rules over one activity; one already processed answers what was done then."""
+    activity = Activity.objects.select_related("contact__owner", "team").filter(pk=activity_id).first()
+    if activity is None:
+        return {"activity_id": activity_id, "skipped": "there is no such activity"}
+    return {"activity_id": activity_id, **_fired(engine.process(activity, now=timezone.now()))}
+
+
+@shared_task(name="automation.tasks.process_status_change_triggers")
+def process_status_change_triggers(contact_id: int, old_status: str, new_status: str) -> dict[str, Any]:
+    """Runs the rules over the contact's latest change between these words, recorded now when there is none."""
+    now = timezone.now()
+    contact = Contact.objects.select_related("owner", "team").filter(pk=contact_id).first()
+    if contact is None:
+        return {"contact_id": contact_id, "skipped": "there is no such contact"}
+    activity = task_scheduler.status_activity(contact, old_status, new_status, by=None, now=now)
+    return {"contact_id": contact_id, "activity_id": activity.pk, **_fired(engine.process(activity, now=now))}
+
+
+def _fired(firings: list[Any]) -> dict[str, Any]:
+    return {
+        "tasks": [one.task_id for one in firings if one.task_id is not None],
+        "suppressed": [{"rule_id": one.rule_id, "reason": one.reason} for one in firings if one.task_id is None],
+    }
+
+
+@shared_task(name="automation.tasks.auto_schedule_overdue_tasks")
+def auto_schedule_overdue_tasks(team_id: int | None = None) -> dict[str, Any]:
+    """One urgent task for each contact whose follow-up was missed."""
+    now = timezone.now()
+    return _each_team(team_id, lambda team: cadence.create_overdue(team.pk, now=now))
+
+
+@shared_task(name="automation.tasks.process_automation_workflows")
+def process_automation_workflows() -> dict[str, Any]:
+    """Whatever is due in any team's automations now: a second look, should every bell have been lost."""
+    now = timezone.now()
+    return _each_team(None, lambda team: engine.drain(team.pk, now=now))
+
+
+@shared_task(name="automation.tasks.schedule_recurring_contact_tasks")
+def schedule_recurring_contact_tasks(team_id: int | None = None) -> dict[str, Any]:
+    """The tasks of contact cadences that have come round."""
+    now = timezone.now()
+    return _each_team(team_id, lambda team: cadence.schedule_due(team.pk, now=now))
+
+
+@shared_task(name="automation.tasks.send_task_reminders")
+def send_task_reminders() -> dict[str, int]:
+    return reminders.send(now=timezone.now())
+
+
+@shared_task(name="automation.tasks.assign_task")
+def assign_task(task_id: int) -> dict[str, Any]:
+    """Gives a task that nobody holds to the best person."""
+    task = Task.objects.select_related("team").filter(pk=task_id).first()
+    if task is None or task.assignee_id is not None or not task.is_open:
+        return {"task_id": task_id, "skipped": "gone, finished or taken"}
+    choice = dispatch.assign_best(task, now=timezone.now())
+    return {"task_id": task_id, "user_id": choice.person_id, "code": choice.code}
+
+
+@shared_task(name="automation.tasks.assign_next_task_for_user")
+def assign_next_task_for_user(user_id: int) -> dict[str, Any]:
+    """Hands the person the waiting task that is most worth their time."""
+    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    if user is None:
+        return {"user_id": user_id, "assigned": None, "skipped": "there is no such active user"}
+    return dispatch.next_task(user, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users")
+def find_and_assign_tasks_for_available_users(team_id: int | None = None) -> dict[str, Any]:
+    """Gives out the waiting work: each team is a job of its own when run for all."""
+    now = timezone.now()
+    if team_id is not None:
+        return dispatch.run(Team.objects.get(pk=team_id), now=now)
+    teams = list(Team.objects.order_by("pk").values_list("pk", flat=True))
+    requests = [
+        queue.Request(
+            "automation.tasks.find_and_assign_tasks_for_available_users",
+            kwargs={"team_id": pk},
+            key=f"assign:{pk}:{now:%Y%m%dT%H%M%S%f}",
+            team_id=pk,
+        )
+        for pk in teams
+    ]
+    queue.enqueue(*requests, now=now)
+    return {"teams": teams}
+
+
+@shared_task(name="automation.tasks.update_user_performance_metrics")
+def update_user_performance_metrics(user_id: int) -> dict[str, Any]:
+    """Computes and keeps the person's score, and lets them know when it moved."""
+    now = timezone.now()
+    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    if user is None:
+        return {"user_id": user_id, "skipped": "there is no such active user"}
+    before = scores.latest(user)
+    old = scores.as_dict(before)["performance_score"] if before else None
+    new = scores.as_dict(scores.recompute(user, now=now))
+    if new["performance_score"] != old:
+        request = queue.Request(
+            "automation.tasks.send_performance_update_notification",
+            [user_id],
+            key=f"performance:{user_id}:{now:%Y-%m-%d}:told",
+            team_id=user.team_id,
+            user_id=user_id,
+        )
+        queue.enqueue(request, now=now)
+    return {"user_id": user_id, "before": old, "performance_score": new["performance_score"]}
+
+
+@shared_task(name="automation.tasks.recalculate_team_performance")
+def recalculate_team_performance(team_id: int | None = None) -> dict[str, Any]:
+    now = timezone.now()
+    return _each_team(team_id, lambda team: {"scores": len(scores.recompute_team(team, now=now))})
+
+
+@shared_task(name="automation.tasks.send_task_assignment_notification")
+def send_task_assignment_notification(assignment_id: int) -> dict[str, Any]:
+    """Tells the person of an assignment, unless they were told."""
+    assignment = Assignment.objects.select_related("user", "task").filter(pk=assignment_id).first()
+    if assignment is None or not assignment.task.is_open:
+        return {"assignment_id": assignment_id, "skipped": "gone or finished"}
+    dispatch.tell_assigned(assignment, now=timezone.now())
+    return {"assignment_id": assignment_id, "user_id": assignment.user_id}
+
+
+@shared_task(name="automation.tasks.send_performance_update_notification")
+def send_performance_update_notification(user_id: int) -> dict[str, Any]:
+    """Tells the person their score, once a day at most."""
+    now = timezone.now()
+    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    if user is None:
+        return {"user_id": user_id, "skipped": "there is no such active user"}
+    score = scores.current(user, now=now)["performance_score"]
+    if score is None:
+        return {"user_id": user_id, "skipped": "not enough data for a score"}
+    outbox.tell(
+        user,
+        kind=Notification.PERFORMANCE,
+        key=f"performance:{user_id}:{now:%Y-%m-%d}",
+        title=f"Your performance score is {score:g}",
+        path="/team/performance",
+        now=now,
+    )
+    return {"user_id": user_id, "performance_score": score}
+
+
+@shared_task(name="automation.tasks.cleanup_old_assignments")
+def cleanup_old_assignments(team_id: int | None = None) -> dict[str, Any]:
+    """Deletes assignments that ended over 90 days ago, and jobs that were done over 30 days ago."""
+    now = timezone.now()
+    deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
+    return {**deleted, "jobs": queue.prune(now=now)}
+
+
+@shared_task(name="automation.tasks.generate_daily_reports")
+def generate_daily_reports(team_id: int | None = None) -> dict[str, Any]:
+    """Recomputes the scores and makes the day's report, with the suggestions that stand."""
+    now = timezone.now()
+
+    def report(team: Team) -> dict[str, Any]:
+        scores.recompute_team(team, now=now)
+        moves, stuck = rebalancing.suggestions(team, now=now)
+        more = {"suggestions": [rebalancing.as_dict(move) for move in moves], "stuck": stuck}
+        return {"report_id": reports.make(team, now=now, more=more).pk}
+
+    return _each_team(team_id, report)
+
+
+@shared_task(name="automation.tasks.suggest_team_rebalancing")
+def suggest_team_rebalancing(team_id: int | None = None) -> dict[str, Any]:
+    """Works out moves that end overload, and tells the leads when there is some."""
+    now = timezone.now()
+
+    def suggest(team: Team) -> dict[str, Any]:
+        moves, stuck = rebalancing.suggestions(team, now=now)
+        if moves or stuck:
+            rebalancing.tell_leads(team, moves, stuck, now=now)
+        return {"suggestions": [move.pk for move in moves], "stuck": stuck}
+
+    return _each_team(team_id, suggest)

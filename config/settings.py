@@ -141,6 +141,7 @@ INSTALLED_APPS = [
     "automation",
     "api",
     "web",
+    "config.apps.WiringConfig",
     "ninja",
     "anymail",
     "axes",

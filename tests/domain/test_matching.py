@@ -122,6 +122,7 @@ def test_skill_match_grows_with_skill(required, skills, better):
 
 def test_values_of_the_formula():
     assert skill_match((), {}) == 1000
+    assert skill_match(((1, 3),), {1: 9}) == 1000
     assert skill_match(((1, 3), (2, 2)), {1: 4, 2: 2}) == (666 + 250) // 2
     value = value_of(make_work(), make_person(recent_contacts=frozenset({7})))
     assert (value.priority, value.urgency, value.skill, value.continuity) == (200, 270, 133, 100)
@@ -140,6 +141,8 @@ def test_load_gets_dearer(free, hours):
 def test_equals_go_to_the_less_loaded_then_the_lower_id():
     free = [make_person(id=3, free_q=60), make_person(id=2, free_q=100), make_person(id=1, free_q=100)]
     assert choose_person(make_work(), free, names=SKILLS).person_id == 1
+    same_price = [make_person(id=1, free_q=156), make_person(id=2, free_q=160)]  # both stay in the free first tenth
+    assert choose_person(make_work(hours_q=4), same_price, names=SKILLS).person_id == 2
 
 
 def test_each_rejection_has_its_numbers():

@@ -69,6 +69,8 @@ def test_refused_when_saved_with_what_to_change(source, hint):
         "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaaaaaaaaaaaa'" * 9 + " }}",
         "{% assign a = 99999999 %}" + "{% assign a = a | times: a %}" * 40,
         "{% assign a = 'aaaaaaaa' %}" + "{% assign a = a | append: a %}" * 40,
+        "{{ '" + "a" * 1000 + "' | replace: 'a', '" + "b" * 50 + "' | size }}",
+        "{{ 99999999999999999999 | times: 99999999999999999999 | modulo: 7 }}",
         "{% for i in (1..200) %}" + "x" * 1000 + "{% endfor %}",
         "{{ " + "contact[" * 1200 + "0" + "]" * 1200 + " }}",
         "{% if true %}" * 50 + "{% endif %}" * 50,
@@ -119,6 +121,15 @@ def test_a_title_that_shows_nothing_takes_the_fallback(blank):
 def test_the_cut_at_255_parts_no_character(tail, kept):
     text = "a" * 254 + tail
     assert render_title("{{contact_name}}", {"contact_name": text}, fallback="-") == "a" * 254 + kept
+
+
+def test_the_cut_does_not_fall_behind_a_joiner():
+    text = "a" * 253 + "\U0001f468\u200d\U0001f469"
+    assert render_title("{{contact_name}}", {"contact_name": text}, fallback="-") == "a" * 253
+
+
+def test_control_characters_are_spaces():
+    assert render_title("{{contact_name}}", {"contact_name": "a\0b\nc"}, fallback="-") == "a b c"
 
 
 def test_255_characters_stay_whole():

@@ -1,0 +1,219 @@
+"""Giving work out: one task to the best person, the next task to one person, all waiting work to a team.
+
+Every choice is kept with its reasons, applied by compare-and-set, and told once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from assignment import snapshot
+from domain import matching
+from notifications import outbox
+from notifications.models import Notification
+from people.models import Team, User
+from work import lifecycle
+from work.models import Assignment, Task
+
+MANUAL, OWNER, BEST_MATCH, NEXT_TASK, BATCH, REBALANCE, ROUND_ROBIN = (
+    "manual",
+    "owner",
+    "best_match",
+    "next_task",
+    "batch",
+    "rebalance",
+    "round_robin",
+)
+MOST_WAITING = 5000
+
+
+def assign(
+    task: Task,
+    user: User,
+    *,
+    by: User | None,
+    now: datetime,
+    method: str = MANUAL,
+    reasons: dict[str, Any] | None = None,
+) -> Assignment | None:
+    """Gives the task to somebody and tells them; None when somebody else changed it meanwhile. Raises NotAllowed."""
+    with transaction.atomic():
+        assignment = lifecycle.assign(
+            task,
+            user,
+            by=by,
+            now=now,
+            method=method,
+            reasons=reasons or {"sentence": _plain_sentence(user, by, method)},
+            skill_match=_skill_match(task, user),
+            expected=task.assignee_id,
+        )
+        if assignment is not None and by != user:
+            tell_assigned(assignment, now=now)
+    return assignment
+
+
+def tell_assigned(assignment: Assignment, *, now: datetime) -> None:
+    """The notice of an assignment: once, whoever calls this how often."""
+    outbox.tell(
+        assignment.user,
+        kind=Notification.ASSIGNED,
+        key=f"assigned:{assignment.pk}",
+        title=f"New task: {assignment.task.title}",
+        body=str(assignment.reasons.get("sentence", "")),
+        task=assignment.task,
+        path=f"/tasks/{assignment.task_id}",
+        now=now,
+    )
+
+
+def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
+    return lifecycle.unassign(task, by=by, now=now)
+
+
+def assign_best(task: Task, *, now: datetime, by: User | None = None, method: str = BEST_MATCH) -> matching.Choice:
+    """Finds the best person for a task and assigns it; the choice says why, or why nobody.
+
+    When nobody has the hours before it is due, the best person takes it all the same and the reasons say it will be
+    late: a task given late beats a task given to nobody.
+    """
+    team = task.team
+    users = snapshot.members(team)
+    names = snapshot.skill_names(team)
+    (work,) = snapshot.works([task], team=team, now=now)
+    people = snapshot.people(users, now=now, tasks=[task], due=task.due_date)
+    choice = matching.choose_person(work, people, names=names)
+    late = False
+    if choice.person_id is None and task.due_date is not None:
+        anybody = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
+        if anybody.person_id is not None:
+            choice, late = anybody, True
+    if choice.person_id is not None:
+        by_id = {user.pk: user for user in users}
+        assign(
+            task,
+            by_id[choice.person_id],
+            by=by,
+            now=now,
+            method=method,
+            reasons=_reasons(choice, {user.pk: user.display_name for user in users}, late=late),
+        )
+    return choice
+
+
+def round_robin(task: Task, *, now: datetime) -> Assignment | None:
+    """Whoever of the skilled waited longest for one; None when nobody has the skills."""
+    users = snapshot.members(task.team)
+    (work,) = snapshot.works([task], team=task.team, now=now)
+    people = {person.id: person for person in snapshot.people(users, now=now, tasks=[task])}
+    names = snapshot.skill_names(task.team)
+    fit = [
+        user
+        for user in users
+        if not people[user.pk].away and matching.missing_skill(work.required, people[user.pk].skills, names) is None
+    ]
+    if not fit:
+        return None
+    given = Assignment.objects.filter(user__in=fit, method=ROUND_ROBIN).order_by("assigned_at")
+    last = dict(given.values_list("user", "assigned_at"))
+    chosen = min(fit, key=lambda user: (user.pk in last, last.get(user.pk, now), user.pk))
+    sentence = f"{chosen.display_name}: their turn of {len(fit)} who can do it."
+    return assign(task, chosen, by=None, now=now, method=ROUND_ROBIN, reasons={"sentence": sentence})
+
+
+def next_task(user: User, *, now: datetime) -> dict[str, Any]:
+    """Gives somebody the waiting task that is most worth their time, and says why, or why none."""
+    users = snapshot.members(user.team)
+    if user.pk not in {member.pk for member in users}:
+        return {"user_id": user.pk, "assigned": None, "code": "AWAY", "reason": f"{user.display_name} has left."}
+    for _ in range(3):  # somebody else may take the chosen task first; then the next best is right
+        tasks = _waiting(user.team)
+        people = snapshot.people(users, now=now, tasks=tasks)
+        own = next(person for person in people if person.id == user.pk)
+        choice = matching.choose_task(
+            own,
+            snapshot.works(tasks, team=user.team, now=now),
+            [person for person in people if person.id != user.pk],
+            names=snapshot.skill_names(user.team),
+        )
+        sentence = choice.sentence({task.pk: task.title for task in tasks})
+        if choice.work_id is None:
+            return {"user_id": user.pk, "assigned": None, "code": choice.code, "reason": sentence}
+        task = next(task for task in tasks if task.pk == choice.work_id)
+        reasons = {"sentence": sentence, "choice": choice.as_dict()}
+        if assign(task, user, by=None, now=now, method=NEXT_TASK, reasons=reasons) is not None:
+            return {"user_id": user.pk, "assigned": task.pk, "code": None, "reason": sentence}
+    return {"user_id": user.pk, "assigned": None, "code": "TAKEN", "reason": "Others took the tasks first: ask again."}
+
+
+def run(team: Team, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+    """Gives out a team's waiting work, the most valuable first; each task to its best person as loads then stand."""
+    users = snapshot.members(team)
+    tasks = _waiting(team)
+    names = snapshot.skill_names(team)
+    display = {user.pk: user.display_name for user in users}
+    by_id = {user.pk: user for user in users}
+    people = {person.id: person for person in snapshot.people(users, now=now, tasks=tasks)}
+    by_task = {task.pk: task for task in tasks}
+    assigned, unassigned = [], []
+    for work in _in_order(snapshot.works(tasks, team=team, now=now), people.values()):
+        choice = matching.choose_person(work, people.values(), names=names)
+        row = {"task_id": work.id, "reason": choice.sentence(display)}
+        if choice.person_id is None:
+            unassigned.append(row | {"code": choice.code})
+            continue
+        task, user = by_task[work.id], by_id[choice.person_id]
+        if not dry_run:
+            reasons = _reasons(choice, display)
+            if assign(task, user, by=None, now=now, method=BATCH, reasons=reasons) is None:
+                unassigned.append({"task_id": work.id, "code": "TAKEN", "reason": "Somebody took it meanwhile."})
+                continue
+        taken = people[user.pk]
+        people[user.pk] = replace(taken, free_q=taken.free_q - work.hours_q)
+        assigned.append(row | {"user_id": user.pk})
+    return {"team_id": team.pk, "dry_run": dry_run, "assigned": assigned, "unassigned": unassigned}
+
+
+def _waiting(team: Team) -> list[Task]:
+    """Ready work nobody holds, what is due first first."""
+    waiting = Task.objects.waiting().filter(team=team).prefetch_related("skill_levels")
+    return list(waiting.order_by(F("due_date").asc(nulls_last=True), "pk")[:MOST_WAITING])
+
+
+def _in_order(works: Sequence[matching.Work], people: Any) -> list[matching.Work]:
+    """By the best value anybody makes of it, then age: what is worth most gets the hours."""
+    team = list(people)
+
+    def best(work: matching.Work) -> int:
+        return max((matching.value_of(work, person).total for person in team), default=0)
+
+    return sorted(works, key=lambda work: (-best(work), work.created, work.id))
+
+
+def _skill_match(task: Task, user: User) -> Decimal | None:
+    """0 to 100 for a task that asks for skills; None for one that asks for none, which says nothing of anybody."""
+    required = [(need.skill_id, need.min_level) for need in task.skill_levels.all()]
+    if not required:
+        return None
+    levels = dict(user.skill_levels.filter(skill_id__in=[pk for pk, _ in required]).values_list("skill", "level"))
+    return Decimal(matching.skill_match(tuple(required), levels)) / 10
+
+
+def _reasons(choice: matching.Choice, display: dict[int, str], *, late: bool = False) -> dict[str, Any]:
+    sentence = choice.sentence(display)
+    if late:
+        sentence += " Nobody has the hours before it is due: it will be late."
+    return {"sentence": sentence, "late": late, "choice": choice.as_dict()}
+
+
+def _plain_sentence(user: User, by: User | None, method: str) -> str:
+    if method == OWNER:
+        return f"{user.display_name} owns the contact."
+    if by is None or by == user:
+        return f"{user.display_name} took it."
+    return f"{by.display_name} gave it to {user.display_name}."

@@ -1,0 +1,125 @@
+"""The automation log: what happened and why, read from the facts themselves, newest first."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from automation.models import Firing
+from crm.models import Activity
+from jobs.models import Job
+from people.models import User
+from work.models import Assignment, Task
+
+Entry = dict[str, Any]
+TASK_KINDS = (Activity.TASK_CREATED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED)
+
+
+def entries(user: User, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Entry]:
+    """Up to `limit` entries older than the (at, id) of the last one read. Four short queries, merged by time."""
+    sources = [
+        _newest(_firings(user), "at", limit, before, _firing),
+        _newest(_assignments(user), "assigned_at", limit, before, _assignment),
+        _newest(_activities(user), "occurred_at", limit, before, _activity),
+        _newest(_jobs(user), "created_at", limit, before, _job),
+    ]
+    merged = heapq.merge(*sources, key=lambda entry: (entry["at"], entry["id"]), reverse=True)
+    return [entry for _, entry in zip(range(limit), merged, strict=False)]
+
+
+def _newest(
+    rows: QuerySet[Any], column: str, limit: int, before: tuple[datetime, str] | None, shown: Any
+) -> Iterator[Entry]:
+    if before is not None:
+        rows = rows.filter(**{f"{column}__lte": before[0]})
+    # One instant may hold many rows: read past those the last page has shown.
+    extra = rows.filter(**{column: before[0]}).count() if before is not None else 0
+    found = sorted(
+        (shown(row) for row in rows.order_by(f"-{column}", "-pk")[: limit + extra]),
+        key=lambda entry: (entry["at"], entry["id"]),
+        reverse=True,
+    )
+    return (entry for entry in found if before is None or (entry["at"], entry["id"]) < before)
+
+
+def _firings(user: User) -> QuerySet[Firing]:
+    return Firing.objects.visible_to(user).select_related("rule", "activity")
+
+
+def _assignments(user: User) -> QuerySet[Assignment]:
+    return Assignment.objects.visible_to(user).select_related("user", "by")
+
+
+def _activities(user: User) -> QuerySet[Activity]:
+    tasks = Activity.objects.filter(team_id=user.team_id, activity_type__in=TASK_KINDS)
+    if not user.leads:
+        tasks = tasks.filter(
+            Q(actor=user) | Q(task_id__in=Task.objects.visible_to(user).values("pk")),
+        )
+    return tasks.select_related("actor")
+
+
+def _jobs(user: User) -> QuerySet[Job]:
+    return Job.objects.visible_to(user).filter(Q(team_id=user.team_id) | Q(user_id=user.pk))
+
+
+def _firing(row: Firing) -> Entry:
+    cause = row.activity.activity_type if row.activity else "time"
+    return _entry(
+        f"firing:{row.pk}",
+        row.at,
+        "rule",
+        actor=row.rule.name,
+        task_id=row.task_id,
+        rule_id=row.rule_id,
+        outcome=row.outcome,
+        reason=row.reason or f"{cause} of contact {row.contact_id}",
+    )
+
+
+def _assignment(row: Assignment) -> Entry:
+    return _entry(
+        f"assignment:{row.pk}",
+        row.assigned_at,
+        "assignment",
+        actor=row.by.display_name if row.by else "automation",
+        task_id=row.task_id,
+        outcome=f"assigned to {row.user.display_name}",
+        reason=str(row.reasons.get("sentence", row.method)),
+    )
+
+
+def _activity(row: Activity) -> Entry:
+    return _entry(
+        f"activity:{row.pk}",
+        row.occurred_at,
+        row.activity_type,
+        actor=row.actor.display_name if row.actor else "automation",
+        task_id=row.task_id,
+        outcome=str(row.data.get("new_status") or row.activity_type.removeprefix("task_")),
+        reason="",
+    )
+
+
+def _job(row: Job) -> Entry:
+    return _entry(
+        f"job:{row.pk}",
+        row.created_at,
+        "job",
+        actor=row.name.rpartition(".")[2],
+        job_id=str(row.pk),
+        outcome=row.status,
+        reason=row.error or _told(row.result),
+    )
+
+
+def _told(result: Any) -> str:
+    """The sentence of a job's result, where it has one."""
+    return str(result.get("reason", "")) if isinstance(result, dict) else ""
+
+
+def _entry(entry_id: str, at: datetime, kind: str, **fields: Any) -> Entry:
+    blank = {"actor": "", "task_id": None, "rule_id": None, "job_id": None, "outcome": "", "reason": ""}
+    return {"id": entry_id, "at": at, "kind": kind, **blank, **fields}

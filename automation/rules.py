@@ -1,0 +1,232 @@
+"""Rules: checked when saved, passed on when their owner leaves, counted from what really happened."""
+
+import hashlib
+import json
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+
+from automation.models import Firing, TaskAutomationRule
+from automation.triggers import KINDS
+from domain import templating
+from people.models import Skill, Team, User
+from work.models import Task
+
+CONTENT = (
+    "name",
+    "trigger_type",
+    "trigger_config",
+    "task_title_template",
+    "task_description_template",
+    "task_priority",
+    "delay_hours",
+    "reminder_offset_hours",
+    "repeat_policy",
+    "repeat_window_hours",
+    "assign",
+    "required_skills",
+    "estimated_hours",
+    "max_event_age_hours",
+    "fires_on_imports",
+    "fires_on_machines",
+    "scope",
+    "owner_id",
+)
+EDITABLE = frozenset(CONTENT) - {"scope", "owner_id"} | {"is_active"}
+STRATEGIES = ("owner", "best_match", "round_robin", "unassigned")
+MOST_DELAY_HOURS = Decimal(24 * 366)
+
+Errors = dict[str, list[str]]
+
+
+class BadRule(ValueError):
+    """The rule cannot be saved; `errors` names the fields."""
+
+    def __init__(self, errors: Errors) -> None:
+        super().__init__("; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items()))
+        self.errors = errors
+
+
+def check(rule: TaskAutomationRule) -> Errors:
+    """What keeps a rule from running, by field; empty for a sound one."""
+    errors: Errors = {}
+    try:
+        rule.clean_fields()
+    except ValidationError as failure:
+        errors |= failure.message_dict
+    trigger = KINDS.get(rule.trigger_type)
+    if trigger is None:
+        errors["trigger_type"] = [f"Unknown trigger {rule.trigger_type!r}: use one of {', '.join(KINDS)}."]
+    elif not isinstance(rule.trigger_config, dict):
+        errors["trigger_config"] = ["Give an object."]
+    elif faults := trigger.check(rule.trigger_config):
+        errors["trigger_config"] = faults
+    _check_template(errors, "task_title_template", rule.task_title_template, templating.TITLE_LIMIT)
+    _check_template(errors, "task_description_template", rule.task_description_template, templating.DESCRIPTION_LIMIT)
+    _check_hours(errors, rule)
+    if fault := _fault_of_strategy(rule):
+        errors["assign"] = [fault]
+    if faults := _faults_of_skills(rule):
+        errors["required_skills"] = faults
+    return errors
+
+
+def create(owner: User, **fields: Any) -> TaskAutomationRule:
+    """A new rule of this owner. Raises BadRule."""
+    rule = TaskAutomationRule(owner=owner, **fields)
+    return _save(rule)
+
+
+def update(rule: TaskAutomationRule, **fields: Any) -> TaskAutomationRule:
+    """Changes a rule; what it has already done stays under its old version. Raises BadRule."""
+    for name, value in fields.items():
+        if name not in EDITABLE:
+            raise BadRule({name: ["This cannot be changed."]})
+        setattr(rule, name, value)
+    return _save(rule)
+
+
+def archive(rule: TaskAutomationRule, *, now: datetime) -> None:
+    """Deleting keeps the row: its tasks and firings name it."""
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(is_active=False, archived_at=now)
+
+
+def content_of(rule: TaskAutomationRule) -> dict[str, Any]:
+    """What a version freezes, JSON-ready."""
+    return {name: str(value) if isinstance(value := getattr(rule, name), Decimal) else value for name in CONTENT}
+
+
+def content_hash(rule: TaskAutomationRule) -> str:
+    content = content_of(rule)
+    for name in ("delay_hours", "reminder_offset_hours", "estimated_hours"):
+        # 4 and 4.00 are the same delay, whether the row came from a form or from the database.
+        if content[name] is not None:
+            content[name] = str(Decimal(str(content[name])).normalize())
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def sentence(rule: TaskAutomationRule) -> str:
+    """The rule in words: When … , then …"""
+    trigger = KINDS.get(rule.trigger_type)
+    when = trigger.sentence(rule.trigger_config) if trigger and not rule.parked_reason else rule.trigger_type
+    due = f" within {rule.delay_hours.normalize():f} h" if rule.delay_hours else " at once"
+    return f"When {when}, then “{rule.task_title_template}”{due}"
+
+
+def figures(rules: list[TaskAutomationRule]) -> dict[int, dict[str, Any]]:
+    """Per rule what became of its events and tasks, in two queries for any number of rules."""
+    ids = [rule.pk for rule in rules]
+    numbers: dict[int, dict[str, Any]] = {
+        pk: {"fired": 0, "suppressed": 0, "failed": 0, "suppressed_by_reason": {}, "completed": 0, "open": 0}
+        for pk in ids
+    }
+    rows = Firing.objects.filter(rule__in=ids).values_list("rule", "outcome", "reason").annotate(n=Count("pk"))
+    for pk, outcome, reason, n in rows.order_by():
+        numbers[pk][outcome] += n
+        if outcome == Firing.SUPPRESSED:
+            numbers[pk]["suppressed_by_reason"][reason] = numbers[pk]["suppressed_by_reason"].get(reason, 0) + n
+    tasks = Firing.objects.filter(rule__in=ids, task__isnull=False).values_list("rule")
+    counted = tasks.annotate(
+        done=Count("pk", filter=Q(task__status=Task.DONE)), open=Count("pk", filter=Q(task__status__in=Task.OPEN))
+    )
+    for pk, done, still_open in counted.order_by():
+        numbers[pk] |= {"completed": done, "open": still_open}
+    return numbers
+
+
+def stats(user: User) -> dict[str, Any]:
+    """The statistics of the rules a user sees."""
+    rules = list(TaskAutomationRule.objects.visible_to(user).order_by("pk"))
+    numbers = figures(rules)
+    return {
+        "total_rules": len(rules),
+        "active_rules": sum(rule.is_active for rule in rules),
+        "times_triggered": sum(rule.times_triggered for rule in rules),
+        "tasks_created": sum(rule.tasks_created for rule in rules),
+        "rules": [
+            {
+                "id": rule.pk,
+                "name": rule.name,
+                "is_active": rule.is_active,
+                "times_triggered": rule.times_triggered,
+                "tasks_created": rule.tasks_created,
+                **numbers[rule.pk],
+            }
+            for rule in rules
+        ],
+    }
+
+
+def rebuild_counters(rule: TaskAutomationRule) -> None:
+    """Sets the counters to what the firings say; they are the same unless somebody changed them by hand."""
+    fired = Firing.objects.filter(rule=rule, outcome=Firing.FIRED)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(
+        times_triggered=fired.count(), tasks_created=fired.filter(task__isnull=False).count()
+    )
+
+
+def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:  # noqa: ARG001 (a deactivation step)
+    """When somebody leaves, their rules pass to a manager; the scope stays, so passing on never widens a rule."""
+    manager = User.objects.active().filter(team_id=user.team_id, role=User.MANAGER).exclude(pk=user.pk).first()
+    if manager is not None:
+        TaskAutomationRule.objects.filter(owner=user).update(owner=manager)
+
+
+def _save(rule: TaskAutomationRule) -> TaskAutomationRule:
+    rule.fill_in()
+    errors = check(rule)
+    if errors:
+        raise BadRule(errors)
+    rule.parked_reason = ""
+    rule.save()
+    return rule
+
+
+def _check_template(errors: Errors, field: str, source: str, limit: int) -> None:
+    try:
+        templating.check(source, limit=limit)
+    except templating.TemplateError as failure:
+        errors.setdefault(field, []).append(str(failure))
+
+
+def _check_hours(errors: Errors, rule: TaskAutomationRule) -> None:
+    for field in ("delay_hours", "reminder_offset_hours"):
+        value = getattr(rule, field)
+        try:
+            if value is not None and field not in errors and Decimal(str(value)) > MOST_DELAY_HOURS:
+                errors[field] = ["At most a year, 8,784 hours."]
+        except InvalidOperation:
+            errors.setdefault(field, ["Give a number of hours."])
+
+
+def _fault_of_strategy(rule: TaskAutomationRule) -> str | None:
+    if rule.assign in STRATEGIES:
+        return None
+    kind, _, number = rule.assign.partition(":")
+    if kind == "user" and number.isdigit():
+        known = User.objects.active().filter(pk=int(number), team_id=rule.team_id).exists()
+        return None if known else f"There is no active member {number} in the team: choose somebody who is."
+    return f"Unknown way to assign {rule.assign!r}: use {', '.join(STRATEGIES)} or user:ID."
+
+
+def _faults_of_skills(rule: TaskAutomationRule) -> list[str]:
+    wanted = rule.required_skills
+    if not isinstance(wanted, list):
+        return ['Give a list, as [{"skill": "Negotiation", "level": 3}].']
+    faults = []
+    for entry in wanted:
+        if not isinstance(entry, dict) or set(entry) - {"skill", "level"} or not isinstance(entry.get("skill"), str):
+            faults.append('Each entry is {"skill": NAME, "level": 1 to 5}.')
+        elif not (isinstance(entry.get("level", 1), int) and 1 <= entry.get("level", 1) <= 5):
+            faults.append(f"The level of {entry['skill']} is a number from 1 to 5.")
+    if not faults:
+        faults = [f"The team has no skill {name!r}: add it first." for name in _unknown_skills(rule.team, wanted)]
+    return faults
+
+
+def _unknown_skills(team: Team, wanted: list[dict[str, Any]]) -> list[str]:
+    known = {name.lower() for name in Skill.objects.filter(team=team).values_list("name", flat=True)}
+    return [entry["skill"] for entry in wanted if entry["skill"].lower() not in known]

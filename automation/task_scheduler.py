@@ -1,0 +1,191 @@
+"""`TaskScheduler`: scheduling tasks from Python, in the names that scripts and older code use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from assignment import dispatch
+from automation import engine, firing, sequences
+from automation.models import Firing
+from crm import contacts, intake
+from crm.models import Activity, Contact
+from domain import templating
+from people.models import User
+from work import lifecycle
+from work.models import Task
+
+SOURCE = "scheduler"
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """What answers when no rule matches."""
+
+    title: str
+    priority: str
+    delay_hours: int
+
+
+BY_ACTIVITY = {
+    Activity.EMAIL_OPENED: BuiltIn("Follow up with {{contact_name}}: opened your email", Task.MEDIUM, 24),
+    Activity.EMAIL_CLICKED: BuiltIn("Follow up with {{contact_name}}: clicked your link", Task.HIGH, 4),
+    Activity.FORM_SUBMITTED: BuiltIn("Answer {{contact_name}}: submitted a form", Task.HIGH, 1),
+}
+BY_STATUS = {
+    (Contact.LEAD, Contact.ACTIVE): BuiltIn("Welcome {{contact_name}}: new customer", Task.URGENT, 2),
+}
+
+
+class TaskScheduler:
+    """Schedules tasks for contacts on behalf of `owner`, who gets those that no rule assigns.
+
+    Contacts may be given as rows or ids.
+    """
+
+    def __init__(self, owner: User) -> None:
+        self.owner = owner
+
+    def schedule_task_for_contact(
+        self,
+        contact: Contact | int,
+        title: str,
+        description: str = "",
+        priority: str = Task.MEDIUM,
+        due_date: datetime | None = None,
+        reminder_offset_hours: float | Decimal | None = None,
+    ) -> Task:
+        """One task, the owner's. `due_date` is kept as given. Raises ValidationError naming what is wrong."""
+        now = timezone.now()
+        row = _contact(contact)
+        with transaction.atomic():
+            task = lifecycle.create(
+                row.team,
+                title=title,
+                description=description,
+                priority=priority,
+                due_date=due_date,
+                reminder_offset_hours=reminder_offset_hours,
+                contact=row,
+                owner=self.owner,
+                by=self.owner,
+                now=now,
+            )
+            self._take(task, now)
+        return task
+
+    def schedule_follow_up_sequence(
+        self, contact: Contact | int, sequence_type: str = "standard", start_delay_hours: float = 0
+    ) -> list[Task]:
+        """The tasks of a preset, days counted from the call. Raises AlreadyEnrolled, UnknownSequence."""
+        _, tasks = sequences.enrol(
+            _contact(contact),
+            sequence_type,
+            owner=self.owner,
+            start_delay_hours=start_delay_hours,
+            now=timezone.now(),
+        )
+        return tasks
+
+    def schedule_based_on_activity(self, contact: Contact | int, activity_type: str) -> Task | None:
+        """Records the activity and runs the rules; the first task of theirs, else the built-in answer, else None."""
+        now = timezone.now()
+        row = _contact(contact)
+        recorded = intake.record(
+            row.team,
+            [intake.Incoming(activity_type, contact_id=row.pk, source=SOURCE, signal=Activity.HUMAN)],
+            now=now,
+        )
+        activity = Activity.objects.select_related("contact__owner", "team").get(pk=recorded.accepted[0])
+        fired = engine.process(activity, now=now)
+        return _first_task(fired) or self._answer(BY_ACTIVITY.get(activity_type), row, activity, fired, now)
+
+    def schedule_based_on_status(self, contact: Contact | int, old_status: str, new_status: str) -> Task | None:
+        """Runs the rules for the contact's latest change between these words, recorded now if there is none."""
+        now = timezone.now()
+        row = _contact(contact)
+        activity = status_activity(row, old_status, new_status, by=self.owner, now=now)
+        fired = engine.process(activity, now=now)
+        return _first_task(fired) or self._answer(BY_STATUS.get((old_status, new_status)), row, activity, fired, now)
+
+    def schedule_recurring_tasks(
+        self, contact: Contact | int, cadence: str, task_template: Mapping[str, Any]
+    ) -> list[Task]:
+        """Sets the contact's cadence and makes the first task; later ones come as they fall due."""
+        _, tasks = sequences.schedule_recurring(
+            _contact(contact), cadence, task_template, owner=self.owner, now=timezone.now()
+        )
+        return tasks
+
+    def _take(self, task: Task, now: datetime) -> None:
+        reasons = {"sentence": f"{self.owner.display_name} scheduled it."}
+        dispatch.assign(task, self.owner, by=self.owner, now=now, method=dispatch.OWNER, reasons=reasons)
+
+    def _answer(
+        self, built_in: BuiltIn | None, contact: Contact, activity: Activity, fired: list[Firing], now: datetime
+    ) -> Task | None:
+        """The built-in task when no rule matched; one that is still open is returned instead of a twin."""
+        if built_in is None or fired:
+            return None
+        once_key = f"built-in:{activity.activity_type}:contact:{contact.pk}"
+        values = firing.template_values(contact, activity)
+        with engine.alone(contact.team_id):
+            standing = Task.objects.open().filter(once_key=once_key).first()
+            if standing is not None:
+                return standing
+            Task.objects.filter(once_key=once_key).update(once_key=None)
+            task = lifecycle.create(
+                contact.team,
+                title=templating.render_title(built_in.title, values, fallback="Follow up"),
+                priority=built_in.priority,
+                due_date=activity.occurred_at + timedelta(hours=built_in.delay_hours),
+                contact=contact,
+                owner=self.owner,
+                once_key=once_key,
+                origin_key=f"built-in:{activity.pk}",
+                by=self.owner,
+                now=now,
+            )
+            self._take(task, now)
+        return task
+
+
+def status_activity(contact: Contact, old: str, new: str, *, by: User | None, now: datetime) -> Activity:
+    """The contact's latest STATUS_CHANGED activity with these words; recorded only when there is none.
+
+    Raises ValueError for an unknown status.
+    """
+    known = [status for status, _ in Contact.STATUSES]
+    for word in (old, new):
+        if word not in known:
+            raise ValueError(f"There is no status {word!r}: use one of {', '.join(known)}.")
+    changes = Activity.objects.filter(
+        contact=contact,
+        activity_type=Activity.STATUS_CHANGED,
+        data__old_status=old,
+        data__new_status=new,
+    ).select_related("contact__owner", "team")
+    return changes.order_by("-occurred_at", "-pk").first() or contacts.record_status_change(
+        contact, old, new, by=by, now=now
+    )
+
+
+def _first_task(fired: list[Firing]) -> Task | None:
+    """The first task made, else the one that kept a rule from making another."""
+    for one in fired:
+        if one.task is not None:
+            return one.task
+    for one in fired:
+        if one.reason == firing.STILL_OPEN and one.contact is not None:
+            return firing.open_task_of(one.rule, one.contact)
+    return None
+
+
+def _contact(contact: Contact | int) -> Contact:
+    if isinstance(contact, Contact):
+        return contact
+    return Contact.objects.select_related("team", "owner").get(pk=contact)

@@ -1,0 +1,24 @@
+"""Wires the rooms once Django has loaded them: what lower rooms call by name or by what was registered."""
+
+from django.apps import AppConfig
+
+
+class WiringConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        from automation import engine, reminders, rules, tasks
+        from jobs import hooks
+        from notifications import outbox
+        from people import deactivation
+        from people.models import Team
+        from work import lifecycle
+
+        hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
+        hooks.register(hooks.Drain(tasks.sweep_team.name, reminders.due_teams, every_seconds=15))
+        hooks.on_dead(outbox.tell_of_dead_job)
+        hooks.teams(
+            lambda: [hooks.TeamZone(pk, zone) for pk, zone in Team.objects.order_by("pk").values_list("pk", "timezone")]
+        )
+        deactivation.register(lifecycle.release_work_of)
+        deactivation.register(rules.pass_on_rules_of)

@@ -1,0 +1,218 @@
+"""The one door into the ledger: store every accepted event before any rule runs, each exactly once, and ring once."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+import jobs.bell
+from crm import ledger
+from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, server_made_key
+from people.models import Team
+
+MOST_AHEAD = timedelta(minutes=10)
+"""How far an event's own clock may run ahead of ours."""
+OLDEST = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One event as it arrived. The contact is named by id, e-mail or another system's id; a provider's may be unknown."""
+
+    activity_type: str
+    contact_id: int | None = None
+    contact_email: str = ""
+    contact_external_id: str = ""
+    occurred_at: datetime | None = None
+    source: str = "api"
+    source_key: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    signal: str = Activity.UNKNOWN
+    origin: str = Activity.LIVE
+
+
+@dataclass(frozen=True)
+class Fault:
+    pointer: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    index: int
+    errors: tuple[Fault, ...]
+
+
+@dataclass
+class Recorded:
+    """What became of a delivery. Duplicates changed nothing; conflicts are kept to be looked at."""
+
+    accepted: list[int] = field(default_factory=list)
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def record(
+    team: Team,
+    items: Sequence[Incoming],
+    *,
+    now: datetime,
+    visible: Any = None,
+    unmatched: bool = False,
+    creates_contacts: bool = False,
+) -> Recorded:
+    """Stores what is sound and says of the rest what to mend.
+
+    `visible` limits the contacts that may be named; `unmatched` keeps events of unknown addresses without a contact,
+    as providers' are; `creates_contacts` makes one instead. Sending the same twice stores it once.
+    """
+    outcome = Recorded()
+    with transaction.atomic():
+        finder = _Finder(team, items, visible, creates_contacts)
+        rows: dict[int, Activity] = {}
+        for index, item in enumerate(items):
+            faults = _faults(item, now)
+            contact = finder.find(item)
+            if contact is None and not unmatched:
+                faults.append(finder.fault(item))
+            if faults:
+                outcome.rejected.append(Rejected(index, tuple(faults)))
+            else:
+                rows[index] = _row(team, item, contact, now)
+        _store(list(rows.values()), outcome, now)
+        if outcome.accepted:
+            transaction.on_commit(lambda: jobs.bell.ring(team.pk), robust=True)
+    return outcome
+
+
+def content_hash(item: Incoming) -> str:
+    """What makes two events under one key the same: everything the sender said."""
+    said = [
+        item.activity_type,
+        item.contact_id,
+        item.contact_email.lower(),
+        item.contact_external_id,
+        item.occurred_at.isoformat() if item.occurred_at else None,
+        item.data,
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _faults(item: Incoming, now: datetime) -> list[Fault]:
+    if item.occurred_at is None:
+        return []
+    if item.occurred_at > now + MOST_AHEAD:
+        return [Fault("/occurred_at", "future", "occurred_at lies in the future; check the sender's clock and zone.")]
+    if item.occurred_at < now - OLDEST:
+        return [Fault("/occurred_at", "too_old", "occurred_at is over ten years ago; check its unit and zone.")]
+    return []
+
+
+def _row(team: Team, item: Incoming, contact: Contact | None, now: datetime) -> Activity:
+    return Activity(
+        team=team,
+        contact=contact,
+        activity_type=item.activity_type,
+        occurred_at=item.occurred_at or now,
+        received_at=now,
+        source=item.source,
+        source_key=item.source_key or server_made_key(),
+        origin=item.origin,
+        signal=item.signal,
+        data=item.data,
+        content_hash=content_hash(item),
+    )
+
+
+def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
+    """Inserts in one statement; what the unique key refused is a duplicate, or a conflict when it says something else."""
+    if not rows:
+        return
+    wanted: dict[tuple[str, str], Activity] = {}
+    repeats: list[Activity] = []
+    for row in rows:
+        kept = wanted.setdefault((row.source, row.source_key), row)
+        if kept is not row:
+            repeats.append(row)
+    team_id = rows[0].team_id
+    inserted = ledger.insert_new(list(wanted.values()))
+    outcome.accepted.extend(inserted.values())
+    repeats += [row for key, row in wanted.items() if key not in inserted]
+    if not repeats:
+        return
+    keys = Q()
+    for source in {row.source for row in repeats}:
+        keys |= Q(source=source, source_key__in=[row.source_key for row in repeats if row.source == source])
+    stored = {
+        (row.source, row.source_key): row
+        for row in Activity.objects.filter(keys, team_id=team_id).only("source", "source_key", "content_hash")
+    }
+    _settle_repeats(repeats, stored, outcome, now)
+
+
+def _settle_repeats(
+    repeats: Iterable[Activity], stored: dict[tuple[str, str], Activity], outcome: Recorded, now: datetime
+) -> None:
+    for row in repeats:
+        first = stored[row.source, row.source_key]
+        outcome.duplicates += 1
+        if first.content_hash != row.content_hash:
+            outcome.conflicts += 1
+            ActivityConflict.objects.get_or_create(
+                activity=first, content_hash=row.content_hash, defaults={"data": row.data, "received_at": now}
+            )
+
+
+class _Finder:
+    """Finds the contacts that a delivery names, in three queries for any number of events."""
+
+    def __init__(self, team: Team, items: Sequence[Incoming], visible: Any, creates_contacts: bool) -> None:
+        self.team, self.creates_contacts = team, creates_contacts
+        contacts = (Contact.objects.all() if visible is None else visible).filter(team=team)
+        ids = {item.contact_id for item in items if item.contact_id is not None}
+        emails = {item.contact_email.strip().lower() for item in items if item.contact_email}
+        external = {item.contact_external_id for item in items if item.contact_external_id}
+        self.by_id = contacts.in_bulk(ids) if ids else {}
+        self.by_email: dict[str, Contact] = {}
+        if emails:
+            # Lower(email) in (…) is the unique index's own expression.
+            found = contacts.annotate(address=Lower("email")).filter(address__in=emails)
+            self.by_email = {contact.email.lower(): contact for contact in found}
+        self.by_external: dict[tuple[str, str], Contact] = {}
+        if external:
+            known = ContactIdentity.objects.filter(team=team, external_id__in=external, contact__in=contacts)
+            self.by_external = {(i.source, i.external_id): i.contact for i in known.select_related("contact")}
+
+    def find(self, item: Incoming) -> Contact | None:
+        if item.contact_id is not None:
+            return self.by_id.get(item.contact_id)
+        if item.contact_external_id:
+            contact = self.by_external.get((item.source, item.contact_external_id))
+            if contact is not None:
+                return contact
+        email = item.contact_email.strip().lower()
+        if email and email not in self.by_email and self.creates_contacts:
+            self.by_email[email] = Contact.objects.create(team=self.team, name=email, email=email)
+        return self.by_email.get(email)
+
+    @staticmethod
+    def fault(item: Incoming) -> Fault:
+        if item.contact_id is not None:
+            return Fault("/contact_id", "unknown", f"There is no contact {item.contact_id}: create it first.")
+        if item.contact_email:
+            return Fault(
+                "/contact_email", "unknown", f"No contact has the address {item.contact_email}: create it first."
+            )
+        if item.contact_external_id:
+            return Fault(
+                "/contact_external_id", "unknown", f"No contact is known as {item.contact_external_id} to this source."
+            )
+        return Fault("", "missing", "Name the contact by contact_id, contact_email or contact_external_id.")

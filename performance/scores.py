@@ -1,0 +1,170 @@
+"""One person's score: gathered from their assignments of 90 days, computed by the domain, kept a day at a time."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from domain import calendars, scoring
+from people.models import Team, User
+from performance.models import ScoreSnapshot
+from work import capacity
+from work.models import Assignment
+
+WINDOW = timedelta(days=90)
+
+
+def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) -> dict[int, scoring.Inputs]:
+    """The inputs of people's scores. What was moved away or dropped counts for nobody.
+
+    Two queries for the assignments of the team, whose rate the ranges lean on, and those of the week's hours.
+    """
+    people = list(users) if users is not None else list(User.objects.active().filter(team=team).select_related("team"))
+    weeks = capacity.weeks(people, now=now)
+    counted = Assignment.objects.filter(user__team=team, assigned_at__gte=now - WINDOW).exclude(
+        outcome__in=(Assignment.MOVED, Assignment.DROPPED)
+    )
+    sums: dict[int, _Sums] = {user.pk: _Sums() for user in people}
+    team_assigned = team_completed = 0
+    rows = counted.values_list(
+        "user", "outcome", "due_date", "ended_at", "estimated_hours", "actual_hours", "skill_match"
+    )
+    for user_id, outcome, due, ended, estimated, actual, match in rows:
+        done = outcome == Assignment.COMPLETED
+        team_assigned += 1
+        team_completed += done
+        if user_id in sums:
+            sums[user_id].add(done, due, ended, estimated, actual, match)
+    return {
+        user.pk: scoring.Inputs(
+            **vars(sums[user.pk]),
+            booked_hours=weeks[user.pk].used_hours,
+            capacity_hours=weeks[user.pk].max_hours,
+            team_assigned=team_assigned,
+            team_completed=team_completed,
+        )
+        for user in people
+    }
+
+
+class _Sums:
+    """Running totals of one person."""
+
+    def __init__(self) -> None:
+        self.assigned = self.completed = self.on_time = self.with_due = self.accuracy_n = self.skill_n = 0
+        self.accuracy_sum = self.skill_sum = Decimal(0)
+
+    def add(self, done: bool, due: Any, ended: Any, estimated: Any, actual: Any, match: Any) -> None:
+        self.assigned += 1
+        if match is not None:
+            self.skill_sum += match
+            self.skill_n += 1
+        if not done:
+            return
+        self.completed += 1
+        if due is not None:
+            self.with_due += 1
+            self.on_time += ended <= due
+        accuracy = scoring.estimate_accuracy(estimated, actual)
+        if accuracy is not None:
+            self.accuracy_sum += accuracy
+            self.accuracy_n += 1
+
+
+def compute(user: User, *, now: datetime) -> ScoreSnapshot:
+    """The person's score now, unsaved."""
+    inputs = gather(user.team, now=now, users=[user])[user.pk]
+    return snapshot_of(user, inputs, now)
+
+
+def recompute(user: User, *, now: datetime) -> ScoreSnapshot:
+    """Computes and keeps the score; later runs of the same local day replace that day's row."""
+    return _keep(compute(user, now=now))
+
+
+def recompute_team(team: Team, *, now: datetime) -> list[ScoreSnapshot]:
+    people = {user.pk: user for user in User.objects.active().filter(team=team).select_related("team")}
+    gathered = gather(team, now=now, users=people.values())
+    return [_keep(snapshot_of(people[pk], inputs, now)) for pk, inputs in gathered.items()]
+
+
+def latest(user: User) -> ScoreSnapshot | None:
+    return ScoreSnapshot.objects.filter(user=user).order_by("-on").first()
+
+
+def current(user: User, *, now: datetime) -> dict[str, Any]:
+    """The newest kept score, or one computed now for somebody who has none yet, as the API shows it."""
+    return as_dict(latest(user) or compute(user, now=now))
+
+
+def as_dict(snapshot: ScoreSnapshot) -> dict[str, Any]:
+    details = snapshot.details
+    parts, inputs = details["parts"], details["inputs"]
+    return {
+        "user_id": snapshot.user_id,
+        "performance_score": _number(scoring.shown(snapshot.total)),
+        "completion_rate": parts["completion"],
+        "estimation_accuracy": parts["estimation"],
+        "workload_balance": parts["balance"],
+        "skill_utilization": parts["skill"],
+        "total_assignments": inputs["assigned"],
+        "completed_assignments": inputs["completed"],
+        "on_time_rate": details["on_time_rate"],
+        "computed_at": snapshot.computed_at,
+        "details": {
+            "ranges": details["ranges"],
+            "provisional": snapshot.provisional,
+            "label": snapshot.label or None,
+            "reason": details["reason"],
+            "policy": "classic",
+            "window_days": WINDOW.days,
+            "inputs": inputs,
+        },
+    }
+
+
+def snapshot_of(user: User, inputs: scoring.Inputs, now: datetime) -> ScoreSnapshot:
+    score = scoring.classic(inputs)
+    zone = calendars.first_zone(user.team.timezone).zone
+    on_time = Decimal(100 * inputs.on_time) / inputs.with_due if inputs.with_due else None
+    details = {
+        "parts": {name: _number(scoring.shown(part)) for name, part in score.parts.items()},
+        "ranges": {
+            name: None if span is None else [_number(span[0]), _number(span[1])] for name, span in score.ranges.items()
+        },
+        "reason": score.reason,
+        "on_time_rate": _number(scoring.shown(on_time)),
+        "inputs": {
+            name: float(value) if isinstance(value, Decimal) else value for name, value in asdict(inputs).items()
+        },
+    }
+    total = None if score.total is None else round(score.total, 5)
+    return ScoreSnapshot(
+        user=user,
+        on=now.astimezone(zone).date(),
+        total=total,
+        provisional=score.provisional,
+        label=score.label or "",
+        details=details,
+        computed_at=now,
+    )
+
+
+def _keep(snapshot: ScoreSnapshot) -> ScoreSnapshot:
+    kept, _ = ScoreSnapshot.objects.update_or_create(
+        user=snapshot.user,
+        on=snapshot.on,
+        defaults={
+            "total": snapshot.total,
+            "provisional": snapshot.provisional,
+            "label": snapshot.label,
+            "details": snapshot.details,
+            "computed_at": snapshot.computed_at,
+        },
+    )
+    return kept
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,329 @@
+"""The life of a task: the only writer of its status and of who holds it.
+
+Every verb is one transaction that ends in facts: an Assignment row, a TASK_* activity, jobs enqueued by name. Whatever
+follows (scores, the next task, chained rules) leaves from those rows.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from crm.models import Activity
+from jobs import queue
+from people import rights
+from people.models import Skill, Team, User
+from work.models import Assignment, Task, TaskSkill
+
+SOURCE = "nextmove"
+SCORE_JOB = "automation.tasks.update_user_performance_metrics"
+NEXT_TASK_JOB = "automation.tasks.assign_next_task_for_user"
+MOST_HOURS = Decimal(1000)
+
+
+class NotOpen(Exception):
+    """The task is finished; the message says how."""
+
+
+class NotAllowed(Exception):
+    """The person may not do this to the task; the message says who may."""
+
+
+class UnknownStatus(ValueError):
+    """No such status; the message lists those there are."""
+
+
+class Changed(Exception):
+    """Somebody else changed the task since it was read."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A skill that a task needs, and the least level."""
+
+    skill: Skill
+    min_level: int = 1
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What completing a task set off. `user_id` is the assignee's; the job ids can be asked for at once."""
+
+    task: Task
+    activity_id: int
+    user_id: int
+    performance_job: uuid.UUID
+    next_task_job: uuid.UUID
+
+
+def parse_status(text: str) -> str:
+    """A status in any case of letters, spaces or hyphens for underscores. Raises UnknownStatus."""
+    word = text.strip().lower().replace(" ", "_").replace("-", "_")
+    known = [status for status, _ in Task.STATUSES]
+    if word not in known:
+        raise UnknownStatus(f"There is no status {text!r}: use one of {', '.join(known)}.")
+    return word
+
+
+def create(
+    team: Team,
+    *,
+    title: str,
+    now: datetime,
+    by: User | None = None,
+    required_skills: Iterable[Requirement] = (),
+    **fields: Any,
+) -> Task:
+    """A new task, nobody's yet. Raises ValidationError naming the fields; IntegrityError for a taken origin key."""
+    task = Task(team=team, title=title, created_at=now, **fields)
+    task.fill_in()
+    task.clean_fields(exclude=["origin_key", "once_key"])
+    with transaction.atomic():
+        task.save(force_insert=True)
+        TaskSkill.objects.bulk_create(
+            TaskSkill(task=task, skill=need.skill, min_level=need.min_level) for need in required_skills
+        )
+        _record(task, Activity.TASK_CREATED, by, now)
+    return task
+
+
+EDITABLE = frozenset(
+    {
+        "title",
+        "description",
+        "priority",
+        "due_date",
+        "reminder_offset_hours",
+        "contact",
+        "owner",
+        "estimated_hours",
+        "actual_hours",
+        "notes",
+    }
+)
+
+
+def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:  # noqa: ARG001 (the audit's place)
+    """Changes what may be edited. Raises ValidationError, and TypeError for what only verbs may change."""
+    refused = set(fields) - EDITABLE
+    if refused:
+        raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
+    with transaction.atomic():
+        kept = Task.objects.select_for_update().get(pk=task.pk)
+        for name, value in fields.items():
+            setattr(kept, name, value)
+        kept.version += 1
+        kept.fill_in()
+        kept.clean_fields(exclude=["origin_key", "once_key"])
+        kept.save()
+    return kept
+
+
+def assign(
+    task: Task,
+    user: User,
+    *,
+    by: User | None,
+    now: datetime,
+    method: str,
+    reasons: dict[str, Any] | None = None,
+    skill_match: Decimal | None = None,
+    expected: int | None = None,
+) -> Assignment | None:
+    """Gives an open task to somebody, if the one who holds it is still `expected` (a user id; None for nobody).
+
+    Returns None when somebody else was faster. Raises NotAllowed across teams or for someone who left.
+    """
+    if user.team_id != task.team_id or not user.is_active:
+        raise NotAllowed(f"{user.display_name} is not an active member of the task's team: choose someone who is.")
+    with transaction.atomic():
+        taken = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee_id=expected).update(
+            assignee=user, version=F("version") + 1
+        )
+        if not taken:
+            return None
+        _end_assignment(task, Assignment.MOVED, now)
+        task.assignee = user
+        assignment = Assignment.objects.create(
+            task=task,
+            user=user,
+            by=by,
+            method=method,
+            reasons=reasons or {},
+            assigned_at=now,
+            due_date=task.due_date,
+            estimated_hours=task.estimated_hours,
+            skill_match=skill_match,
+        )
+        _record(task, Activity.TASK_ASSIGNED, by, now, user_id=user.pk, method=method)
+    return assignment
+
+
+def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
+    """Puts an open task back into the queue; False when nobody held it."""
+    with transaction.atomic():
+        held = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee__isnull=False)
+        if not held.update(assignee=None, status=Task.TODO, version=F("version") + 1):
+            return False
+        _end_assignment(task, Assignment.MOVED, now)
+        _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
+        task.assignee, task.status = None, Task.TODO
+    return True
+
+
+def complete(
+    task: Task, *, by: User, now: datetime, actual_hours: Decimal | None = None, notes: str = ""
+) -> Completion:
+    """Finishes an open task and enqueues the two jobs that follow.
+
+    A manager who completes a task that nobody holds becomes its assignee. The compare-and-set lets one of several
+    callers win. Raises NotAllowed, NotOpen.
+    """
+    if not rights.may_complete(by, task):
+        raise NotAllowed("Only its assignee or a manager of the team may complete this task.")
+    if not task.is_open:
+        raise NotOpen(_why_closed(task))
+    holder = task.assignee_id or by.pk
+    changes: dict[str, Any] = {"status": Task.DONE, "completed_at": now, "once_key": None}
+    if actual_hours is not None:
+        changes["actual_hours"] = actual_hours
+    if notes:
+        changes["notes"] = f"{task.notes}\n\n{notes}".strip()
+    with transaction.atomic():
+        if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
+            raise NotOpen("Somebody else took this task meanwhile: look at it again.")
+        mine = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee_id=holder)
+        if not mine.update(**changes, version=F("version") + 1):
+            task.refresh_from_db()
+            raise NotOpen(_why_closed(task))
+        for name, value in changes.items():
+            setattr(task, name, value)
+        Assignment.objects.filter(task=task, ended_at__isnull=True).update(
+            ended_at=now, outcome=Assignment.COMPLETED, actual_hours=task.actual_hours
+        )
+        activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
+        return _completion(task, activity, holder, now)
+
+
+def follow_completion(task: Task, *, now: datetime) -> Completion:
+    """The completion of a task, whoever finished it: done here if it is open, read if it was done before.
+
+    A row set to done past the verbs gets its facts and its jobs now. Asking again answers the same jobs.
+    Raises NotAllowed for an open task that nobody holds.
+    """
+    if task.is_open:
+        if task.assignee is None:
+            raise NotAllowed("Nobody holds this task: assign it, or let a manager complete it.")
+        return complete(task, by=task.assignee, now=now)
+    if task.status != Task.DONE:
+        raise NotOpen(_why_closed(task))
+    with transaction.atomic():
+        Task.objects.select_for_update().get(pk=task.pk)  # two callers at once would both find no activity
+        done = Activity.objects.filter(task_id=task.pk, activity_type=Activity.TASK_COMPLETED).order_by("-pk").first()
+        holder = task.assignee_id or task.owner_id
+        if holder is None:
+            raise NotAllowed("This finished task has neither assignee nor owner: nobody's score is concerned.")
+        if done is None:
+            done = _record(task, Activity.TASK_COMPLETED, None, now, user_id=holder)
+            Assignment.objects.filter(task=task, ended_at__isnull=True).update(
+                ended_at=now, outcome=Assignment.COMPLETED, actual_hours=task.actual_hours
+            )
+        return _completion(task, done, done.data.get("user_id", holder), now)
+
+
+def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completion | Task:
+    """Moves a task to another status; `done` is `complete`. Reopening a finished one gives it back to its assignee.
+
+    Raises UnknownStatus, NotAllowed, Changed.
+    """
+    status = parse_status(status)
+    if status == Task.DONE:
+        return complete(task, by=by, now=now)
+    if not rights.may_edit_task(by, task):
+        raise NotAllowed("Only its assignee, its owner or a manager of the team may change this task.")
+    old = task.status
+    if status == old:
+        return task
+    with transaction.atomic():
+        changes: dict[str, Any] = {"status": status, "completed_at": None}
+        if status == Task.IN_PROGRESS and task.started_at is None:
+            changes["started_at"] = now
+        if status not in Task.OPEN:
+            changes["once_key"] = None
+        mine = Task.objects.filter(pk=task.pk, status=old)
+        if not mine.update(**changes, version=F("version") + 1):
+            raise Changed("Somebody else changed this task meanwhile: look at it again.")
+        _follow_assignment(task, old, status, by, now)
+        _record(task, Activity.TASK_STATUS_CHANGED, by, now, old_status=old, new_status=status)
+        for name, value in changes.items():
+            setattr(task, name, value)
+    return task
+
+
+def release_work_of(user: User, by: User | None, now: datetime) -> None:
+    """When somebody leaves: what they have not started returns to the queue; started work stays for the lead to see."""
+    for task in Task.objects.filter(assignee=user, status__in=(Task.TODO, Task.BLOCKED)):
+        unassign(task, by=by, now=now)
+
+
+def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetime) -> None:
+    """Ends the assignment of a task that is dropped; opens a new one for a task that is taken up again."""
+    if status not in Task.OPEN:
+        _end_assignment(task, Assignment.DROPPED, now)
+    elif old not in Task.OPEN and task.assignee_id is not None:
+        Assignment.objects.create(
+            task=task,
+            user_id=task.assignee_id,
+            by=by,
+            method="reopened",
+            assigned_at=now,
+            due_date=task.due_date,
+            estimated_hours=task.estimated_hours,
+        )
+
+
+def _end_assignment(task: Task, outcome: str, now: datetime) -> None:
+    Assignment.objects.filter(task_id=task.pk, ended_at__isnull=True).update(ended_at=now, outcome=outcome)
+
+
+def _completion(task: Task, activity: Activity, user_id: int, now: datetime) -> Completion:
+    """Enqueues the two jobs of a completion; their ids follow from the activity, so asking twice makes no twins."""
+    performance_job, next_task_job = queue.enqueue(
+        _follow_up(SCORE_JOB, activity, "score", task, user_id),
+        _follow_up(NEXT_TASK_JOB, activity, "next", task, user_id),
+        now=now,
+    )
+    return Completion(task, activity.pk, user_id, performance_job, next_task_job)
+
+
+def _follow_up(name: str, activity: Activity, what: str, task: Task, user_id: int) -> queue.Request:
+    """Keyed by the activity, so completing again after reopening is a new effect."""
+    return queue.Request(name, [user_id], key=f"activity:{activity.pk}:{what}", team_id=task.team_id, user_id=user_id)
+
+
+def _record(task: Task, kind: str, by: User | None, now: datetime, **data: Any) -> Activity:
+    return Activity.objects.create(
+        team_id=task.team_id,
+        contact_id=task.contact_id,
+        task_id=task.pk,
+        actor=by,
+        activity_type=kind,
+        occurred_at=now,
+        received_at=now,
+        source=SOURCE,
+        origin=Activity.SYSTEM,
+        data=data,
+        # Only a completion can start something; the rest is for the record, and wakes nobody.
+        processed_at=None if kind == Activity.TASK_COMPLETED else now,
+    )
+
+
+def _why_closed(task: Task) -> str:
+    if task.status == Task.DONE and task.completed_at is not None:
+        return f"This task was completed at {task.completed_at:%Y-%m-%d %H:%M} UTC already: reopen it first."
+    return f"This task is {task.get_status_display().lower()}: reopen it first."
