@@ -17,8 +17,6 @@ class WiringConfig(AppConfig):
         hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
         hooks.register(hooks.Drain(tasks.sweep_team.name, reminders.due_teams, every_seconds=15))
         hooks.on_dead(outbox.tell_of_dead_job)
-        hooks.teams(
-            lambda: [hooks.TeamZone(pk, zone) for pk, zone in Team.objects.order_by("pk").values_list("pk", "timezone")]
-        )
+        hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)

@@ -150,7 +150,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_htmx",
     "django_cotton",
-    "template_partials",
+    "template_partials.apps.SimpleAppConfig",  # its own loader would undo the one of django_cotton
     "lucide",
     "unfold",
     "django.contrib.admin",

@@ -19,14 +19,17 @@ class Drain:
 
 
 @dataclass(frozen=True)
-class TeamZone:
+class TeamClock:
+    """A team's time zone, and since when it exists: no period that began before that is made up for."""
+
     team_id: int
     zone: str
+    since: datetime
 
 
 drains: list[Drain] = []
 dead_callbacks: list[Callable[["Job"], None]] = []
-team_callbacks: list[Callable[[], Iterable[TeamZone]]] = []
+team_callbacks: list[Callable[[], Iterable[TeamClock]]] = []
 
 
 def register(drain: Drain) -> None:
@@ -41,11 +44,11 @@ def on_dead(callback: Callable[["Job"], None]) -> None:
         dead_callbacks.append(callback)
 
 
-def teams(callback: Callable[[], Iterable[TeamZone]]) -> None:
+def teams(callback: Callable[[], Iterable[TeamClock]]) -> None:
     """Tells the scheduler which teams there are and where they live."""
     if callback not in team_callbacks:
         team_callbacks.append(callback)
 
 
-def known_teams() -> list[TeamZone]:
+def known_teams() -> list[TeamClock]:
     return [team for callback in team_callbacks for team in callback()]

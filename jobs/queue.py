@@ -36,7 +36,7 @@ def job_id(key: str) -> uuid.UUID:
 
 
 def enqueue(*requests: Request, now: datetime) -> list[uuid.UUID]:
-    """Writes the jobs and returns their ids. Call it inside the business transaction; a key seen before changes nothing."""
+    """Writes the jobs, inside the business transaction, and returns their ids; a key seen before changes nothing."""
     rows = [_row(request, now) for request in requests]
     Job.objects.bulk_create(rows, ignore_conflicts=True)
     ready = [row for row in rows if row.run_at <= now]

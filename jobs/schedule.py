@@ -3,7 +3,7 @@ only the latest period of each entry runs."""
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from celery import current_app
 from celery.schedules import crontab, schedule
+from django.db import DatabaseError
 
 from domain import calendars
 from jobs import hooks, queue
@@ -52,23 +53,33 @@ class Clock:
     """Remembers what this process has already asked for, to spare the database a refused insert a tick."""
 
     seen: dict[str, str] = field(default_factory=dict)
+    minute: int = 0
 
     def tick(self, entries: Mapping[str, Any], *, now: datetime) -> int:
         """Writes the jobs of every period that has begun; one broken entry never stops the others."""
         written = 0
+        minute, teams = int(now.timestamp() // 60), None
         for name, entry in entries.items():
+            if minute == self.minute and isinstance(entry["schedule"], crontab):
+                continue  # a crontab begins no period within a minute
+            teams = hooks.known_teams() if teams is None else teams
             try:
-                for series, request in _periods(name, entry, now):
+                for series, request in _periods(name, entry, teams, now):
                     if self.seen.get(series) != request.key:
                         queue.enqueue(request, now=now)
                         self.seen[series] = request.key
                         written += 1
+            except DatabaseError:
+                raise  # away: the next tick repeats everything
             except Exception:
                 log.exception("beat entry %s cannot be read; mend it in config/celery.py", name)
+        self.minute = minute
         return written
 
 
-def _periods(name: str, entry: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, queue.Request]]:
+def _periods(
+    name: str, entry: Mapping[str, Any], teams: Sequence[hooks.TeamClock], now: datetime
+) -> Iterator[tuple[str, queue.Request]]:
     when = entry["schedule"]
     when = schedule(timedelta(seconds=when)) if isinstance(when, int | float) else when
     when = schedule(when) if isinstance(when, timedelta) else when
@@ -78,27 +89,30 @@ def _periods(name: str, entry: Mapping[str, Any], now: datetime) -> Iterator[tup
         more = kwargs if team_id is None else kwargs | {"team_id": team_id}
         return queue.Request(entry["task"], args, more, key=f"cron:{name}:{period}", team_id=team_id)
 
+    # What began before anybody was here is nobody's: a new installation makes up for nothing.
+    since = min((team.since for team in teams), default=now)
     if not isinstance(when, crontab):
         seconds = when.run_every.total_seconds()
         start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, tz=UTC)
-        yield name, request(start.isoformat())
+        if start >= since:
+            yield name, request(start.isoformat())
     elif not names_hours(when):
         due = last_due(when, now, ZoneInfo("UTC"))
-        if due:
+        if due and due >= since:
             yield name, request(due.isoformat())
     else:
-        yield from _by_team(name, entry, when, now, request)
+        yield from _by_team(name, entry, when, teams, now, request)
 
 
 def _by_team(
-    name: str, entry: Mapping[str, Any], when: crontab, now: datetime, request: Any
+    name: str, entry: Mapping[str, Any], when: crontab, teams: Sequence[hooks.TeamClock], now: datetime, request: Any
 ) -> Iterator[tuple[str, queue.Request]]:
-    """One job a team and local time; a task that knows no teams runs once a local day, at the first zone that gets there."""
+    """One job a team and local time; a task that knows no teams runs once a local day, where that begins first."""
     per_team = _takes_team(entry["task"])
-    for team in hooks.known_teams():
-        zone = ZoneInfo(team.zone)
+    for team in teams:
+        zone = calendars.first_zone(team.zone).zone
         due = last_due(when, now, zone)
-        if due is None:
+        if due is None or due < team.since:
             continue
         local = due.astimezone(zone)
         period = f"{local:%Y-%m-%d}" if len(when.hour) * len(when.minute) == 1 else f"{local:%Y-%m-%dT%H:%M}"

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.timezone import now as current_time
 
 from domain import calendars
 
@@ -34,6 +35,7 @@ class Team(models.Model):
     name = models.CharField(max_length=100)
     timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
     is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=current_time, editable=False)
 
     objects = TeamManager()
 

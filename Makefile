@@ -1,0 +1,36 @@
+# Nextmove. `make run` needs python3 (3.11 or newer), pip and make; nothing else.
+PYTHON ?= python3
+BOOTSTRAP = @$(PYTHON) -I config/bootstrap.py
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check bench lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+run: ## Install what is missing and start Nextmove
+	$(BOOTSTRAP) run
+	@exec .venv/bin/nextmove serve
+
+test: ## Run the whole suite here, and again on each server that answers
+	$(BOOTSTRAP) dev
+	@exec .venv/bin/python -m tests.run
+
+check: ## Run everything CI runs besides the tests
+	$(BOOTSTRAP) dev
+	@exec .venv/bin/python -m tests.check
+
+bench: ## Measure Nextmove against plain alternatives
+	$(BOOTSTRAP) dev
+	@exec .venv/bin/python -m benchmarks
+
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header pyproject.toml
+
+lock: ## Renew the hashed locks from pyproject.toml (UPGRADE=1: newest versions)
+	$(BOOTSTRAP) dev
+	@.venv/bin/python -c "import uv" 2>/dev/null || .venv/bin/python -m pip install --quiet uv
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --output-file requirements/run.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --group dev --constraint requirements/run.txt \
+		--output-file requirements/dev.txt

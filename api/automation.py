@@ -1,0 +1,203 @@
+"""/automation/tasks, /users and /assignments: completing work, moving it on, and giving it out."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router
+from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from api.auth import caller, need, scope
+from api.errors import conflict
+from api.fields import Id, In, Out, Text, named, one
+from assignment import dispatch, explanations
+from people.models import User
+from work import lifecycle
+from work.models import Task
+
+Spent = Annotated[
+    Decimal,
+    Field(ge=0, le=lifecycle.MOST_HOURS),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(lifecycle.MOST_HOURS)}),
+]
+
+router = Router(tags=["automation"])
+
+COMPLETE_EXAMPLE: dict[str, Any] = {"actual_hours": 5.5, "notes": "Completed ahead of schedule"}
+
+
+class CompleteIn(In):
+    model_config = {"json_schema_extra": {"examples": [{"actual_hours": 5.5, "notes": "Completed ahead of schedule"}]}}
+
+    actual_hours: Spent | None = None
+    notes: Text | None = None
+
+
+class Jobs(Out):
+    performance_update: UUID
+    next_task_assignment: UUID
+
+
+class Automation(Out):
+    success: bool = True
+    task_id: int
+    user_id: int = Field(description="The assignee, whoever completed it")
+    jobs: Jobs
+
+
+class Completed(Out):
+    success: bool = True
+    message: str
+    automation: Automation
+
+
+class StatusIn(In):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "in_progress"}]})
+
+    status: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(
+        description="todo, in_progress, blocked, done, cancelled or obsolete, in any case of letters"
+    )
+
+
+class StatusOut(Out):
+    success: bool = True
+    message: str
+    task_id: int
+    status: str
+    automation: Automation | None = Field(description="What completing set off; null for other statuses")
+
+
+class AssignIn(In):
+    user_id: Id | None = Field(None, description="Left out, the best person is found")
+
+
+class Assigned(Out):
+    success: bool = Field(description="Whether somebody has it now")
+    task_id: int
+    user_id: int | None
+    code: str | None = Field(description="Why nobody could take it")
+    reason: str
+
+
+class NextTask(Out):
+    user_id: int
+    assigned: int | None = Field(description="The task's id")
+    code: str | None
+    reason: str
+
+
+class RunIn(In):
+    dry_run: bool = Field(False, description="Show the plan, change nothing")
+
+
+class Given(Out):
+    task_id: int
+    user_id: int
+    reason: str
+
+
+class NotGiven(Out):
+    task_id: int
+    code: str
+    reason: str
+
+
+class RunOut(Out):
+    team_id: int
+    dry_run: bool
+    assigned: list[Given]
+    unassigned: list[NotGiven]
+
+
+def _automation(done: lifecycle.Completion) -> Automation:
+    jobs = Jobs(performance_update=done.performance_job, next_task_assignment=done.next_task_job)
+    return Automation(task_id=done.task.pk, user_id=done.user_id, jobs=jobs)
+
+
+@router.post("/automation/tasks/{int:id}/complete", auth=scope("tasks:write"), response=Completed)
+def complete_task(request: HttpRequest, id: Id, payload: CompleteIn | None = None) -> Completed:
+    """Finishes a task of yours; a manager also on behalf of others. Two jobs follow: the score and the next task."""
+    user = caller(request)
+    body = payload or CompleteIn()
+    done = lifecycle.complete(
+        one(Task.objects.visible_to(user), id, "task"),
+        by=user,
+        now=timezone.now(),
+        actual_hours=body.actual_hours,
+        notes=body.notes or "",
+    )
+    return Completed(message="Task completed", automation=_automation(done))
+
+
+@router.put("/automation/tasks/{int:id}/status", auth=scope("tasks:write"), response=StatusOut)
+def set_task_status(request: HttpRequest, id: Id, payload: StatusIn) -> StatusOut:
+    """Moves a task to another status. `done` obeys the rule of complete."""
+    user = caller(request)
+    task = one(Task.objects.visible_to(user), id, "task")
+    outcome = lifecycle.set_status(task, payload.status, by=user, now=timezone.now())
+    if isinstance(outcome, lifecycle.Completion):
+        return StatusOut(
+            message="Task completed", task_id=id, status=outcome.task.status, automation=_automation(outcome)
+        )
+    return StatusOut(message="Status updated", task_id=id, status=outcome.status, automation=None)
+
+
+@router.post("/automation/tasks/{int:id}/assign", auth=scope("tasks:write"), response=Assigned)
+def assign_task(request: HttpRequest, id: Id, payload: AssignIn | None = None) -> dict[str, Any]:
+    """Gives a task to somebody, or to whoever fits best. Anybody may take a task that nobody holds."""
+    user, now = caller(request), timezone.now()
+    task = one(Task.objects.visible_to(user).select_related("team"), id, "task")
+    user_id = payload.user_id if payload else None
+    if user_id != user.pk or task.assignee_id is not None:
+        need(user, "manage_team", "assign tasks to others, or take one that somebody holds")
+    if not task.is_open:
+        raise conflict("This task is finished: reopen it before you assign it.", code="closed")
+    if user_id is None:
+        return _assign_best(task, user)
+    receiver = named(User.objects.visible_to(user).active(), user_id, "/user_id", "active user")
+    assignment = dispatch.assign(task, receiver, by=user, now=now)
+    if assignment is None:
+        raise conflict("Somebody else changed this task meanwhile: look at it again.", code="changed")
+    reason = str(assignment.reasons.get("sentence", ""))
+    return {"success": True, "task_id": id, "user_id": receiver.pk, "code": None, "reason": reason}
+
+
+def _assign_best(task: Task, user: User) -> dict[str, Any]:
+    choice = dispatch.assign_best(task, now=timezone.now(), by=user)
+    if task.assignee_id is not None and task.assignee_id == choice.person_id:
+        held = explanations.of_task(task) or {}
+        return {
+            "success": True,
+            "task_id": task.pk,
+            "user_id": choice.person_id,
+            "code": None,
+            "reason": str(held.get("sentence", "")),
+        }
+    names = {member.pk: member.display_name for member in User.objects.visible_to(user)}
+    return {
+        "success": False,
+        "task_id": task.pk,
+        "user_id": task.assignee_id,
+        "code": choice.code or "TAKEN",
+        "reason": choice.sentence(names),
+    }
+
+
+@router.post("/automation/users/{int:id}/next-task", auth=scope("tasks:write"), response=NextTask)
+def assign_next_task(request: HttpRequest, id: Id) -> dict[str, Any]:
+    """Gives a person the waiting task most worth their time, now, with the reason."""
+    user = caller(request)
+    person = one(User.objects.visible_to(user).select_related("team"), id, "user")
+    if person.pk != user.pk:
+        need(user, "manage_team", "give others their next task")
+    return dispatch.next_task(person, now=timezone.now())
+
+
+@router.post("/automation/assignments/run", auth=scope("workload:write"), response=RunOut)
+def run_assignments(request: HttpRequest, payload: RunIn | None = None) -> dict[str, Any]:
+    """Gives out all waiting work of the team; with dry_run it shows the plan and changes nothing."""
+    user = caller(request)
+    need(user, "manage_team", "give out the team's work")
+    return dispatch.run(user.team, now=timezone.now(), dry_run=bool(payload and payload.dry_run))

@@ -1,0 +1,152 @@
+"""/api/contacts: the people your team deals with."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router
+from ninja.responses import Status
+from pydantic import Field, StringConstraints
+
+from api.auth import caller, need, scope
+from api.errors import Problem, conflict
+from api.fields import UNSET, Id, In, Instant, Line, Out, named, one
+from api.paging import Cursor, Limit, Page, page
+from crm import contacts
+from crm.models import Contact
+from people import rights
+from people.models import User
+
+router = Router(tags=["contacts"])
+
+ContactStatus = Literal["lead", "active", "inactive", "lost"]
+Cadence = Literal["", "daily", "weekly", "biweekly", "monthly", "quarterly", "yearly"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Email = Annotated[str, StringConstraints(max_length=254)]
+
+
+class ContactPatch(In):
+    name: Name = UNSET
+    email: Email = UNSET
+    phone: Annotated[str, StringConstraints(max_length=40)] = UNSET
+    company: Line = UNSET
+    status: ContactStatus = UNSET
+    contact_cadence: Cadence = Field(UNSET, description="How often to be in touch; empty for no cadence")
+    next_follow_up_at: Instant | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64)] = Field(UNSET, description="As Europe/Berlin")
+    lead_score: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] = UNSET
+    owner_id: Id = UNSET
+
+
+class ContactIn(ContactPatch):
+    name: Name = Field(examples=["Ada Byron"])
+    email: Email = Field(UNSET, examples=["ada@example.com"])
+
+
+class ContactOut(Out):
+    id: int
+    name: str
+    email: str
+    phone: str
+    company: str
+    status: str
+    contact_cadence: str
+    next_follow_up_at: datetime | None
+    next_touch_at: datetime | None
+    timezone: str
+    lead_score: int
+    owner_id: int | None
+    team_id: int
+    created_at: datetime
+
+
+def shown(rows: Sequence[Contact]) -> list[ContactOut]:
+    return [ContactOut.model_validate(row) for row in rows]
+
+
+@router.get("/api/contacts", auth=scope("contacts:read"), response=Page[ContactOut])
+def list_contacts(
+    request: HttpRequest,
+    limit: Limit,
+    cursor: Cursor,
+    email: Annotated[str | None, Query(None, max_length=254, description="In any case of letters")],
+    status: Annotated[ContactStatus | None, Query(None)],
+    owner_id: Annotated[Id | None, Query(None)],
+    q: Annotated[str | None, Query(None, max_length=100, description="Part of name, e-mail or company")],
+) -> dict[str, Any]:
+    """The contacts you may see, by name."""
+    rows = Contact.objects.visible_to(caller(request))
+    if email is not None:
+        rows = rows.filter(email__iexact=email.strip())
+    if status is not None:
+        rows = rows.filter(status=status)
+    if owner_id is not None:
+        rows = rows.filter(owner_id=owner_id)
+    if q:
+        rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q) | Q(company__icontains=q))
+    return page(request, rows, limit=limit, cursor=cursor, shown=shown, order=("name", "id"))
+
+
+@router.post("/api/contacts", auth=scope("contacts:write"), response={201: ContactOut})
+def create_contact(request: HttpRequest, payload: ContactIn) -> Status[Contact]:
+    """Makes a contact, yours unless owner_id says otherwise. A taken e-mail address is refused (409)."""
+    user = caller(request)
+    fields = _rows_of(payload, user)
+    try:
+        contact = contacts.create(user.team, owner=fields.pop("owner", user), **fields)
+    except contacts.EmailTaken as taken:
+        raise _taken(taken.contact, user) from None
+    return Status(201, contact)
+
+
+@router.get("/api/contacts/{int:id}", auth=scope("contacts:read"), response=ContactOut)
+def get_contact(request: HttpRequest, id: Id) -> Contact:
+    """One contact."""
+    return one(Contact.objects.visible_to(caller(request)), id, "contact")
+
+
+@router.patch("/api/contacts/{int:id}", auth=scope("contacts:write"), response=ContactOut)
+def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Contact:
+    """Changes what is sent. A changed status is an activity, which rules may answer."""
+    user = caller(request)
+    contact = one(Contact.objects.visible_to(user), id, "contact")
+    if not rights.may_edit_contact(user, contact):
+        need(user, "manage_team", "change a contact that is not yours")
+    try:
+        return contacts.update(contact, by=user, now=timezone.now(), **_rows_of(payload, user))
+    except contacts.EmailTaken as taken:
+        raise _taken(taken.contact, user) from None
+
+
+@router.delete("/api/contacts/{int:id}", auth=scope("contacts:write"), response={204: None})
+def delete_contact(request: HttpRequest, id: Id) -> Status[None]:
+    """Deletes the contact with its activities and tasks."""
+    user = caller(request)
+    contact = one(Contact.objects.visible_to(user), id, "contact")
+    if contact.owner_id != user.pk:
+        need(user, "manage_team", "delete a contact that is not yours")
+    contact.delete()
+    return Status(204, None)
+
+
+def _rows_of(payload: ContactPatch, user: User) -> dict[str, Any]:
+    fields = payload.model_dump(exclude_unset=True)
+    if "owner_id" in fields:
+        owner_id = fields.pop("owner_id")
+        if owner_id != user.pk:
+            need(user, "manage_team", "give contacts to another owner")
+        fields["owner"] = named(User.objects.visible_to(user).active(), owner_id, "/owner_id", "user")
+    return fields
+
+
+def _taken(other: Contact, user: User) -> Problem:
+    """Names the contact that has the address only to those who may see it."""
+    if Contact.objects.visible_to(user).filter(pk=other.pk).exists():
+        return conflict(
+            f"{other.email} belongs to contact {other.pk} ({other.name}): change that one, or send another address.",
+            pointer="/email",
+        )
+    return conflict("This address is taken in your team: ask a lead whose contact it is.", pointer="/email")

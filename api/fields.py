@@ -1,0 +1,79 @@
+"""What bodies are made of: bounded text, ids, hours and instants, each refusing what no column could hold."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from api.errors import invalid, not_found
+
+Row = TypeVar("Row", bound=Model)
+
+UNSET: Any = None
+"""The default of a field that a PATCH may leave out but not set to null; read with `exclude_unset`."""
+
+MAX_ID = 2**63 - 1
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+CENT = Decimal("0.01")
+
+
+class In(BaseModel):
+    """A body. Unknown fields are refused, so that a typing error never passes for a wish."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Out(BaseModel):
+    """An answer, read from a row or a dict."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _hours(value: Decimal) -> Decimal:
+    return value.quantize(CENT, ROUND_HALF_UP)
+
+
+def _in_range(value: datetime) -> datetime:
+    if not FIRST <= value < LAST:
+        raise ValueError("the year must lie between 1970 and 2199")
+    return value
+
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Short = Annotated[str, StringConstraints(max_length=60)]
+Line = Annotated[str, StringConstraints(max_length=200)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Text = Annotated[str, StringConstraints(max_length=20_000)]
+MOST_HOURS = 100_000
+# A number in JSON, a decimal of two places behind it.
+Hours = Annotated[
+    Decimal,
+    Field(ge=0, le=MOST_HOURS),
+    AfterValidator(_hours),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_HOURS}),
+]
+Estimate = Annotated[
+    Decimal,
+    Field(ge=CENT, le=MOST_HOURS),
+    AfterValidator(_hours),
+    WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MOST_HOURS}),
+]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
+
+
+def one(rows: QuerySet[Row], pk: Any, what: str) -> Row:
+    """The row of the path, among those one may see; else the 404."""
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise not_found(what, pk)
+    return row
+
+
+def named(rows: QuerySet[Row], pk: Any, pointer: str, what: str) -> Row:
+    """A row that the body names, among those one may see; else a 422 that points at the field."""
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise invalid(pointer, "unknown", f"There is no {what} {pk} that you may see.")
+    return row

@@ -1,0 +1,329 @@
+"""/api/users, /api/teams, /api/skills and /api/me: who is in the team and what they can do."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router
+from ninja.responses import Status
+from pydantic import Field, StringConstraints
+
+from api.auth import caller, need, scope
+from api.errors import Problem, by_field, conflict
+from api.fields import UNSET, Id, In, Out, named, one
+from api.paging import Cursor, Limit, Page, page
+from notifications.models import Notification
+from people import deactivation, rights
+from people.models import Skill, Team, User, UserSkill
+
+router = Router(tags=["people"])
+
+Role = Literal["member", "lead", "manager"]
+Level = Annotated[int, Field(ge=1, le=5)]
+Zone = Annotated[str, StringConstraints(max_length=64)]
+PersonName = Annotated[str, StringConstraints(max_length=150)]
+
+
+class SkillLevel(In):
+    skill_id: Id
+    level: Level
+
+
+class SkillLevelOut(Out):
+    skill_id: int
+    name: str
+    level: int
+
+
+class UserPatch(In):
+    username: Annotated[str, StringConstraints(min_length=1, max_length=150)] = UNSET
+    email: Annotated[str, StringConstraints(max_length=254)] = UNSET
+    first_name: PersonName = UNSET
+    last_name: PersonName = UNSET
+    role: Role = UNSET
+    timezone: Zone = UNSET
+    skills: list[SkillLevel] = Field(UNSET, max_length=100, description="All of them: those left out are removed")
+
+
+class UserIn(UserPatch):
+    username: Annotated[str, StringConstraints(min_length=1, max_length=150)] = Field(examples=["ada"])
+    role: Role = "member"
+    password: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+        None, description="At least 10 characters; without one they cannot sign in yet"
+    )
+
+
+class UserOut(Out):
+    id: int
+    username: str
+    name: str
+    first_name: str
+    last_name: str
+    email: str
+    role: str
+    timezone: str
+    is_active: bool
+    team_id: int
+    skills: list[SkillLevelOut]
+
+
+class TeamPatch(In):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = UNSET
+    timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = UNSET
+
+
+class TeamOut(Out):
+    id: int
+    name: str
+    timezone: str
+
+
+class Me(UserOut):
+    team: TeamOut
+    rights: list[str]
+    is_superuser: bool
+    unread_notifications: int
+
+
+class SkillIn(In):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+
+
+class SkillOut(Out):
+    id: int
+    name: str
+
+
+def shown(rows: Sequence[User]) -> list[UserOut]:
+    """People with their skills: one query more, whatever their number."""
+    levels: dict[int, list[SkillLevelOut]] = {}
+    for row in UserSkill.objects.filter(user__in=rows).select_related("skill").order_by("skill__name"):
+        level = SkillLevelOut(skill_id=row.skill_id, name=row.skill.name, level=row.level)
+        levels.setdefault(row.user_id, []).append(level)
+    return [
+        UserOut(
+            id=user.pk,
+            username=user.username,
+            name=user.display_name,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            email=user.email,
+            role=user.role,
+            timezone=user.timezone,
+            is_active=user.is_active,
+            team_id=user.team_id,
+            skills=levels.get(user.pk, []),
+        )
+        for user in rows
+    ]
+
+
+@router.get("/api/me", auth=scope(""), response=Me)
+def me(request: HttpRequest) -> Me:
+    """Who you are, and what you may do."""
+    user = caller(request)
+    return Me(
+        **shown([user])[0].model_dump(),
+        team=TeamOut.model_validate(user.team),
+        rights=list(rights.RIGHTS.get(user.role, ())),
+        is_superuser=user.is_superuser,
+        unread_notifications=Notification.objects.visible_to(user).unread().count(),
+    )
+
+
+@router.get("/api/users", auth=scope("team:read"), response=Page[UserOut])
+def list_users(
+    request: HttpRequest, limit: Limit, cursor: Cursor, is_active: Annotated[bool | None, Query(None)]
+) -> dict[str, Any]:
+    """The people of your team."""
+    rows = User.objects.visible_to(caller(request))
+    if is_active is not None:
+        rows = rows.filter(is_active=is_active)
+    return page(request, rows, limit=limit, cursor=cursor, shown=shown)
+
+
+@router.post("/api/users", auth=scope("team:write"), response={201: UserOut})
+def create_user(request: HttpRequest, payload: UserIn) -> Status[UserOut]:
+    """Adds somebody to your team."""
+    manager = _manager(request, "add people")
+    user = User(team=manager.team)
+    _fill(user, payload, manager)
+    return Status(201, shown([user])[0])
+
+
+@router.get("/api/users/{int:id}", auth=scope("team:read"), response=UserOut)
+def get_user(request: HttpRequest, id: Id) -> UserOut:
+    """One of your team."""
+    return shown([one(User.objects.visible_to(caller(request)), id, "user")])[0]
+
+
+@router.patch("/api/users/{int:id}", auth=scope("team:write"), response=UserOut)
+def update_user(request: HttpRequest, id: Id, payload: UserPatch) -> UserOut:
+    """Changes what is sent."""
+    manager, user = _managed(request, id, "change people")
+    if user.manages and payload.role not in (None, User.MANAGER) and not _has_other_manager(user):
+        raise conflict("A team keeps one manager: make somebody else one first.", pointer="/role", code="last_manager")
+    _fill(user, payload, manager)
+    return shown([user])[0]
+
+
+@router.delete("/api/users/{int:id}", auth=scope("team:write"), response={204: None})
+def deactivate_user(request: HttpRequest, id: Id) -> Status[None]:
+    """Lets somebody go: they can no longer sign in, their open work returns to the queue, their rules pass on."""
+    manager, user = _managed(request, id, "let people go")
+    try:
+        deactivation.deactivate(user, by=manager, now=timezone.now())
+    except deactivation.LastManager as last:
+        raise conflict(str(last), code="last_manager") from None
+    return Status(204, None)
+
+
+@router.get("/api/teams", auth=scope("team:read"), response=Page[TeamOut])
+def list_teams(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+    """Your team: everybody is in one."""
+    rows = Team.objects.filter(pk=caller(request).team_id)
+    return page(
+        request, rows, limit=limit, cursor=cursor, shown=lambda found: [TeamOut.model_validate(row) for row in found]
+    )
+
+
+@router.get("/api/teams/{int:id}", auth=scope("team:read"), response=TeamOut)
+def get_team(request: HttpRequest, id: Id) -> Team:
+    """Your team."""
+    return one(Team.objects.filter(pk=caller(request).team_id), id, "team")
+
+
+@router.patch("/api/teams/{int:id}", auth=scope("team:write"), response=TeamOut)
+def update_team(request: HttpRequest, id: Id, payload: TeamPatch) -> Team:
+    """Renames the team or moves it to another time zone."""
+    user = caller(request)
+    team = one(Team.objects.filter(pk=user.team_id), id, "team")
+    need(user, "manage_team", "change the team")
+    for name, value in payload.model_dump(exclude_unset=True).items():
+        setattr(team, name, value)
+    team.full_clean()
+    team.save()
+    return team
+
+
+@router.get("/api/skills", auth=scope("team:read"), response=Page[SkillOut])
+def list_skills(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+    """The skills your team works with."""
+    rows = Skill.objects.visible_to(caller(request))
+    return page(
+        request, rows, limit=limit, cursor=cursor, shown=lambda found: [SkillOut.model_validate(row) for row in found]
+    )
+
+
+@router.post("/api/skills", auth=scope("team:write"), response={201: SkillOut})
+def create_skill(request: HttpRequest, payload: SkillIn) -> Status[Skill]:
+    """Adds a skill."""
+    manager = _manager(request, "add skills")
+    return Status(201, _save_skill(Skill(team=manager.team), payload.name))
+
+
+@router.get("/api/skills/{int:id}", auth=scope("team:read"), response=SkillOut)
+def get_skill(request: HttpRequest, id: Id) -> Skill:
+    """One skill."""
+    return one(Skill.objects.visible_to(caller(request)), id, "skill")
+
+
+@router.patch("/api/skills/{int:id}", auth=scope("team:write"), response=SkillOut)
+def update_skill(request: HttpRequest, id: Id, payload: SkillIn) -> Skill:
+    """Renames a skill."""
+    user = caller(request)
+    skill = one(Skill.objects.visible_to(user), id, "skill")
+    need(user, "manage_team", "rename skills")
+    return _save_skill(skill, payload.name)
+
+
+@router.delete("/api/skills/{int:id}", auth=scope("team:write"), response={204: None})
+def delete_skill(request: HttpRequest, id: Id) -> Status[None]:
+    """Removes a skill that no task asks for."""
+    user = caller(request)
+    skill = one(Skill.objects.visible_to(user), id, "skill")
+    need(user, "manage_team", "remove skills")
+    try:
+        skill.delete()
+    except ProtectedError:
+        raise conflict("Tasks ask for this skill: rename it, or finish them first.", code="in_use") from None
+    return Status(204, None)
+
+
+def _manager(request: HttpRequest, to_do: str) -> User:
+    user = caller(request)
+    need(user, "manage_team", to_do)
+    return user
+
+
+def _managed(request: HttpRequest, id: int, to_do: str) -> tuple[User, User]:
+    """The manager and the person; a superuser's account is not a manager's to change."""
+    user = caller(request)
+    person = one(User.objects.visible_to(user).select_related("team"), id, "user")
+    need(user, "manage_team", to_do)
+    if person.is_superuser and not user.is_superuser:
+        raise Problem(403, "This person runs the installation: only another superuser may change their account.")
+    return user, person
+
+
+def _has_other_manager(user: User) -> bool:
+    others = User.objects.active().filter(team_id=user.team_id, role=User.MANAGER).exclude(pk=user.pk)
+    return others.exists()
+
+
+def _fill(user: User, payload: UserPatch, manager: User) -> None:
+    fields = payload.model_dump(exclude_unset=True, exclude={"skills", "password"})
+    for name, value in fields.items():
+        setattr(user, name, value)
+    if user._state.adding:
+        _set_password(user, getattr(payload, "password", None))
+    _refuse_taken(user)
+    user.full_clean()
+    with transaction.atomic():
+        user.save()
+        if "skills" in payload.model_fields_set:
+            _set_skills(user, payload.skills, manager)
+
+
+def _set_password(user: User, password: str | None) -> None:
+    if password is None:
+        user.set_unusable_password()
+        return
+    try:
+        validate_password(password, user)
+    except ValidationError as weak:
+        raise by_field({"password": weak.messages}) from None
+    user.set_password(password)
+
+
+def _refuse_taken(user: User) -> None:
+    others = User.objects.exclude(pk=user.pk)
+    if others.filter(username__iexact=user.username).exists():
+        raise conflict("This username is taken: choose another.", pointer="/username")
+    if user.email and others.filter(email__iexact=user.email).exists():
+        raise conflict("Somebody else has this e-mail address: send another.", pointer="/email")
+
+
+def _set_skills(user: User, skills: list[SkillLevel], manager: User) -> None:
+    levels = {row.skill_id: row.level for row in skills}
+    known = Skill.objects.visible_to(manager).in_bulk(levels)
+    for index, row in enumerate(skills):
+        if row.skill_id not in known:
+            named(Skill.objects.none(), row.skill_id, f"/skills/{index}/skill_id", "skill")
+    UserSkill.objects.filter(user=user).delete()
+    UserSkill.objects.bulk_create(UserSkill(user=user, skill=known[pk], level=level) for pk, level in levels.items())
+
+
+def _save_skill(skill: Skill, name: str) -> Skill:
+    others = Skill.objects.filter(team_id=skill.team_id, name__iexact=name).exclude(pk=skill.pk)
+    if other := others.first():
+        raise conflict(f"The team has the skill {other.name} already, as {other.pk}.", pointer="/name")
+    skill.name = name
+    skill.full_clean()
+    skill.save()
+    return skill

@@ -1,0 +1,295 @@
+"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule`.
+
+Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
+for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
+"""
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from config import children
+
+if TYPE_CHECKING:
+    from people.models import User
+
+app = typer.Typer(
+    help="Turns what happens with your contacts into the right task, for the right person, at the right time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tokens = typer.Typer(help="Keys for programs.", no_args_is_help=True)
+jobs_list = typer.Typer(help="Automated work: what waits, what was done, what was given up.", no_args_is_help=True)
+rules = typer.Typer(help="Task automation rules.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+app.add_typer(jobs_list, name="job")
+app.add_typer(rules, name="rule")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+class Refused(Exception):
+    """What was asked cannot be done; the message says what to do instead."""
+
+
+def main() -> None:
+    """The `nextmove` program."""
+    try:
+        app(prog_name="nextmove")
+    except Refused as refusal:
+        _complain(str(refusal))
+        raise SystemExit(1) from None
+    except Exception as error:
+        from django.db import DatabaseError
+
+        if not isinstance(error, DatabaseError):
+            raise
+        _complain(f"The database cannot be used: {' '.join(str(error).split())}. `nextmove doctor` says more.")
+        raise SystemExit(1) from None
+
+
+def _complain(text: str) -> None:
+    if "--json" in sys.argv:
+        _print_json({"error": text})
+    else:
+        sys.stderr.write(text + "\n")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=str))
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[Any]], empty: str) -> None:
+    """A table for people; rich honours NO_COLOR and pipes by itself."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, no_wrap=place == 0)  # an id is there to be copied whole
+    for row in rows:
+        table.add_row(*[str(cell) for cell in row])
+    Console().print(table if table.row_count else empty, markup=False)
+
+
+def _log_json(as_json: bool) -> None:
+    if as_json:
+        os.environ["NEXTMOVE_LOG_FORMAT"] = "json"
+
+
+@app.command()
+def serve(as_json: AsJson = False) -> None:
+    """Start everything: prepare the database, then web and jobs, looked after until Ctrl-C."""
+    from config import supervisor
+
+    raise typer.Exit(supervisor.serve(as_json=as_json))
+
+
+@app.command()
+def web(
+    as_json: AsJson = False,
+    prepare: Annotated[
+        bool, typer.Option(help="First migrate, collect static files and make the first account.")
+    ] = False,
+) -> None:
+    """Start the web server alone."""
+    _log_json(as_json)
+    children.setup_django()
+    from django.conf import settings
+
+    from config import preparing
+
+    host, port = settings.ENV.host, settings.ENV.port or preparing.PORTS[0]
+    try:
+        if not preparing.free(host, port):
+            raise preparing.CannotStart(
+                f"Port {port} on {host} is taken. Stop what listens there or set NEXTMOVE_PORT to another one."
+            )
+        if prepare:
+            preparing.migrate()
+            preparing.collect_static()
+            password = preparing.fill_empty()[1]
+            if password:
+                print(f"Sign in as admin with the password {password} (shown this once).", flush=True)
+    except preparing.CannotStart as fault:
+        _complain(str(fault))
+        raise typer.Exit(2) from None
+    children.web(host=host, port=port)
+
+
+@app.command("jobs")
+def run_jobs(as_json: AsJson = False) -> None:
+    """Start the runner alone: it does what is due, without a broker."""
+    _log_json(as_json)
+    children.jobs()
+
+
+@app.command()
+def demo(as_json: AsJson = False) -> None:
+    """Fill an empty database with a demo workspace."""
+    children.setup_django()
+    from django.db import transaction
+    from django.utils import timezone
+
+    from config import demo as workspace
+    from crm.models import Contact
+
+    if Contact.objects.exists():
+        raise Refused("There are contacts already: the demo only fills an empty database (set NEXTMOVE_DATA_DIR anew).")
+    with transaction.atomic():
+        workspace.fill(now=timezone.now())
+    count = Contact.objects.count()
+    _print_json({"contacts": count}) if as_json else print(f"A demo workspace with {count} contacts is there.")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at everything an installation needs, and say what to do about what is wrong."""
+    children.setup_django()
+    from django.utils import timezone
+
+    from config import examination
+
+    findings = examination.examine(now=timezone.now())
+    sound = all(finding.ok for finding in findings)
+    if as_json:
+        _print_json({"ok": sound, "findings": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.says}")
+            if finding.mend:
+                print(f"     {finding.mend}")
+    raise typer.Exit(0 if sound else 1)
+
+
+@tokens.command("create")
+def create_token(
+    username: Annotated[str, typer.Argument(metavar="USER", help="Whose rights the token has.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "command line",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="What it may do, such as tasks:read; all when left out.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="How long it lives.")] = 365,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API token; it is shown once."""
+    children.setup_django()
+    from django.utils import timezone
+
+    from people import tokens as issuing
+
+    user = _user(username)
+    try:
+        _, secret = issuing.issue(user, name=name, scopes=scope or [issuing.ALL], days=days, now=timezone.now())
+    except ValueError as error:  # an unknown scope, or a length that is not allowed
+        raise typer.BadParameter(str(error)) from None
+    _print_json({"token": secret}) if as_json else print(secret)
+
+
+def _user(username: str) -> "User":
+    from people.models import User
+
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        names = ", ".join(User.objects.active().order_by("username").values_list("username", flat=True)[:20])
+        raise Refused(f"There is no active user {username!r}. There are: {names or 'none yet; run `nextmove serve`'}.")
+    return user
+
+
+@jobs_list.command("list")
+def list_jobs(
+    state: Annotated[str, typer.Option(help="pending, done or dead; all when left out.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The newest jobs."""
+    children.setup_django()
+    from jobs.models import Job
+
+    states = (Job.PENDING, Job.DONE, Job.DEAD)
+    if state and state not in states:
+        raise typer.BadParameter(f"{state!r} is no state; there are {', '.join(states)}")
+    rows = list((Job.objects.filter(state=state) if state else Job.objects.all()).order_by("-created_at")[:limit])
+    if as_json:
+        _print_json([_job_facts(job) for job in rows])
+    else:
+        cells = [
+            (job.id, job.status, job.name.rsplit(".", 1)[-1], f"{job.run_at:%Y-%m-%d %H:%M}", job.error) for job in rows
+        ]
+        _table(["id", "status", "task", "due (UTC)", "error"], cells, "No jobs.")
+
+
+def _job_facts(job: Any) -> dict[str, Any]:
+    return {
+        "id": str(job.id),
+        "name": job.name,
+        "args": job.args,
+        "status": job.status,
+        "retries": job.retries,
+        "error": job.error,
+        "run_at": job.run_at.isoformat(),
+        "created_at": job.created_at.isoformat(),
+        "done_at": job.done_at.isoformat() if job.done_at else None,
+    }
+
+
+@jobs_list.command("retry")
+def retry_job(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Run a job that was given up again."""
+    try:
+        wanted = uuid.UUID(job_id)
+    except ValueError:
+        raise typer.BadParameter(f"{job_id!r} is no job id; `nextmove job list --state dead` shows them") from None
+    children.setup_django()
+    from django.utils import timezone
+
+    from jobs import queue
+    from jobs.models import Job
+
+    job = Job.objects.filter(pk=wanted).first()
+    if job is None:
+        raise Refused(f"There is no job {wanted}.")
+    if not queue.retry(job, now=timezone.now()):
+        raise Refused(f"Job {wanted} is {job.status}: only one that was given up (FAILURE) can be run again.")
+    _print_json({"id": str(wanted), "status": "PENDING"}) if as_json else print(f"Job {wanted} runs again.")
+
+
+@rules.command("list")
+def list_rules(as_json: AsJson = False) -> None:
+    """All rules with their figures."""
+    children.setup_django()
+    from automation.models import TaskAutomationRule
+
+    rows = list(TaskAutomationRule.objects.select_related("owner").order_by("pk"))
+    if as_json:
+        _print_json([_rule_facts(rule) for rule in rows])
+    else:
+        cells = [
+            (r.pk, r.name, r.trigger_type, "on" if r.is_active else "off", r.times_triggered, r.tasks_created)
+            for r in rows
+        ]
+        _table(["id", "name", "trigger", "", "triggered", "tasks"], cells, "No rules.")
+
+
+def _rule_facts(rule: Any) -> dict[str, Any]:
+    return {
+        "id": rule.pk,
+        "name": rule.name,
+        "owner": rule.owner.username,
+        "trigger_type": rule.trigger_type,
+        "trigger_config": rule.trigger_config,
+        "is_active": rule.is_active,
+        "times_triggered": rule.times_triggered,
+        "tasks_created": rule.tasks_created,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What `nextmove doctor` looks at. Every finding that is bad carries what to do about it."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from jobs import broker
+from jobs.models import Job
+
+LATE = timedelta(minutes=5)
+CLOCK_SILENT = timedelta(minutes=16)
+"""The most frequent entry of the schedule comes every 15 minutes."""
+LEAST_FREE_BYTES = 200 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    ok: bool
+    says: str
+    mend: str = ""
+
+
+def examine(*, now: datetime) -> list[Finding]:
+    """All findings; those that need the database are left out when it does not answer."""
+    findings = [look() for look in (_sqlite, _disk, _database, _broker, _result_backend)]
+    if all(finding.ok for finding in findings if finding.name == "database"):
+        findings += [look(now) for look in _NEED_DATABASE]
+    return findings
+
+
+def _sqlite() -> Finding:
+    if connection.vendor != "sqlite":
+        return Finding("SQLite", True, "not used")
+    if sqlite3.sqlite_version_info < (3, 35):
+        mend = "Use a Python with SQLite 3.35 or newer, or set NEXTMOVE_DATABASE_URL to PostgreSQL."
+        return Finding("SQLite", False, f"version {sqlite3.sqlite_version} is too old", mend)
+    return Finding("SQLite", True, f"version {sqlite3.sqlite_version}")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    says = f"{free // 1024**2:,} MB free in {settings.DATA_DIR}"
+    if free < LEAST_FREE_BYTES:
+        return Finding("disk", False, says, "Make room, or set NEXTMOVE_DATA_DIR to a larger disk.")
+    return Finding("disk", True, says)
+
+
+def _database() -> Finding:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except DatabaseError as error:
+        mend = "Start the database, or mend NEXTMOVE_DATABASE_URL."
+        return Finding("database", False, f"does not answer: {' '.join(str(error).split())}", mend)
+    if missing:
+        mend = "Run `nextmove serve`, or `python manage.py migrate`."
+        return Finding("database", False, f"{connection.vendor}, {missing} migrations are not applied", mend)
+    return Finding("database", True, f"{connection.vendor}, schema up to date")
+
+
+def _broker() -> Finding:
+    if not settings.BROKER_URL:
+        return Finding("broker", True, "none configured; the runner does the work")
+    if broker.answers():
+        return Finding("broker", True, "answers")
+    mend = "Start it, or mend CELERY_BROKER_URL. Meanwhile `nextmove serve` lets the runner do the work."
+    return Finding("broker", False, "does not answer", mend)
+
+
+def _result_backend() -> Finding:
+    if settings.ENV.celery_result_backend:
+        return Finding(
+            "results", True, "CELERY_RESULT_BACKEND is set and not used: results are read from the jobs table"
+        )
+    return Finding("results", True, "read from the jobs table")
+
+
+def _worker(now: datetime) -> Finding:
+    oldest = Job.objects.filter(state=Job.PENDING, run_at__lte=now).order_by("run_at").first()
+    if oldest is None:
+        return Finding("work", True, "nothing is due")
+    late = now - oldest.run_at
+    says = f"the oldest due job, {oldest.name}, waits for {int(late.total_seconds())} s"
+    if late > LATE:
+        who = "the Celery worker" if settings.BROKER_URL else "the runner"
+        return Finding("work", False, says, f"See whether {who} runs (`nextmove serve` starts it) and what it logs.")
+    return Finding("work", True, says)
+
+
+def _clock(now: datetime) -> Finding:
+    newest = Job.objects.filter(key__startswith="cron:").order_by("-created_at").first()
+    who = "the beat" if settings.BROKER_URL else "the runner"
+    if newest is None:
+        return Finding("clock", False, f"{who} has never run", "Start it: `nextmove serve`.")
+    silent = now - newest.created_at
+    says = f"{who} last made a periodic job {int(silent.total_seconds() // 60)} min ago"
+    if silent > CLOCK_SILENT:
+        return Finding("clock", False, says, f"Start {who}: `nextmove serve`.")
+    return Finding("clock", True, says)
+
+
+def _dead(_now: datetime) -> Finding:
+    dead = Job.objects.filter(state=Job.DEAD).count()
+    if dead:
+        mend = "Read why: `nextmove job list --state dead`; then `nextmove job retry ID`."
+        return Finding("given up", False, f"{dead} jobs failed for good", mend)
+    return Finding("given up", True, "no job")
+
+
+_NEED_DATABASE: list[Callable[[datetime], Finding]] = [_worker, _clock, _dead]

@@ -1,0 +1,69 @@
+"""Schemathesis over the OpenAPI document: whatever is sent, the answer is one the document names, never a 5xx."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api import limits
+from config.wsgi import application
+from people.models import Team, User
+from tests import builders
+
+EXAMPLES = int(os.environ.get("NEXTMOVE_TEST_FUZZ_EXAMPLES", "10"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
+
+
+@pytest.fixture
+def connected(db: None) -> Iterator[None]:
+    """Requests leave the test's connection open, as those of Django's own test client do."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def token(connected: None) -> str:
+    """Of a manager whose team has a few of everything, under low ids that the fuzzer finds."""
+    manager = builders.make_manager(team=Team.objects.default())
+    member = builders.make_user(team=manager.team, role=User.MEMBER)
+    contact = builders.make_contact(member)
+    builders.make_task(member, contact=contact)
+    builders.make_rule(member)
+    builders.make_batch(member, contact=contact, tasks=1)
+    builders.make_skill(member)
+    return builders.make_token(manager)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_sent(case: schemathesis.Case, token: str) -> None:
+    limits.reset()
+    response = case.call(headers={"Authorization": f"Bearer {token}"})
+    case.validate_response(response, checks=CHECKS)

@@ -1,0 +1,235 @@
+"""Who gets what from every endpoint. An endpoint that is missing here fails the last test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from api.urls import api
+from people.models import User
+from tests import builders
+from tests.api.conftest import Caller, World
+
+ROLES = ("member", "lead", "manager", "stranger")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each role is answered. The member owns the contact, the rule and the batch, and holds the task."""
+
+    method: str
+    path: str
+    scope: str
+    member: int
+    lead: int
+    manager: int
+    stranger: int
+    fill: Callable[[World], dict[str, Any]] = lambda world: {}
+    body: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def user(world: World) -> dict[str, Any]:
+    return {"id": world.member.pk}
+
+
+def colleague(world: World) -> dict[str, Any]:
+    return {"id": builders.make_user(team=world.team).pk}
+
+
+def task(world: World) -> dict[str, Any]:
+    return {"id": world.task.pk}
+
+
+def contact(world: World) -> dict[str, Any]:
+    return {"id": world.contact.pk}
+
+
+def rule(world: World) -> dict[str, Any]:
+    return {"id": world.rule.pk}
+
+
+def team_rule(world: World) -> dict[str, Any]:
+    return {"id": builders.make_rule(world.manager).pk}
+
+
+def job(world: World) -> dict[str, Any]:
+    return {"id": world.job.pk}
+
+
+def dead_job(world: World) -> dict[str, Any]:
+    return {"id": builders.make_job(world.member, state="dead").pk}
+
+
+def skill(world: World) -> dict[str, Any]:
+    return {"id": builders.make_skill(team=world.team).pk}
+
+
+def team(world: World) -> dict[str, Any]:
+    return {"id": world.team.pk}
+
+
+def suggestion(world: World) -> dict[str, Any]:
+    return {"id": builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead).pk}
+
+
+def of_contact(world: World) -> dict[str, Any]:
+    return {"contact_id": world.contact.pk}
+
+
+def hook(world: World) -> dict[str, Any]:
+    return {"provider": "sendgrid", "secret": world.source.secret}
+
+
+def others_task(world: World) -> dict[str, Any]:
+    """A lead's task on the member's contact: the member sees it and holds nothing of it."""
+    return {"id": builders.make_task(world.lead, contact=world.contact).pk}
+
+
+def free_task(world: World) -> dict[str, Any]:
+    return {"id": builders.make_task(owner=world.member).pk, "user_id": world.member.pk}
+
+
+TO_USER = {"user_id": "{user_id}"}
+RULES = "/api/task-automation/rules/"
+A_RULE = {"trigger_type": "activity", "trigger_config": {"activity_types": ["call"]}, "task_title_template": "Call"}
+SUGGESTIONS = "/automation/workload/team/rebalance-suggestions"
+
+TABLE = [
+    Row("POST", "/automation/tasks/{id}/complete", "tasks:write", 200, 403, 200, 404, task),
+    Row("POST", "/automation/tasks/{id}/complete", "tasks:write", 403, 200, 200, 404, others_task),
+    Row("PUT", "/automation/tasks/{id}/status", "tasks:write", 200, 403, 200, 404, task, {"status": "in_progress"}),
+    Row("PUT", "/automation/tasks/{id}/status", "tasks:write", 200, 403, 200, 404, task, {"status": "Done"}),
+    Row("POST", "/automation/tasks/{id}/assign", "tasks:write", 403, 403, 200, 404, task, {}),
+    Row("POST", "/automation/tasks/{id}/assign", "tasks:write", 200, 403, 200, 404, free_task, TO_USER),
+    Row("POST", "/automation/users/{id}/next-task", "tasks:write", 200, 403, 200, 404, user),
+    Row("POST", "/automation/assignments/run", "workload:write", 403, 403, 200, 200, body={"dry_run": True}),
+    Row("GET", "/automation/performance/user/{id}", "performance:read", 200, 200, 200, 404, user),
+    Row("GET", "/automation/performance/user/{id}", "performance:read", 403, 200, 200, 404, colleague),
+    Row("GET", "/automation/performance/team", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/automation/performance/high-performers", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/automation/performance/at-risk", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/automation/workload/user/{id}/capacity", "workload:read", 200, 200, 200, 404, user),
+    Row("GET", "/automation/workload/user/{id}/capacity", "workload:read", 403, 200, 200, 404, colleague),
+    Row("GET", "/automation/workload/team/status", "workload:read", 403, 200, 200, 200),
+    Row("GET", SUGGESTIONS, "workload:read", 403, 200, 200, 200),
+    Row("POST", f"{SUGGESTIONS}/{{id}}/apply", "workload:write", 403, 403, 200, 404, suggestion),
+    Row("GET", "/automation/jobs/{id}/status", "jobs:read", 200, 200, 200, 404, job),
+    Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 202, 404, dead_job),
+    Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 409, 404, job),
+    Row("GET", "/automation/automation-log", "jobs:read", 200, 200, 200, 200),
+    Row("GET", RULES, "rules:read", 200, 200, 200, 200),
+    Row("POST", RULES, "rules:write", 201, 201, 201, 201, body=A_RULE),
+    Row("GET", RULES + "{id}/", "rules:read", 200, 200, 200, 404, rule),
+    Row("PUT", RULES + "{id}/", "rules:write", 200, 403, 200, 404, rule, A_RULE),
+    Row("PATCH", RULES + "{id}/", "rules:write", 200, 403, 200, 404, rule, {"is_active": False}),
+    Row("PATCH", RULES + "{id}/", "rules:write", 403, 403, 200, 404, team_rule, {"is_active": False}),
+    Row("DELETE", RULES + "{id}/", "rules:write", 204, 403, 204, 404, rule),
+    Row("POST", "/api/task-automation/schedule-sequence/", "tasks:write", 201, 201, 201, 422, of_contact, {
+        "contact_id": "{contact_id}", "sequence_type": "gentle",
+    }),
+    Row("POST", "/api/task-automation/schedule-recurring/", "tasks:write", 201, 201, 201, 422, of_contact, {
+        "contact_id": "{contact_id}", "cadence": "weekly", "task_template": {"title": "Call"},
+    }),
+    Row("GET", "/api/task-automation/stats/", "rules:read", 200, 200, 200, 200),
+    Row("GET", "/api/task-automation/batches/", "tasks:read", 200, 200, 200, 200),
+    Row("GET", "/api/activities", "activities:read", 200, 200, 200, 200),
+    Row("POST", "/api/activities", "activities:write", 202, 202, 202, 422, of_contact, {
+        "contact_id": "{contact_id}", "activity_type": "call",
+    }),
+    Row("GET", "/api/contacts", "contacts:read", 200, 200, 200, 200),
+    Row("POST", "/api/contacts", "contacts:write", 201, 201, 201, 201, body={"name": "Ada"}),
+    Row("GET", "/api/contacts/{id}", "contacts:read", 200, 200, 200, 404, contact),
+    Row("PATCH", "/api/contacts/{id}", "contacts:write", 200, 200, 200, 404, contact, {"name": "Ada"}),
+    Row("DELETE", "/api/contacts/{id}", "contacts:write", 204, 403, 204, 404, contact),
+    Row("GET", "/api/tasks", "tasks:read", 200, 200, 200, 200),
+    Row("POST", "/api/tasks", "tasks:write", 201, 201, 201, 201, body={"title": "Call"}),
+    Row("GET", "/api/tasks/{id}", "tasks:read", 200, 200, 200, 404, task),
+    Row("PATCH", "/api/tasks/{id}", "tasks:write", 200, 403, 200, 404, task, {"title": "Call"}),
+    Row("DELETE", "/api/tasks/{id}", "tasks:write", 204, 403, 204, 404, task),
+    Row("GET", "/api/users", "team:read", 200, 200, 200, 200),
+    Row("POST", "/api/users", "team:write", 403, 403, 201, 201, body={"username": "newcomer"}),
+    Row("GET", "/api/users/{id}", "team:read", 200, 200, 200, 404, user),
+    Row("PATCH", "/api/users/{id}", "team:write", 403, 403, 200, 404, user, {"first_name": "Ada"}),
+    Row("DELETE", "/api/users/{id}", "team:write", 403, 403, 204, 404, user),
+    Row("GET", "/api/teams", "team:read", 200, 200, 200, 200),
+    Row("GET", "/api/teams/{id}", "team:read", 200, 200, 200, 404, team),
+    Row("PATCH", "/api/teams/{id}", "team:write", 403, 403, 200, 404, team, {"name": "Sales"}),
+    Row("GET", "/api/skills", "team:read", 200, 200, 200, 200),
+    Row("POST", "/api/skills", "team:write", 403, 403, 201, 201, body={"name": "Patience"}),
+    Row("GET", "/api/skills/{id}", "team:read", 200, 200, 200, 404, skill),
+    Row("PATCH", "/api/skills/{id}", "team:write", 403, 403, 200, 404, skill, {"name": "Patience"}),
+    Row("DELETE", "/api/skills/{id}", "team:write", 403, 403, 204, 404, skill),
+    Row("GET", "/api/tokens", "tokens:read", 200, 200, 200, 200),
+    Row("POST", "/api/tokens", "tokens:write", 201, 201, 201, 201, body={"name": "shop", "scopes": ["tokens:write"]}),
+    Row("DELETE", "/api/tokens/{id}", "tokens:write", 204, 404, 404, 404, lambda world: own_token(world.member)),
+    Row("GET", "/api/me", "", 200, 200, 200, 200),
+    Row("GET", "/api/notifications", "notifications:read", 200, 200, 200, 200),
+    Row("POST", "/api/notifications/read", "notifications:write", 200, 200, 200, 200),
+    Row("POST", "/api/notifications/{id}/read", "notifications:write", 200, 404, 404, 404, lambda world: {
+        "id": builders.make_notification(world.member).pk
+    }),
+]  # fmt: skip
+
+OPEN = [Row("POST", "/hooks/mail/{provider}/{secret}", "", 202, 202, 202, 202, hook, [])]
+
+
+def own_token(user: User) -> dict[str, Any]:
+    builders.make_token(user)
+    return {"id": user.tokens.latest("pk").pk}
+
+
+def ask(row: Row, caller: Caller, values: dict[str, Any]) -> Any:
+    body = row.body
+    if isinstance(body, dict):
+        body = {name: values[value.strip("{}")] if _is_place(value) else value for name, value in body.items()}
+    return caller(row.method, row.path.format(**values), body)
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("{")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_each_role_gets_what_the_table_says(row: Row, role: str, world: World) -> None:
+    scopes = (row.scope,) if row.scope else ("tasks:read",)
+    response = ask(row, Caller(getattr(world, role), scopes=scopes), row.fill(world))
+    assert response.status_code == getattr(row, role), response.content
+    if response.status_code == 403:
+        assert "manage_team" in response.json()["detail"] or "view_team" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_nobody_and_the_wrong_scope_get_nothing(row: Row, world: World) -> None:
+    values = row.fill(world)
+    refused = ask(row, Caller(), values)
+    assert refused.status_code == 401
+    assert refused["WWW-Authenticate"].startswith("Bearer")
+    if row.scope:
+        other = "jobs:read" if not row.scope.startswith("jobs:") else "tasks:read"
+        refused = ask(row, Caller(world.manager, scopes=(other,)), values)
+        assert refused.status_code == 403
+        assert row.scope in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("row", OPEN, ids=str)
+def test_what_is_open_needs_no_token(row: Row, world: World) -> None:
+    assert ask(row, Caller(), row.fill(world)).status_code == row.member
+
+
+def test_reading_alone_is_no_right_to_write(world: World) -> None:
+    reader = Caller(world.member, scopes=("tasks:read",))
+    assert reader.post(f"/automation/tasks/{world.task.pk}/complete").status_code == 403
+    writer = Caller(world.member, scopes=("tasks:write",))
+    assert writer.get(f"/api/tasks/{world.task.pk}").status_code == 200
+
+
+def test_every_endpoint_is_in_the_table() -> None:
+    documented = {
+        (method.upper(), path) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods
+    }
+    assert documented == {(row.method, row.path) for row in TABLE + OPEN}

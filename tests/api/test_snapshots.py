@@ -1,0 +1,119 @@
+"""What others rely on, or what grows unseen, is checked in: a change shows as a diff of one line.
+
+`.venv/bin/python -m tests.refresh` writes the files anew.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from api.urls import api
+from tests import builders
+from tests.api.conftest import Caller, World
+
+HERE = Path(__file__).parent
+REFRESH = "NEXTMOVE_TEST_REFRESH" in os.environ
+FOREIGN = ("admin/", "accounts/")
+
+
+def check(name: str, text: str) -> None:
+    path = HERE / name
+    if REFRESH:
+        path.write_text(text)
+    assert path.read_text() == text, f"{name} has changed. If that is meant: .venv/bin/python -m tests.refresh"
+
+
+def test_the_openapi_document() -> None:
+    document = json.loads(json.dumps(api.get_openapi_schema()))
+    check("openapi.json", json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def patterns(resolver: Any, prefix: str = "") -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from [route] if route in FOREIGN else patterns(pattern, route)
+        elif isinstance(pattern, URLPattern):
+            yield f"/{route}"
+
+
+def test_the_addresses() -> None:
+    check("urls.txt", "\n".join(sorted(patterns(get_resolver()))) + "\n")
+
+
+def test_the_number_of_queries(world: World) -> None:
+    """Of every GET endpoint, for a lead of a filled team, after the token's first use."""
+    fill(world)
+    caller = Caller(world.lead)
+    caller.get("/api/me")
+    counts = {}
+    for path, methods in sorted(api.get_openapi_schema()["paths"].items()):
+        if "get" not in methods:
+            continue
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            response = caller.get(path.format(id=one_of(world, path)))
+        assert response.status_code == 200, (path, response.content)
+        counts[path] = len(queries)
+    check("queries.json", json.dumps(counts, indent=1) + "\n")
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/contacts", "/api/users", "/api/task-automation/batches/"])
+def test_more_rows_need_no_more_queries(world: World, path: str) -> None:
+    caller = Caller(world.lead)
+    caller.get(path)
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert caller.get(path).status_code == 200
+        return len(queries)
+
+    before = count()
+    fill(world)
+    assert count() == before
+
+
+def test_a_token_costs_one_query(world: World) -> None:
+    caller = Caller(world.member)
+    caller.get("/api/me")
+    with CaptureQueriesContext(connection) as queries:
+        caller.get("/api/teams/0")
+    assert len(queries) == 1
+
+
+def fill(world: World) -> None:
+    for n in range(3):
+        person = builders.make_user(team=world.team)
+        builders.make_skill(person)
+        contact = builders.make_contact(person)
+        rule = builders.make_rule(person)
+        builders.make_activity(contact)
+        builders.make_firing(rule, task=builders.make_task(person, contact=contact, estimated_hours=4 * n + 1))
+        builders.make_done_task(person)
+        builders.make_batch(person, contact=contact, tasks=2)
+        builders.make_job(person)
+        builders.make_notification(world.lead)
+
+
+def one_of(world: World, path: str) -> Any:
+    """The id of a row that the path may ask for."""
+    rows = {
+        "user": world.member,
+        "users": world.member,
+        "tasks": world.task,
+        "contacts": world.contact,
+        "rules": world.rule,
+        "jobs": world.job,
+        "skills": world.skill,
+        "teams": world.team,
+    }
+    before_id = path.split("/{id}")[0].rsplit("/", 1)[-1]
+    return rows[before_id].pk if "{id}" in path else None

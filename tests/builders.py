@@ -1,0 +1,226 @@
+"""Rows for tests, with defaults that make sense: a test spells out only what matters to it."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from assignment.models import Suggestion
+from automation.models import Firing, ScheduledTaskBatch, TaskAutomationRule
+from crm.models import Activity, Contact, InboundSource
+from jobs.models import Job
+from notifications.models import Notification
+from people.models import Skill, Team, TimeOff, User, UserSkill, WorkingSpan
+from performance.models import ScoreSnapshot
+from work.models import Assignment, Task, TaskSkill
+
+NOW = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
+"""A Wednesday morning, for tests that stop the clock."""
+
+_numbers = count(1)
+
+
+def number() -> int:
+    """A number no other row of this process has had."""
+    return next(_numbers)
+
+
+def make_team(**fields: Any) -> Team:
+    return Team.objects.create(**{"name": f"Team {number()}", "timezone": "UTC"} | fields)
+
+
+def make_user(*, team: Team | None = None, role: str = User.MEMBER, password: str | None = None, **fields: Any) -> User:
+    """A member of a new team, unless said. Without a password nobody can sign in as them, which is fast."""
+    name = f"user{number()}"
+    user = User(
+        **{"username": name, "email": f"{name}@example.org", "team": team or make_team(), "role": role} | fields
+    )
+    if password is None:
+        user.set_unusable_password()
+    else:
+        user.set_password(password)
+    user.save()
+    return user
+
+
+def make_lead(**fields: Any) -> User:
+    return make_user(role=User.LEAD, **fields)
+
+
+def make_manager(**fields: Any) -> User:
+    return make_user(role=User.MANAGER, **fields)
+
+
+def make_token(user: User, *, scopes: tuple[str, ...] = ("*",), days: int = 365, now: datetime | None = None) -> str:
+    """The secret, as it goes behind `Bearer`."""
+    from people import tokens
+
+    _, secret = tokens.issue(user, name="test", scopes=scopes, days=days, now=now or datetime.now(UTC))
+    return secret
+
+
+def make_skill(user: User | None = None, *, level: int = 3, **fields: Any) -> Skill:
+    """A skill, and the person who has it when one is given."""
+    team = fields.pop("team", None) or (user.team if user else make_team())
+    name = fields.pop("name", None) or f"Skill {number()}"
+    skill, _ = Skill.objects.get_or_create(team=team, name=name, defaults=fields)
+    if user is not None:
+        UserSkill.objects.create(user=user, skill=skill, level=level)
+    return skill
+
+
+def make_working_week(user: User, *, starts: str = "09:00", ends: str = "17:00", days: range = range(5)) -> None:
+    WorkingSpan.objects.bulk_create(WorkingSpan(user=user, weekday=day, starts=starts, ends=ends) for day in days)
+
+
+def make_time_off(user: User, *, starts_on: Any, ends_on: Any = None, **fields: Any) -> TimeOff:
+    return TimeOff.objects.create(user=user, starts_on=starts_on, ends_on=ends_on or starts_on, **fields)
+
+
+def make_contact(owner: User | None = None, **fields: Any) -> Contact:
+    """A lead of a new member, unless an owner or a team is said."""
+    if owner is None and "team" not in fields:
+        owner = make_user()
+    n = number()
+    return Contact.objects.create(
+        **{"owner": owner, "name": f"Contact {n}", "email": f"contact{n}@example.com"} | fields
+    )
+
+
+def make_activity(contact: Contact | None = None, **fields: Any) -> Activity:
+    """An opened mail that waits for the engine."""
+    return Activity.objects.create(
+        **{"contact": contact or make_contact(), "activity_type": Activity.EMAIL_OPENED} | fields
+    )
+
+
+def make_task(assignee: User | None = None, *, skills: dict[Skill, int] | None = None, **fields: Any) -> Task:
+    """An open task. With an assignee it comes with the assignment that says so; `skills` are needed levels."""
+    owner = fields.pop("owner", None) or assignee
+    if owner is None and "team" not in fields and "contact" not in fields:
+        owner = make_user()
+    task = Task.objects.create(**{"title": f"Task {number()}", "owner": owner, "assignee": assignee} | fields)
+    TaskSkill.objects.bulk_create(
+        TaskSkill(task=task, skill=skill, min_level=level) for skill, level in (skills or {}).items()
+    )
+    if assignee is not None:
+        make_assignment(task, assignee)
+    return task
+
+
+def make_assignment(task: Task, user: User, **fields: Any) -> Assignment:
+    defaults = {
+        "method": "manual",
+        "assigned_at": task.created_at,
+        "due_date": task.due_date,
+        "estimated_hours": task.estimated_hours,
+    }
+    return Assignment.objects.create(task=task, user=user, **defaults | fields)
+
+
+def make_done_task(user: User, *, at: datetime | None = None, hours: float = 2, **fields: Any) -> Task:
+    """A finished task with the assignment that a score counts."""
+    at = at or datetime.now(UTC)
+    task = make_task(
+        **{
+            "assignee": user,
+            "status": Task.DONE,
+            "completed_at": at,
+            "estimated_hours": hours,
+            "actual_hours": hours,
+            "created_at": at - timedelta(days=1),
+        }
+        | fields
+    )
+    task.assignments.update(ended_at=at, outcome=Assignment.COMPLETED, actual_hours=task.actual_hours, skill_match=100)
+    return task
+
+
+def make_rule(owner: User | None = None, **fields: Any) -> TaskAutomationRule:
+    """Clicked: call within four hours."""
+    defaults = {
+        "owner": owner or make_user(),
+        "name": f"Rule {number()}",
+        "trigger_type": TaskAutomationRule.ACTIVITY,
+        "trigger_config": {"activity_types": [Activity.EMAIL_CLICKED]},
+        "task_title_template": "Call {{contact_name}}",
+        "delay_hours": 4,
+    }
+    return TaskAutomationRule.objects.create(**defaults | fields)
+
+
+def make_firing(rule: TaskAutomationRule, *, task: Task | None = None, **fields: Any) -> Firing:
+    defaults = {
+        "trigger_key": f"activity:{number()}",
+        "outcome": Firing.FIRED,
+        "at": datetime.now(UTC),
+        "contact": task.contact if task else None,
+    }
+    return Firing.objects.create(rule=rule, task=task, **defaults | fields)
+
+
+def make_batch(owner: User | None = None, *, tasks: int = 0, **fields: Any) -> ScheduledTaskBatch:
+    """A sequence on a contact, with as many open tasks as asked for."""
+    owner = owner or make_user()
+    contact = fields.pop("contact", None) or make_contact(owner)
+    defaults = {
+        "name": "Standard follow-up",
+        "kind": ScheduledTaskBatch.SEQUENCE,
+        "created_at": datetime.now(UTC),
+    }
+    batch = ScheduledTaskBatch.objects.create(owner=owner, contact=contact, **defaults | fields)
+    for _ in range(tasks):
+        make_task(owner, contact=contact, group_key=batch.group_key)
+    return batch
+
+
+def make_job(user: User | None = None, **fields: Any) -> Job:
+    """A pending job of a person, or of nobody."""
+    at = fields.pop("at", None) or datetime.now(UTC)
+    defaults = {
+        "key": f"test:{number()}",
+        "name": "automation.tasks.update_user_performance_metrics",
+        "args": [user.pk] if user else [],
+        "run_at": at,
+        "send_at": at,
+        "created_at": at,
+        "user_id": user.pk if user else None,
+        "team_id": user.team_id if user else None,
+    }
+    return Job.objects.create(**defaults | fields)
+
+
+def make_notification(user: User, **fields: Any) -> Notification:
+    defaults = {
+        "team": user.team,
+        "key": f"test:{number()}",
+        "kind": Notification.ASSIGNED,
+        "title": "A task is yours",
+        "created_at": datetime.now(UTC),
+    }
+    return Notification.objects.create(user=user, **defaults | fields)
+
+
+def make_suggestion(task: Task, *, to: User, **fields: Any) -> Suggestion:
+    """Move this task from its holder to another."""
+    defaults = {
+        "team": task.team,
+        "from_user": task.assignee,
+        "hours": task.estimated_hours or 1,
+        "loads": {"from_before": 120, "from_after": 95, "to_before": 40, "to_after": 65},
+        "reason": "The load is uneven",
+        "created_at": datetime.now(UTC),
+    }
+    return Suggestion.objects.create(task=task, to_user=to, **defaults | fields)
+
+
+def make_score(user: User, **fields: Any) -> ScoreSnapshot:
+    now = datetime.now(UTC)
+    defaults = {"on": now.date(), "total": 85, "provisional": False, "label": "high", "computed_at": now}
+    return ScoreSnapshot.objects.create(user=user, **defaults | fields)
+
+
+def make_source(team: Team | None = None, **fields: Any) -> InboundSource:
+    """An inbound address of a mail provider."""
+    return InboundSource.objects.create(
+        **{"team": team or make_team(), "provider": "sendgrid", "name": "SendGrid"} | fields
+    )

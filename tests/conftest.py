@@ -1,0 +1,63 @@
+"""Fixtures that every test may use."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tests import processes, servers
+
+hypothesis_settings.register_profile("nextmove", deadline=None)
+hypothesis_settings.load_profile("nextmove")
+
+
+def _missing(what: str) -> None:
+    """Skips, or fails where everything must be there."""
+    if servers.required():
+        pytest.fail(f"NEXTMOVE_TEST_REQUIRE=all, and {what}")
+    pytest.skip(what)
+
+
+def pytest_unconfigure() -> None:
+    """The data folder that `tests.settings` made; also in each worker of xdist."""
+    made = sys.modules.get("tests.settings")
+    if made is not None:
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis that answers. Use keys and queues named `test_nextmove...` only, and delete what you made."""
+    url, words = (os.environ.get("NEXTMOVE_TEST_USE_REDIS", ""), "") if _chosen() else servers.redis_server()
+    if not url:
+        _missing(words or "this run uses no Redis")
+    yield url
+    servers.forget_keys(url, f"{servers.OURS}_{os.getpid()}:")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The system's browser."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        _missing("there is no Chromium (apt-get install chromium)")
+    return str(found)
+
+
+def _chosen() -> bool:
+    """Whether `tests.run` decided what this run uses."""
+    return "NEXTMOVE_TEST_RUN" in os.environ
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Site]:
+    """The product with its demo: embedded, or on PostgreSQL + Redis + worker + beat where `tests.run` says so."""
+    folder: Path = tmp_path_factory.mktemp("site")
+    database = os.environ.get("NEXTMOVE_TEST_USE_DATABASE", "")
+    broker = os.environ.get("NEXTMOVE_TEST_USE_REDIS", "")
+    with processes.serving(folder, database_server=database, redis_url=broker, demo=True) as site:
+        yield site

@@ -1,0 +1,122 @@
+"""The command line: JSON for programs, exit codes, and the mend in every refusal."""
+
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from typer.testing import CliRunner
+
+from config import cli
+from jobs.models import Job
+from people import tokens
+from tests import processes
+from tests.builders import make_user
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def answer(*arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.output)
+
+
+def make_job(**fields: Any) -> Job:
+    now = timezone.now()
+    own = {
+        "key": f"k{Job.objects.count()}",
+        "name": "automation.tasks.x",
+        "run_at": now,
+        "send_at": now,
+        "created_at": now,
+    }
+    return Job.objects.create(**own | fields)
+
+
+@pytest.mark.django_db
+def test_a_token_is_printed_alone_and_works():
+    user = make_user(username="ada")
+    printed = answer("token", "create", "ada")
+    assert list(printed) == ["token"]
+    assert tokens.authenticate(printed["token"], now=timezone.now()).user == user
+    assert run("token", "create", "ada").output.startswith("nm_")
+
+
+@pytest.mark.django_db
+def test_a_token_for_nobody_is_refused_with_the_names_there_are():
+    make_user(username="ada")
+    result = run("token", "create", "bob")
+    assert result.exit_code == 1
+    assert "ada" in str(result.exception)
+
+
+@pytest.mark.django_db
+def test_an_unknown_scope_is_a_wrong_question():
+    make_user(username="ada")
+    assert run("token", "create", "ada", "--scope", "moon:read").exit_code == 2
+
+
+@pytest.mark.django_db
+def test_jobs_are_listed_and_a_dead_one_runs_again():
+    dead, done = make_job(state=Job.DEAD, error="no route"), make_job(state=Job.DONE)
+    assert {row["id"] for row in answer("job", "list")} == {str(dead.pk), str(done.pk)}
+    assert [row["error"] for row in answer("job", "list", "--state", "dead")] == ["no route"]
+    assert str(dead.pk) in run("job", "list").output, "an id is shown whole"
+    assert answer("job", "retry", str(dead.pk)) == {"id": str(dead.pk), "status": "PENDING"}
+    dead.refresh_from_db()
+    assert dead.state == Job.PENDING
+    assert run("job", "retry", str(done.pk)).exit_code == 1
+    assert run("job", "retry", "seven").exit_code == 2
+    assert run("job", "list", "--state", "lost").exit_code == 2
+
+
+@pytest.mark.django_db
+def test_no_rules_is_an_empty_list():
+    assert answer("rule", "list") == []
+
+
+@pytest.mark.django_db
+def test_the_doctor_names_what_is_wrong_and_the_mend():
+    now = timezone.now()
+    make_job(key="cron:x:1")
+    assert answer("doctor")["ok"]
+    make_job(state=Job.DEAD, key="cron:x:2")
+    make_job(run_at=now - timedelta(hours=1), key="late")
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    bad = {finding["name"]: finding for finding in json.loads(result.output)["findings"] if not finding["ok"]}
+    assert set(bad) == {"work", "given up"}
+    assert all(finding["mend"] for finding in bad.values())
+
+
+def test_help_needs_no_settings_and_no_database(tmp_path: Path):
+    surroundings = processes.environment(
+        tmp_path / "no", NEXTMOVE_DATABASE_URL="nonsense", CELERY_BROKER_URL="nonsense"
+    )
+    for words in (["--help"], ["serve", "--help"], ["token", "create", "--help"]):
+        done = subprocess.run(
+            [*processes.NEXTMOVE, *words], env=surroundings, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Usage: nextmove" in done.stdout
+        assert "\x1b" not in done.stdout
+    assert not (tmp_path / "no").exists()
+
+
+def test_wrong_settings_and_no_schema_have_their_own_exit_codes(tmp_path: Path):
+    command = [*processes.NEXTMOVE, "job", "list", "--json"]
+    wrong = processes.environment(tmp_path, NEXTMOVE_LOG_FORMAT="loud", CELERY_TASK_SERIALIZER="pickle")
+    done = subprocess.run(command, env=wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "NEXTMOVE_LOG_FORMAT" in done.stderr
+    assert "CELERY_TASK_SERIALIZER" in done.stderr
+    empty = processes.environment(tmp_path)
+    done = subprocess.run(command, env=empty, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "nextmove doctor" in json.loads(done.stdout)["error"]

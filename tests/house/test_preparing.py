@@ -1,0 +1,65 @@
+"""What a first start makes, and a second one leaves alone."""
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from config import preparing
+from people.models import Team, User
+from tests import processes
+from tests.builders import make_team, make_user
+
+
+@pytest.fixture(autouse=True)
+def _no_demo(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settings.ENV, "demo", False)
+
+
+@pytest.mark.django_db
+def test_the_first_superuser_manages_the_largest_team():
+    team = make_team()
+    make_user(team=team)
+    notes, password = preparing.fill_empty()
+    admin = User.objects.get(username="admin")
+    assert notes == []
+    assert admin.check_password(password)
+    assert admin.is_superuser
+    assert admin.is_staff
+    assert (admin.team, admin.role) == (team, User.MANAGER)
+    assert preparing.fill_empty() == ([], ""), "made once"
+
+
+@pytest.mark.django_db
+def test_a_chosen_password_is_used_and_not_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settings.ENV, "admin_password", "chosen by me")
+    assert preparing.fill_empty() == ([], "")
+    admin = User.objects.get(username="admin")
+    assert admin.check_password("chosen by me")
+    assert admin.team == Team.objects.default()
+
+
+@pytest.mark.django_db
+def test_a_migrated_database_is_left_alone():
+    assert preparing.migrate() == []
+
+
+def test_migrate_automation_builds_everything_on_an_empty_database(tmp_path: Path):
+    """In processes of their own, as it is typed."""
+    for words in (["automation"], ["automation", "zero"]):
+        command = [sys.executable, str(processes.ROOT / "manage.py"), "migrate", *words, "--verbosity=0"]
+        subprocess.run(command, env=processes.environment(tmp_path), cwd=tmp_path, check=True)
+        if words == ["automation"]:
+            below = {"people_user", "jobs_job", "django_session", "axes_accessattempt"}
+            assert below | {"automation_taskautomationrule"} <= tables(tmp_path)
+    assert "automation_taskautomationrule" not in tables(tmp_path), "with a name it is Django's own"
+    assert "people_user" in tables(tmp_path)
+
+
+def tables(data_dir: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(data_dir / "nextmove.sqlite3")) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

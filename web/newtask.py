@@ -1,0 +1,85 @@
+"""A task made by hand, for oneself or for the queue."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from assignment import dispatch
+from crm.models import Contact
+from people.models import User
+from web.access import signed_in
+from work import lifecycle
+from work.models import Task
+
+ME, QUEUE = "me", "queue"
+MOST_CONTACTS = 500
+
+
+class TaskForm(forms.Form):
+    title = forms.CharField(label=gettext_lazy("What is to be done"), max_length=255)
+    due_date = forms.DateTimeField(
+        label=gettext_lazy("Due"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    priority = forms.ChoiceField(label=gettext_lazy("Priority"), choices=Task.PRIORITIES, initial=Task.MEDIUM)
+    contact = forms.ModelChoiceField(
+        label=gettext_lazy("Contact"), queryset=Contact.objects.none(), required=False, empty_label=gettext_lazy("None")
+    )
+    who = forms.ChoiceField(
+        label=gettext_lazy("For"),
+        choices=[(ME, gettext_lazy("Me")), (QUEUE, gettext_lazy("The queue: whoever fits best"))],
+        initial=ME,
+    )
+    estimated_hours = forms.DecimalField(
+        label=gettext_lazy("Estimated effort, hours"),
+        required=False,
+        min_value=0.01,
+        max_digits=8,
+        decimal_places=2,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+    description = forms.CharField(
+        label=gettext_lazy("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The select lists the first by name; any contact one may see is accepted (its page links here with its id).
+        visible = Contact.objects.visible_to(user)
+        self.fields["contact"].queryset = visible
+        listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_CONTACTS])
+        chosen = self.data.get("contact") or self.initial.get("contact")
+        if chosen and str(chosen).isdecimal() and int(chosen) not in dict(listed):
+            listed += visible.filter(pk=int(chosen)).values_list("pk", "name")
+        self.fields["contact"].widget.choices = [("", _("None")), *listed]
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def page(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    form = TaskForm(request.POST or None, user=user, initial={"contact": request.GET.get("contact", "")})
+    if request.method == "POST" and form.is_valid():
+        task = _create(user, form.cleaned_data, timezone.now())
+        messages.success(request, _("Created: %(title)s") % {"title": task.title})
+        return redirect("web:task", task.pk)
+    return render(request, "web/tasks/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _create(user: User, given: dict[str, Any], now: datetime) -> Task:
+    who = given.pop("who")
+    task = lifecycle.create(user.team, by=user, owner=user, now=now, **given)
+    if who == ME:
+        dispatch.assign(task, user, by=user, now=now)
+    else:
+        dispatch.assign_best(task, by=user, now=now)
+    return task

@@ -1,0 +1,43 @@
+"""One's own name, time zone and theme."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from people.models import User
+from web.access import signed_in
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name", "timezone")
+        labels = {"timezone": gettext_lazy("Time zone")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix")))
+        team = self.instance.team.timezone
+        own = self.instance.timezone
+        choices = [("", _("The team's: %(zone)s") % {"zone": team}), ("UTC", "UTC"), *((zone, zone) for zone in zones)]
+        if own and own not in dict(choices):
+            choices.append((own, own))
+        self.fields["timezone"].widget = forms.Select(choices=choices)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def page(request: HttpRequest) -> HttpResponse:
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("web:profile")
+    return render(request, "web/settings/profile.html", {"form": form}, status=422 if form.errors else 200)

@@ -1,0 +1,57 @@
+"""The team's week and its figures, as tables. Members see their own score only."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from people import rights
+from people.models import User
+from performance import scores
+from performance import team as team_scores
+from performance.models import ScoreSnapshot
+from web import live
+from web.access import for_leads, signed_in
+from work import capacity
+from work.models import Task
+
+PARTS = ("completion_rate", "estimation_accuracy", "workload_balance", "skill_utilization")
+
+
+@require_GET
+@for_leads
+def workload(request: HttpRequest) -> HttpResponse:
+    now, user = timezone.now(), request.user
+    people = list(User.objects.visible_to(user).active().select_related("team").order_by("first_name", "username"))
+    weeks = capacity.weeks(people, now=now)
+    context = {
+        "status": capacity.team_status(user.team, now=now),
+        "rows": sorted(
+            ({"person": one, "week": weeks[one.pk]} for one in people),
+            key=lambda row: row["week"].utilization or 0,
+            reverse=True,
+        ),
+        "waiting": Task.objects.visible_to(user).waiting().count(),
+    }
+    return live.page(request, "web/team/workload.html", "web/team/week.html", context)
+
+
+@require_GET
+@signed_in
+def performance(request: HttpRequest) -> HttpResponse:
+    now, user = timezone.now(), request.user
+    context: dict[str, Any] = {"own": scores.current(user, now=now)}
+    if rights.may(user, "view_team"):
+        context |= {"figures": team_scores.figures(user.team, now=now), "rows": _newest(user)}
+    return render(request, "web/team/performance.html", context)
+
+
+def _newest(user: User) -> list[dict[str, Any]]:
+    """The newest kept score of each active person, by name: no league table."""
+    people = list(User.objects.visible_to(user).active().order_by("first_name", "username"))
+    kept: dict[int, ScoreSnapshot] = {}
+    for snapshot in ScoreSnapshot.objects.visible_to(user).order_by("on"):
+        kept[snapshot.user_id] = snapshot
+    return [{"person": one, "score": scores.as_dict(kept[one.pk]) if one.pk in kept else None} for one in people]

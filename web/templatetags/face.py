@@ -1,0 +1,175 @@
+"""How values look on a page: times in the viewer's zone, hours, people, and the bell."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.template.defaultfilters import date as format_date
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from notifications.models import Notification
+from web import words
+
+register = template.Library()
+
+HUES = 6
+
+
+@register.filter
+def initials(person: Any) -> str:
+    """Two letters: of the first and the last word of a name."""
+    names = str(getattr(person, "display_name", person) or "?").split()
+    letters = names[0][:1] + (names[-1][:1] if len(names) > 1 else names[0][1:2])
+    return letters.upper()
+
+
+@register.filter
+def hue(person: Any) -> int:
+    """Which of the avatar colours; the same for the same person everywhere."""
+    return (getattr(person, "pk", 0) or 0) % HUES
+
+
+@register.filter
+def hours(value: Any) -> str:
+    """2.5 as `2 h 30 min`; rounded to the minute."""
+    if value is None:
+        return "–"
+    minutes = round(Decimal(value) * 60)
+    whole, rest = divmod(abs(minutes), 60)
+    sign = "−" if minutes < 0 else ""
+    parts = [_("%(n)s h") % {"n": f"{whole:,}"}] if whole or not rest else []
+    if rest and whole < 100:
+        parts.append(_("%(n)s min") % {"n": rest})
+    return sign + " ".join(parts)
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """The full date and time, for titles."""
+    return f"{format_date(timezone.localtime(at), 'j M Y, H:i')} {timezone.localtime(at).tzname()}"
+
+
+@register.filter
+def due(at: datetime | None) -> str:
+    """A due time as one says it: 14:30, Yesterday, Tue, 3 Dec."""
+    if at is None:
+        return ""
+    local, today = timezone.localtime(at), timezone.localdate()
+    days = (local.date() - today).days
+    if days == 0:
+        return format_date(local, "H:i")
+    if days in (-1, 1):
+        return _("Yesterday") if days < 0 else _("Tomorrow")
+    if 1 < days < 7:
+        return format_date(local, "D")
+    return format_date(local, "j M" if local.year == today.year else "j M Y")
+
+
+@register.filter
+def due_full(at: datetime | None) -> str:
+    """The same with its time: Tomorrow 14:30, Tue 3 Dec, 14:30."""
+    if at is None:
+        return _("No due date")
+    local = timezone.localtime(at)
+    clock = format_date(local, "H:i")
+    days = (local.date() - timezone.localdate()).days
+    if -1 <= days <= 1:
+        return f"{(_('Yesterday'), _('Today'), _('Tomorrow'))[days + 1]} {clock}"
+    return f"{format_date(local, 'D j M' if local.year == timezone.localdate().year else 'j M Y')}, {clock}"
+
+
+@register.filter
+def late(at: datetime | None) -> bool:
+    return at is not None and at < timezone.now()
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """How long since (or until), in one unit: 2 min ago, in 3 h."""
+    if at is None:
+        return ""
+    gone = timezone.now() - at
+    if abs(gone) < timedelta(minutes=1):
+        return _("just now") if gone >= timedelta(0) else _("in a moment")
+    text = span(abs(gone))
+    return (_("%(span)s ago") if gone > timedelta(0) else _("in %(span)s")) % {"span": text}
+
+
+@register.filter
+def span(length: timedelta) -> str:
+    """A length of time in one unit, rounded down."""
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 1:
+        return _("%(n)s s") % {"n": int(length.total_seconds())}
+    if minutes < 60:
+        return _("%(n)s min") % {"n": minutes}
+    if minutes < 48 * 60:
+        return _("%(n)s h") % {"n": minutes // 60}
+    days = minutes // (24 * 60)
+    return ngettext("%(n)s day", "%(n)s days", days) % {"n": f"{days:,}"}
+
+
+@register.filter
+def activity_word(kind: str) -> words.Word:
+    return words.activity(kind)
+
+
+@register.filter
+def status_word(status: str) -> words.Word:
+    return words.STATUSES.get(status) or words.Word(status, "circle")
+
+
+@register.filter
+def outcome_word(outcome: str) -> words.Word:
+    return words.OUTCOMES.get(outcome) or words.Word(outcome, "circle")
+
+
+@register.filter
+def job_word(status: str) -> words.Word:
+    return words.JOBS.get(status) or words.Word(status, "circle")
+
+
+@register.filter
+def notice_word(kind: str) -> words.Word:
+    return words.NOTICES.get(kind) or words.Word(kind, "bell")
+
+
+@register.filter
+def contact_tone(status: str) -> str:
+    return words.CONTACT_STATUSES.get(status, "")
+
+
+@register.filter
+def of(part: Any, whole: Any) -> str:
+    """Percent of a whole as a bar draws it: 0 to 100."""
+    if not whole or part is None:
+        return "0"
+    return f"{max(0, min(100, 100 * Decimal(part) / Decimal(whole))):.1f}"
+
+
+@register.filter
+def percent(value: Any) -> str:
+    return "–" if value is None else f"{round(Decimal(str(value)))}%"
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """A number to one decimal, or a dash where there is none yet."""
+    return "–" if value is None else f"{Decimal(str(value)):,.1f}".removesuffix(".0")
+
+
+@register.simple_tag(takes_context=True)
+def unread(context: template.Context) -> int:
+    """How many notices the viewer has not read."""
+    user = context["request"].user
+    return Notification.objects.visible_to(user).unread().count() if user.is_authenticated else 0
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, *names: str) -> str:
+    """`page` when one of these is the address shown, for aria-current."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return "page" if match is not None and match.url_name in names else ""

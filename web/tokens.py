@@ -1,0 +1,52 @@
+"""API tokens: make one, see its secret once, revoke it."""
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from people import tokens
+from people.models import ApiToken
+from web.access import signed_in
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Valid for"),
+        coerce=int,
+        choices=[(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("One year"))],
+        initial=365,
+    )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("What it may do"),
+        choices=[(scope, gettext_lazy("Everything I may") if scope == "*" else scope) for scope in tokens.SCOPES],
+        initial=["*"],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def page(request: HttpRequest) -> HttpResponse:
+    """The list and the form. The answer to a valid form is the only page that ever holds the secret."""
+    form, secret, now = TokenForm(request.POST or None), "", timezone.now()
+    if request.method == "POST" and form.is_valid():
+        _token, secret = tokens.issue(request.user, now=now, **form.cleaned_data)
+        form = TokenForm()
+    kept = ApiToken.objects.visible_to(request.user).order_by("-created_at")
+    context = {"form": form, "secret": secret, "tokens": kept, "now": now}
+    return render(request, "web/settings/tokens.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@signed_in
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=pk)
+    tokens.revoke(token, now=timezone.now())
+    messages.success(request, _("Revoked: %(name)s. Programs that use it are refused from now on.") % {"name": token.name})
+    return redirect("web:tokens")

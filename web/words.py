@@ -1,0 +1,97 @@
+"""What stored words are called on a page, and the icon beside them."""
+
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Activity
+from notifications.models import Notification
+
+Text = str | Promise
+
+
+class Word(NamedTuple):
+    label: Text
+    icon: str
+    tone: str = ""
+
+
+ACTIVITIES: dict[str, Word] = {
+    Activity.EMAIL_OPENED: Word(_("Opened an e-mail"), "mail-open"),
+    Activity.EMAIL_CLICKED: Word(_("Clicked a link"), "mouse-pointer-click"),
+    Activity.EMAIL_REPLIED: Word(_("Replied to an e-mail"), "reply"),
+    Activity.EMAIL_BOUNCED: Word(_("An e-mail bounced"), "mail-x", "bad"),
+    Activity.FORM_SUBMITTED: Word(_("Submitted a form"), "clipboard-list"),
+    Activity.CALL: Word(_("Call"), "phone"),
+    Activity.MEETING: Word(_("Meeting"), "calendar"),
+    Activity.NOTE: Word(_("Note"), "sticky-note"),
+    Activity.STATUS_CHANGED: Word(_("Status changed"), "arrow-right-left"),
+    Activity.TASK_CREATED: Word(_("Task created"), "circle-plus"),
+    Activity.TASK_ASSIGNED: Word(_("Task assigned"), "user-check"),
+    Activity.TASK_COMPLETED: Word(_("Task completed"), "circle-check", "good"),
+    Activity.TASK_STATUS_CHANGED: Word(_("Task status changed"), "circle-dot"),
+}
+TRIGGERING = (
+    Activity.EMAIL_OPENED,
+    Activity.EMAIL_CLICKED,
+    Activity.EMAIL_REPLIED,
+    Activity.EMAIL_BOUNCED,
+    Activity.FORM_SUBMITTED,
+    Activity.CALL,
+    Activity.MEETING,
+    Activity.NOTE,
+)
+"""What a rule's form offers; a team's own types are typed in."""
+
+NOTICES: dict[str, Word] = {
+    Notification.ASSIGNED: Word(_("Assigned to you"), "user-check"),
+    Notification.REMINDER: Word(_("Reminder"), "alarm-clock"),
+    Notification.OVERDUE: Word(_("Overdue"), "hourglass"),
+    Notification.PERFORMANCE: Word(_("Score"), "chart-no-axes-column"),
+    Notification.WORKLOAD: Word(_("Workload"), "scale"),
+    Notification.REPORT: Word(_("Report"), "file-text"),
+    Notification.JOB_DEAD: Word(_("Failed job"), "triangle-alert"),
+    Notification.RULE: Word(_("Rule"), "zap"),
+}
+
+OUTCOMES: dict[str, Word] = {
+    "fired": Word(_("Created a task"), "circle-check", "good"),
+    "suppressed": Word(_("Suppressed"), "circle-pause", "warn"),
+    "failed": Word(_("Failed"), "circle-x", "bad"),
+}
+
+JOBS: dict[str, Word] = {
+    "PENDING": Word(_("Waiting"), "clock"),
+    "STARTED": Word(_("Running"), "loader", "accent"),
+    "RETRY": Word(_("Trying again"), "rotate-ccw", "warn"),
+    "SUCCESS": Word(_("Done"), "circle-check", "good"),
+    "FAILURE": Word(_("Failed"), "circle-x", "bad"),
+}
+
+STATUSES: dict[str, Word] = {
+    "todo": Word(_("To do"), "circle"),
+    "in_progress": Word(_("In progress"), "circle-dot", "accent"),
+    "blocked": Word(_("Blocked"), "circle-slash", "warn"),
+    "done": Word(_("Done"), "circle-check", "good"),
+    "cancelled": Word(_("Cancelled"), "circle-x"),
+    "obsolete": Word(_("Obsolete"), "circle-x"),
+}
+
+CONTACT_STATUSES: dict[str, str] = {"lead": "accent", "active": "good", "inactive": "", "lost": "warn"}
+
+METHODS: dict[str, Text] = {
+    "owner": _("by ownership"),
+    "best_match": _("as the best match"),
+    "next_task": _("as the next task"),
+    "batch": _("in a batch run"),
+    "rebalance": _("to balance the load"),
+    "manual": _("by hand"),
+    "completed": _("by completing it"),
+    "reopened": _("by reopening it"),
+}
+
+
+def activity(kind: str) -> Word:
+    """The words for a type of activity; a team's own type reads as it is written."""
+    return ACTIVITIES.get(kind) or Word(kind.replace("_", " ").capitalize(), "zap")
