@@ -1,27 +1,20 @@
 """/automation/tasks, /users and /assignments: completing work, moving it on, and giving it out."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
-from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import ConfigDict, Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import conflict
-from api.fields import Id, In, Out, Text, named, one
+from api.fields import Id, In, Out, Spent, Text, named, one
 from assignment import dispatch, explanations
 from people.models import User
 from work import lifecycle
 from work.models import Task
-
-Spent = Annotated[
-    Decimal,
-    Field(ge=0, le=lifecycle.MOST_HOURS),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(lifecycle.MOST_HOURS)}),
-]
 
 router = Router(tags=["automation"])
 
@@ -29,7 +22,7 @@ COMPLETE_EXAMPLE: dict[str, Any] = {"actual_hours": 5.5, "notes": "Completed ahe
 
 
 class CompleteIn(In):
-    model_config = {"json_schema_extra": {"examples": [{"actual_hours": 5.5, "notes": "Completed ahead of schedule"}]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [COMPLETE_EXAMPLE]})
 
     actual_hours: Spent | None = None
     notes: Text | None = None

@@ -54,6 +54,12 @@ Hours = Annotated[
     AfterValidator(_hours),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_HOURS}),
 ]
+Spent = Annotated[
+    Decimal,
+    Field(ge=0, le=1000),
+    AfterValidator(_hours),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
+]
 Estimate = Annotated[
     Decimal,
     Field(ge=CENT, le=MOST_HOURS),

@@ -1,0 +1,135 @@
+"""The description of the API: complete, readable without signing in, and drawn without asking anybody else."""
+
+import importlib
+import pkgutil
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.test import Client
+from pydantic import BaseModel
+
+import api as package
+from api.urls import api
+
+CONTRACT = """
+POST /automation/tasks/{id}/complete
+PUT /automation/tasks/{id}/status
+POST /automation/tasks/{id}/assign
+POST /automation/users/{id}/next-task
+POST /automation/assignments/run
+GET /automation/performance/user/{id}
+GET /automation/performance/team
+GET /automation/performance/high-performers
+GET /automation/performance/at-risk
+GET /automation/workload/user/{id}/capacity
+GET /automation/workload/team/status
+GET /automation/workload/team/rebalance-suggestions
+POST /automation/workload/team/rebalance-suggestions/{id}/apply
+GET /automation/jobs/{id}/status
+POST /automation/jobs/{id}/retry
+GET /automation/automation-log
+GET POST /api/task-automation/rules/
+GET PUT PATCH DELETE /api/task-automation/rules/{id}/
+POST /api/task-automation/schedule-sequence/
+POST /api/task-automation/schedule-recurring/
+GET /api/task-automation/stats/
+GET /api/task-automation/batches/
+GET POST /api/activities
+GET POST /api/contacts
+GET PATCH DELETE /api/contacts/{id}
+GET POST /api/tasks
+GET PATCH DELETE /api/tasks/{id}
+GET POST /api/users
+GET PATCH DELETE /api/users/{id}
+GET /api/teams
+GET PATCH /api/teams/{id}
+GET POST /api/skills
+GET PATCH DELETE /api/skills/{id}
+GET POST /api/tokens
+DELETE /api/tokens/{id}
+GET /api/me
+GET /api/notifications
+POST /api/notifications/read
+POST /api/notifications/{id}/read
+POST /hooks/mail/{provider}/{secret}
+"""
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return api.get_openapi_schema()
+
+
+def test_every_path_is_printed_as_promised(document: Any) -> None:
+    promised = {line.split()[-1]: set(line.split()[:-1]) for line in CONTRACT.strip().splitlines()}
+    assert {path: {name.upper() for name in methods} for path, methods in document["paths"].items()} == promised
+
+
+def test_every_operation_says_what_it_refuses(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        for method, details in methods.items():
+            codes = {int(code) for code in details["responses"]}
+            assert codes & {200, 201, 202, 204}, (method, path)
+            assert path.startswith("/hooks/") or {401, 403, 429} <= codes, (method, path)
+            assert details["description"], (method, path)
+
+
+def test_every_operation_needs_a_scope(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        for method, details in methods.items():
+            if path.startswith("/hooks/"):
+                continue
+            bearer, session = details["security"]
+            assert set(session) == {"Session"}
+            wanted = "read" if method == "get" else "write"
+            assert path == "/api/me" or bearer["Bearer"][0].endswith(f":{wanted}"), (method, path)
+
+
+def test_every_post_takes_an_idempotency_key(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        if "post" in methods and not path.startswith("/hooks/"):
+            references = [parameter.get("$ref", "") for parameter in methods["post"]["parameters"]]
+            assert "#/components/parameters/IdempotencyKey" in references, path
+
+
+def test_operation_ids_and_schema_names_are_unique(document: Any) -> None:
+    """Of two models with one name the document would show the last, for both."""
+    ids = Counter(details["operationId"] for methods in document["paths"].values() for details in methods.values())
+    assert max(ids.values()) == 1
+    names: Counter[str] = Counter()
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name == "migrations":
+            continue
+        found = importlib.import_module(f"api.{module.name}")
+        names.update(
+            name
+            for name, value in vars(found).items()
+            if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == found.__name__
+        )
+    assert [name for name, n in names.items() if n > 1] == []
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    for reference in re.findall(r"#/components/(\w+)/([^'\"]+)", str(document)):
+        assert reference[1] in document["components"][reference[0]], reference
+
+
+@pytest.mark.django_db
+def test_anybody_may_read_the_document() -> None:
+    response = Client().get("/api/openapi.json")
+    assert response["Content-Type"] == "application/json"
+    assert response.json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.django_db
+def test_the_page_asks_nobody_else() -> None:
+    response = Client().get("/api/docs")
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert "swagger-ui-bundle.js" in text
+    assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", text)
+    policy = response["Content-Security-Policy"]
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "script-src 'self';" in policy
