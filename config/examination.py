@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Min
 
 from jobs import broker
 from jobs.models import Job
+from people.models import Team
 
 LATE = timedelta(minutes=5)
 CLOCK_SILENT = timedelta(minutes=16)
@@ -97,10 +99,10 @@ def _worker(now: datetime) -> Finding:
 def _clock(now: datetime) -> Finding:
     newest = Job.objects.filter(key__startswith="cron:").order_by("-created_at").first()
     who = "the beat" if settings.BROKER_URL else "the runner"
-    if newest is None:
-        return Finding("clock", False, f"{who} has never run", "Start it: `nextmove serve`.")
-    silent = now - newest.created_at
-    says = f"{who} last made a periodic job {int(silent.total_seconds() // 60)} min ago"
+    since = newest.created_at if newest else Team.objects.aggregate(first=Min("created_at"))["first"]
+    silent = now - since if since else timedelta(0)
+    minutes = int(silent.total_seconds() // 60)
+    says = f"{who} last made a periodic job {minutes} min ago" if newest else f"{who} has made no periodic job yet"
     if silent > CLOCK_SILENT:
         return Finding("clock", False, says, f"Start {who}: `nextmove serve`.")
     return Finding("clock", True, says)

@@ -72,10 +72,13 @@ def backlog() -> int:
     Raises whatever the transport raises when the broker does not answer.
     """
     with _connect() as connection:
+        channel = connection.default_channel
+        # A passive declaration asks Redis for EXISTS, which kombu sends without the key prefix; there an active one
+        # makes nothing but the answer.
+        passive = not settings.BROKER_URL.startswith("redis")
         try:
-            channel = connection.default_channel
-            return int(channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count)
-        except connection.channel_errors:  # kombu says NOT_FOUND of an empty Redis list
+            return int(channel.queue_declare(current_app.conf.task_default_queue, passive=passive).message_count)
+        except connection.channel_errors:  # no such queue yet: nothing waits in it
             return 0
 
 

@@ -47,5 +47,7 @@ def for_leads(view: View) -> View:
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """A fragment cannot carry a sign-in page: the whole page goes there and comes back to where it was."""
     if request.htmx:
-        return HttpResponseClientRedirect(f"{resolve_url('account_login')}?next={request.htmx.current_url_abs_path or '/'}")
+        return HttpResponseClientRedirect(
+            f"{resolve_url('account_login')}?next={request.htmx.current_url_abs_path or '/'}"
+        )
     return redirect_to_login(request.get_full_path())

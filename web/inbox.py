@@ -30,7 +30,7 @@ def bell(request: HttpRequest) -> HttpResponse:
     count = Notification.objects.visible_to(request.user).unread().count()
     if request.GET.get("n") == str(count):
         return HttpResponse(status=204)
-    return render(request, "web/shell/bell.html")
+    return render(request, "web/shell/bell.html", {"count": count})
 
 
 @require_POST

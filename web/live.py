@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-
 TOKENS = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
 
 

@@ -23,7 +23,7 @@ STRATEGIES = [
     ("round_robin", _("Each in turn")),
     ("unassigned", _("Nobody: leave it in the queue")),
 ]
-BASIC = ("kind", "activity_types", "other_types", "from_status", "to_status", "title", "delay", "delay_unit")
+BASIC = ("kind", "activity_types", "from_status", "to_status", "title", "delay", "delay_unit")
 FIELDS = {
     "name": "name",
     "task_title_template": "title",
@@ -59,13 +59,21 @@ class RuleForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     other_types = forms.CharField(
-        label=_("Other types of activity"), required=False, max_length=300, help_text=_("Separated by commas")
+        label=_("Other activities that start it"),
+        required=False,
+        max_length=300,
+        help_text=_("Your own types, separated by commas"),
     )
     from_status = forms.ChoiceField(label=_("From"), choices=[ANY_STATUS, *Contact.STATUSES], required=False)
     to_status = forms.ChoiceField(label=_("To"), choices=[ANY_STATUS, *Contact.STATUSES], required=False)
     title = forms.CharField(label=_("Title of the task"), max_length=1000)
     delay = _hours(_("Due after"), initial=Decimal(4))
-    delay_unit = forms.ChoiceField(label=_("Unit"), choices=[(HOURS, _("hours")), (DAYS, _("days"))], initial=HOURS)
+    delay_unit = forms.ChoiceField(
+        label=_("Unit"),
+        choices=[(HOURS, _("hours")), (DAYS, _("days"))],
+        initial=HOURS,
+        widget=forms.Select(attrs={"aria-label": _("Unit")}),
+    )
 
     name = forms.CharField(label=_("Name of the rule"), max_length=120, required=False)
     description = forms.CharField(

@@ -37,7 +37,10 @@ class CompleteForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "0.25", "inputmode": "decimal"}),
     )
     notes = forms.CharField(
-        label=gettext_lazy("What came of it"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("What came of it"),
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

@@ -43,9 +43,14 @@ def of_contact(user: User, contact: Contact) -> list[Entry]:
     """The contact's activities, and the rules that ran for it."""
     activities = Activity.objects.visible_to(user).filter(contact=contact).select_related("actor")
     firings = Firing.objects.visible_to(user).filter(contact=contact).select_related("rule", "task")
-    return _newest(
-        _activities(activities.order_by("-occurred_at", "-id")[:MOST], user) + _firings(firings.order_by("-at")[:MOST])
-    )
+    ran = list(firings.order_by("-at", "-id")[:MOST])
+    told = {row.task_id for row in ran if row.task_id}
+    happened = [
+        row
+        for row in activities.order_by("-occurred_at", "-id")[:MOST]
+        if not (row.activity_type == Activity.TASK_CREATED and row.task_id in told)
+    ]
+    return _newest([_firing(row) for row in ran] + _activities(happened, user))
 
 
 def _newest(entries: list[Entry]) -> list[Entry]:
@@ -83,9 +88,8 @@ def _notes(row: Activity) -> list[str]:
     notes = []
     if "new_status" in data:
         notes.append(f"{_status(data.get('old_status'))} → {_status(data.get('new_status'))}")
-    for key in ("subject", "note", "notes", "url", "form"):
-        if isinstance(data.get(key), str) and data[key]:
-            notes.append(data[key][:200])
+    texts = [data.get(key) for key in ("subject", "note", "notes", "url", "form")]
+    notes += [text[:200] for text in texts if isinstance(text, str) and text]
     if row.actor is not None:
         notes.append(row.actor.display_name)
     elif row.origin != Activity.SYSTEM and row.source:
@@ -97,11 +101,7 @@ def _notes(row: Activity) -> list[str]:
 
 def _status(word: Any) -> str:
     known = {**dict(Contact.STATUSES), **dict(Task.STATUSES)}
-    return str(known.get(word, word) or "–")
-
-
-def _firings(found: Iterable[Firing]) -> list[Entry]:
-    return [_firing(row) for row in found]
+    return str(known.get(word, word) or "?")
 
 
 def _firing(row: Firing) -> Entry:

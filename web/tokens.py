@@ -1,5 +1,7 @@
 """API tokens: make one, see its secret once, revoke it."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +15,8 @@ from people import tokens
 from people.models import ApiToken
 from web.access import signed_in
 
+ALL, SOME = "all", "some"
+
 
 class TokenForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
@@ -22,12 +26,28 @@ class TokenForm(forms.Form):
         choices=[(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("One year"))],
         initial=365,
     )
-    scopes = forms.MultipleChoiceField(
+    reach = forms.ChoiceField(
         label=gettext_lazy("What it may do"),
-        choices=[(scope, gettext_lazy("Everything I may") if scope == "*" else scope) for scope in tokens.SCOPES],
-        initial=["*"],
+        choices=[(ALL, gettext_lazy("Everything I may")), (SOME, gettext_lazy("Only some of it"))],
+        initial=ALL,
+        widget=forms.RadioSelect,
+    )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Only this"),
+        choices=[(scope, scope) for scope in tokens.SCOPES if scope != tokens.ALL],
+        required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+
+    def clean(self) -> dict[str, Any]:
+        """The scopes as `people.tokens` takes them."""
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("reach") == ALL:
+            given["scopes"] = [tokens.ALL]
+        elif not given.get("scopes"):
+            self.add_error("scopes", _("Choose at least one."))
+        given.pop("reach", None)
+        return given
 
 
 @require_http_methods(["GET", "POST"])
@@ -48,5 +68,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=pk)
     tokens.revoke(token, now=timezone.now())
-    messages.success(request, _("Revoked: %(name)s. Programs that use it are refused from now on.") % {"name": token.name})
+    messages.success(
+        request, _("Revoked: %(name)s. Programs that use it are refused from now on.") % {"name": token.name}
+    )
     return redirect("web:tokens")

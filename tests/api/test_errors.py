@@ -14,6 +14,8 @@ from tests.api.conftest import Caller, World, problem
 from work import lifecycle
 from work.models import Task
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture
 def manager(world: World) -> Caller:

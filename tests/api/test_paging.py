@@ -9,6 +9,8 @@ from tests import builders
 from tests.api.conftest import Caller, World, problem
 from work.models import Task
 
+pytestmark = pytest.mark.database
+
 LISTS = [
     "/api/tasks",
     "/api/contacts",

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from config import cli
 from jobs.models import Job
 from people import tokens
+from people.models import Team
 from tests import processes
 from tests.builders import make_user
 
@@ -84,6 +85,10 @@ def test_no_rules_is_an_empty_list():
 @pytest.mark.django_db
 def test_the_doctor_names_what_is_wrong_and_the_mend():
     now = timezone.now()
+    Team.objects.update(created_at=now)
+    assert answer("doctor")["ok"], "a young installation has no periodic job yet"
+    Team.objects.update(created_at=now - timedelta(hours=1))
+    assert run("doctor").exit_code == 1, "nobody made one for an hour"
     make_job(key="cron:x:1")
     assert answer("doctor")["ok"]
     make_job(state=Job.DEAD, key="cron:x:2")

@@ -16,6 +16,7 @@ from web import words
 register = template.Library()
 
 HUES = 6
+DASH = "\N{EN DASH}"
 
 
 @register.filter
@@ -36,10 +37,10 @@ def hue(person: Any) -> int:
 def hours(value: Any) -> str:
     """2.5 as `2 h 30 min`; rounded to the minute."""
     if value is None:
-        return "–"
+        return DASH
     minutes = round(Decimal(value) * 60)
     whole, rest = divmod(abs(minutes), 60)
-    sign = "−" if minutes < 0 else ""
+    sign = "\N{MINUS SIGN}" if minutes < 0 else ""
     parts = [_("%(n)s h") % {"n": f"{whole:,}"}] if whole or not rest else []
     if rest and whole < 100:
         parts.append(_("%(n)s min") % {"n": rest})
@@ -152,13 +153,13 @@ def of(part: Any, whole: Any) -> str:
 
 @register.filter
 def percent(value: Any) -> str:
-    return "–" if value is None else f"{round(Decimal(str(value)))}%"
+    return DASH if value is None else f"{round(Decimal(str(value)))}%"
 
 
 @register.filter
 def figure(value: Any) -> str:
     """A number to one decimal, or a dash where there is none yet."""
-    return "–" if value is None else f"{Decimal(str(value)):,.1f}".removesuffix(".0")
+    return DASH if value is None else f"{Decimal(str(value)):,.1f}"
 
 
 @register.simple_tag(takes_context=True)

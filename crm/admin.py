@@ -1,0 +1,60 @@
+"""Contacts and the ledger for superusers. The ledger is append-only."""
+
+from django.contrib import admin
+from unfold.admin import ModelAdmin, TabularInline
+
+from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, InboundSource
+from jobs.admin import ReadOnlyAdmin
+
+
+class IdentityInline(TabularInline):
+    model = ContactIdentity
+    extra = 0
+
+
+@admin.register(Contact)
+class ContactAdmin(ModelAdmin):
+    list_display = ("name", "email", "company", "status", "owner", "team", "contact_cadence", "next_touch_at")
+    list_filter = ("team", "status", "contact_cadence")
+    list_select_related = ("owner", "team")
+    search_fields = ("name", "email", "company", "phone")
+    autocomplete_fields = ("owner", "team")
+    readonly_fields = ("created_at", "seen_status")
+    inlines = (IdentityInline,)
+    show_full_result_count = False
+
+
+@admin.register(ContactIdentity)
+class ContactIdentityAdmin(ModelAdmin):
+    list_display = ("contact", "source", "external_id", "team")
+    list_filter = ("source", "team")
+    list_select_related = ("contact", "team")
+    search_fields = ("external_id", "contact__name")
+    autocomplete_fields = ("contact", "team")
+
+
+@admin.register(Activity)
+class ActivityAdmin(ReadOnlyAdmin):
+    list_display = ("activity_type", "contact", "source", "origin", "signal", "occurred_at", "processed_at")
+    list_filter = ("team", "activity_type", "origin", "signal", "source")
+    list_select_related = ("contact",)
+    search_fields = ("contact__name", "contact__email", "source_key")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(ActivityConflict)
+class ActivityConflictAdmin(ReadOnlyAdmin):
+    list_display = ("activity", "received_at", "content_hash")
+    list_filter = ("received_at",)
+    list_select_related = ("activity",)
+    search_fields = ("activity__source_key",)
+
+
+@admin.register(InboundSource)
+class InboundSourceAdmin(ModelAdmin):
+    list_display = ("name", "provider", "team", "creates_contacts", "created_at")
+    list_filter = ("provider", "team")
+    list_select_related = ("team",)
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)

@@ -1,0 +1,119 @@
+"""Teams and their people for superusers."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from jobs.admin import ReadOnlyAdmin
+from people import deactivation
+from people.models import ApiToken, Skill, Team, TimeOff, User, UserSkill, WorkingSpan
+
+admin.site.unregister(Group)  # rights follow the role and the team, never a group
+
+
+@admin.register(Team)
+class TeamAdmin(ModelAdmin):
+    list_display = ("name", "timezone", "is_default")
+    search_fields = ("name",)
+
+
+class SpanInline(TabularInline):
+    model = WorkingSpan
+    extra = 0
+
+
+class TimeOffInline(TabularInline):
+    model = TimeOff
+    extra = 0
+
+
+class SkillInline(TabularInline):
+    model = UserSkill
+    extra = 0
+    autocomplete_fields = ("skill",)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """People are deactivated, never deleted: `people.deactivation` hands their work and rules on."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "first_name", "last_name", "team", "role", "is_active")
+    list_filter = ("team", "role", "is_active", "is_superuser")
+    list_select_related = ("team",)
+    search_fields = ("username", "first_name", "last_name", "email")
+    readonly_fields = ("is_active", "last_login", "date_joined")
+    inlines = (SkillInline, SpanInline, TimeOffInline)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "timezone")}),
+        ("Team", {"fields": ("team", "role")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "team", "role", "password1", "password2")}),)
+
+    actions = ("deactivate",)
+
+    @admin.action(description="Deactivate: hand on their work and rules")
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users.select_related("team"):
+            try:
+                deactivation.deactivate(user, by=request.user, now=timezone.now())
+            except deactivation.LastManager as refusal:
+                self.message_user(request, str(refusal), messages.WARNING)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's)
+        return False
+
+
+@admin.register(Skill)
+class SkillAdmin(ModelAdmin):
+    list_display = ("name", "team")
+    list_filter = ("team",)
+    list_select_related = ("team",)
+    search_fields = ("name",)
+
+
+@admin.register(UserSkill)
+class UserSkillAdmin(ModelAdmin):
+    list_display = ("user", "skill", "level")
+    list_filter = ("skill",)
+    list_select_related = ("user", "skill")
+    search_fields = ("user__username", "skill__name")
+    autocomplete_fields = ("user", "skill")
+
+
+@admin.register(WorkingSpan)
+class WorkingSpanAdmin(ModelAdmin):
+    list_display = ("user", "weekday", "starts", "ends")
+    list_filter = ("weekday",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    autocomplete_fields = ("user",)
+
+
+@admin.register(TimeOff)
+class TimeOffAdmin(ModelAdmin):
+    list_display = ("user", "starts_on", "ends_on", "reason")
+    list_filter = ("starts_on",)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "reason")
+    autocomplete_fields = ("user",)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "hint", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("revoked_at", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "hint")
+    exclude = ("digest",)

@@ -1,0 +1,207 @@
+"""A job: once, whatever happens; three more tries, then dead and told."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from celery_app import celery_app
+from jobs import queue, runner, running
+from jobs.models import Job
+from notifications.models import Notification
+from tests import builders
+from tests.jobs.conftest import Gateway, call, work
+
+pytestmark = pytest.mark.django_db
+
+
+def job_of(name: str, key: str = "k") -> Job:
+    queue.enqueue(queue.Request(name, [7], key=key), now=timezone.now())
+    return Job.objects.get(key=key)
+
+
+@pytest.mark.parametrize("name", ["tests.work", "tests.call"])
+def test_it_runs_once_however_often_it_is_delivered(name: str, gateway: Gateway) -> None:
+    job = job_of(name)
+    task = celery_app.tasks[name]
+    answers = [task.run_row(job.pk, job.args, job.kwargs) for _ in range(3)]
+    assert answers[0] == {"number": 7}
+    assert [answer.get("skipped") for answer in answers[1:]] == ["done, dead or not due"] * 2
+    assert len(gateway.calls) == 1
+    assert celery_app.AsyncResult(str(job.pk)).status == "SUCCESS"
+    assert celery_app.AsyncResult(str(job.pk)).result == {"number": 7}
+
+
+def test_the_same_key_is_one_job(gateway: Gateway) -> None:
+    assert job_of("tests.work").pk == job_of("tests.work").pk == queue.job_id("k")
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["tests.work", "tests.call"])
+def test_it_is_tried_again_after_60_120_240_seconds_then_dead_and_told(name: str, gateway: Gateway) -> None:
+    manager = builders.make_manager()
+    member = builders.make_user(team=manager.team)
+    gateway.fails = True
+    with time_machine.travel("2026-03-02 10:00:00+00:00", tick=False) as clock:
+        queue.enqueue(queue.Request(name, [7], key="k", team_id=manager.team_id), now=timezone.now())
+        waits = []
+        for _ in range(3):
+            runner.run_due()
+            job = Job.objects.get()
+            assert (job.state, job.status) == (Job.PENDING, "RETRY")
+            waits.append((job.run_at - timezone.now()).total_seconds())
+            clock.shift(waits[-1] - 1)
+            assert runner.run_due() == 0, "not before its time"
+            clock.shift(1)
+        runner.run_due()
+        job = Job.objects.get()
+        clock.shift(timedelta(days=1))
+        assert runner.run_due() == 0
+    assert waits == [60, 120, 240]
+    assert (job.state, job.status, job.retries) == (Job.DEAD, "FAILURE", 3)
+    assert "no luck" in job.error
+    assert len(gateway.calls) == 4
+    told = Notification.objects.filter(kind=Notification.JOB_DEAD)
+    assert [notice.user for notice in told] == [manager]
+    assert not told.filter(user=member).exists()
+
+
+def test_a_failure_takes_its_effects_back(gateway: Gateway) -> None:
+    gateway.fails = True
+    job = job_of("tests.work")
+    with pytest.raises(RuntimeError):
+        work.run_row(job.pk, job.args, job.kwargs)
+    job.refresh_from_db()
+    assert job.error == "RuntimeError('no luck')"
+
+
+def test_a_dead_job_runs_again_on_request(gateway: Gateway) -> None:
+    job = job_of("tests.work")
+    Job.objects.update(state=Job.DEAD, retries=3)
+    job.refresh_from_db()
+    assert queue.retry(job, now=timezone.now())
+    assert not queue.retry(job, now=timezone.now()), "only a dead one"
+    runner.run_due()
+    job.refresh_from_db()
+    assert job.state == Job.DONE
+
+
+def test_a_job_that_kills_its_process_is_given_up_and_others_go_on(gateway: Gateway) -> None:
+    """Its row shows a start without an end; after five of those it is taken for the cause."""
+    poison = job_of("tests.work", "poison")
+    job_of("tests.call", "other")
+    for _ in range(running.MAX_CRASHES + 1):
+        Job.objects.filter(pk=poison.pk, state=Job.PENDING).update(
+            started_at=timezone.now(), send_at=timezone.now() - timedelta(seconds=1)
+        )
+        row = Job.objects.get(pk=poison.pk)
+        if row.crashes + 1 < running.MAX_CRASHES:
+            running._claim(row, timezone.now(), timedelta(0), external=False)
+    runner.run_due()
+    poison.refresh_from_db()
+    assert poison.state == Job.DEAD
+    assert "process ended" in poison.error
+    assert gateway.calls == ["other"]
+
+
+def test_a_late_caller_of_the_outside_cannot_mark_what_its_successor_did(gateway: Gateway) -> None:
+    """The lease ran out while the first was sending: the second's attempt number fences the first off."""
+    job = job_of("tests.call")
+    first = Job.objects.get()
+    assert running._claim(first, timezone.now(), timedelta(seconds=300), external=True)
+    assert call.run_row(job.pk, job.args, job.kwargs) == {"skipped": "done, dead or not due"}, "leased"
+    Job.objects.update(run_at=timezone.now())
+    call.run_row(job.pk, job.args, job.kwargs)
+    assert not running._mine(first).update(state=Job.DEAD)
+    assert Job.objects.get().state == Job.DONE
+
+
+def test_a_message_sent_by_hand_gets_a_row_first(gateway: Gateway) -> None:
+    message = uuid.uuid4()
+    assert work.run_row(message, [3], {}) == {"number": 3}
+    assert Job.objects.get(pk=message).state == Job.DONE
+
+
+def test_delay_writes_a_row_and_a_direct_call_writes_none(gateway: Gateway) -> None:
+    assert work(1) == {"number": 1}
+    assert call(1) == {"number": 1}
+    assert Job.objects.count() == 0
+    result = work.delay(2)
+    assert (result.status, celery_app.AsyncResult(result.id).status) == ("PENDING", "PENDING")
+    runner.run_due()
+    assert result.get(timeout=1) == {"number": 2}
+    later = work.apply_async([3], countdown=60)
+    assert runner.run_due() == 0
+    assert later.status == "PENDING"
+    with pytest.raises(TypeError, match="not supported"):
+        work.apply_async([3], link=work.s(4))
+
+
+def test_status_words() -> None:
+    assert celery_app.AsyncResult("no-such-job").status == "PENDING"
+    assert celery_app.AsyncResult(str(uuid.uuid4())).result is None
+    now = timezone.now()
+    cases = [
+        ({"state": "pending"}, "PENDING"),
+        ({"state": "pending", "started_at": now}, "STARTED"),
+        ({"state": "pending", "retries": 1}, "RETRY"),
+        ({"state": "done"}, "SUCCESS"),
+        ({"state": "dead"}, "FAILURE"),
+    ]
+    for fields, word in cases:
+        job = Job.objects.create(key=str(fields), name="x", run_at=now, send_at=now, created_at=now, **fields)
+        assert celery_app.AsyncResult(str(job.pk)).status == word
+
+
+def test_a_rolled_back_cause_has_no_job() -> None:
+    with transaction.atomic():
+        job_of("tests.work")
+        transaction.set_rollback(True)
+    assert Job.objects.count() == 0
+
+
+def test_a_job_nobody_knows_waits_and_stops_nothing(gateway: Gateway) -> None:
+    stranger = job_of("tests.from_another_release", "stranger")
+    job_of("tests.work")
+    runner.run_due()
+    stranger.refresh_from_db()
+    assert stranger.state == Job.PENDING
+    assert gateway.calls == ["work 7"]
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True)
+def test_four_at_once_do_it_once(gateway: Gateway) -> None:
+    """A Celery worker and the runner on the same table, both twice."""
+    jobs = [job_of("tests.work", f"k{n}") for n in range(20)]
+    start = threading.Barrier(4)
+
+    def race() -> None:
+        start.wait()
+        for job in jobs:
+            work.run_row(job.pk, job.args, job.kwargs)
+        connections.close_all()
+
+    threads = [threading.Thread(target=race) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(gateway.calls) == 20
+    assert Job.objects.filter(state=Job.DONE).count() == 20
+    connection.close()
+
+
+def test_done_jobs_are_pruned_after_thirty_days(gateway: Gateway) -> None:
+    with time_machine.travel("2026-01-01 00:00:00+00:00", tick=False):
+        job_of("tests.work", "old")
+        runner.run_due()
+    with time_machine.travel("2026-02-01 00:00:00+00:00", tick=False):
+        job_of("tests.work", "new")
+        runner.run_due()
+        assert queue.prune(now=timezone.now()) == 1
+    assert [job.key for job in Job.objects.all()] == ["new"]
