@@ -27,7 +27,9 @@ from api import (
     people,
     performance,
     rules,
+    scheduling,
     tasks,
+    teams,
     tokens,
     workload,
 )
@@ -161,7 +163,7 @@ def build() -> Api:
     api.add_decorator(idempotency.once, mode="view")
     # The busiest paths first: Django tries them in order.
     busiest = (automation, activities, hooks, tasks, contacts)
-    for module in (*busiest, rules, jobs, performance, workload, notifications, people, tokens):
+    for module in (*busiest, rules, scheduling, jobs, performance, workload, notifications, people, teams, tokens):
         api.add_router("", module.router)
     return api
 

@@ -27,10 +27,10 @@ def send(*, now: datetime, team_id: int | None = None) -> dict[str, int]:
 def _remind(task: Task, now: datetime) -> bool:
     person = task.assignee or task.owner
     with transaction.atomic():
-        mine = Task.objects.filter(pk=task.pk, remind_at=task.remind_at, reminded_at__isnull=True, status__in=Task.OPEN)
+        mine = Task.objects.filter(pk=task.pk, remind_at=task.remind_at, reminded_at__isnull=True, status=task.status)
         if not mine.update(reminded_at=now):
             return False
-        if person is None or task.remind_at is None or task.due_date is None:
+        if not task.is_open or person is None or task.remind_at is None or task.due_date is None:
             return False
         outbox.tell(
             person,

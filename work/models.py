@@ -33,8 +33,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.open().filter(due_date__lt=now)
 
     def to_remind(self, now: datetime) -> "TaskQuerySet":
-        """Reads only the partial index on what is still to be told."""
-        return self.filter(remind_at__lte=now, reminded_at__isnull=True, status__in=Task.OPEN)
+        """Reads only the partial index on what is still to be told; finished ones are settled without a word."""
+        return self.filter(remind_at__lte=now, reminded_at__isnull=True)
 
     def bulk_create(self, objs: Iterable["Task"], *args: Any, **kwargs: Any) -> list["Task"]:
         rows = list(objs)
@@ -101,9 +101,7 @@ class Task(models.Model):
             models.Index(
                 fields=["remind_at"],
                 name="task_to_remind",
-                condition=Q(
-                    remind_at__isnull=False, reminded_at__isnull=True, status__in=["todo", "in_progress", "blocked"]
-                ),
+                condition=Q(remind_at__isnull=False, reminded_at__isnull=True),
             ),
             models.Index(fields=["group_key"], name="task_group", condition=~Q(group_key="")),
             models.Index(fields=["contact", "status"], name="task_contact"),

@@ -1,0 +1,120 @@
+"""/api/teams and /api/skills: one's own team, and what its work asks for."""
+
+from typing import Annotated, Any
+
+from django.db.models import ProtectedError
+from django.http import HttpRequest
+from ninja import Router
+from ninja.responses import Status
+from pydantic import StringConstraints
+
+from api.auth import caller, need, scope
+from api.errors import conflict
+from api.fields import UNSET, Id, In, Out, one
+from api.paging import Cursor, Limit, Page, page
+from people.models import Skill, Team
+
+router = Router(tags=["people"])
+
+
+class TeamPatch(In):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = UNSET
+    timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = UNSET
+
+
+class TeamOut(Out):
+    id: int
+    name: str
+    timezone: str
+
+
+class SkillIn(In):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+
+
+class SkillOut(Out):
+    id: int
+    name: str
+
+
+@router.get("/api/teams", auth=scope("team:read"), response=Page[TeamOut])
+def list_teams(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+    """Your team: everybody is in one."""
+    rows = Team.objects.filter(pk=caller(request).team_id)
+    return page(
+        request, rows, limit=limit, cursor=cursor, shown=lambda found: [TeamOut.model_validate(row) for row in found]
+    )
+
+
+@router.get("/api/teams/{int:id}", auth=scope("team:read"), response=TeamOut)
+def get_team(request: HttpRequest, id: Id) -> Team:
+    """Your team."""
+    return one(Team.objects.filter(pk=caller(request).team_id), id, "team")
+
+
+@router.patch("/api/teams/{int:id}", auth=scope("team:write"), response=TeamOut)
+def update_team(request: HttpRequest, id: Id, payload: TeamPatch) -> Team:
+    """Renames the team or moves it to another time zone."""
+    user = caller(request)
+    team = one(Team.objects.filter(pk=user.team_id), id, "team")
+    need(user, "manage_team", "change the team")
+    for name, value in payload.model_dump(exclude_unset=True).items():
+        setattr(team, name, value)
+    team.full_clean()
+    team.save()
+    return team
+
+
+@router.get("/api/skills", auth=scope("team:read"), response=Page[SkillOut])
+def list_skills(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+    """The skills your team works with."""
+    rows = Skill.objects.visible_to(caller(request))
+    return page(
+        request, rows, limit=limit, cursor=cursor, shown=lambda found: [SkillOut.model_validate(row) for row in found]
+    )
+
+
+@router.post("/api/skills", auth=scope("team:write"), response={201: SkillOut})
+def create_skill(request: HttpRequest, payload: SkillIn) -> Status[Skill]:
+    """Adds a skill."""
+    user = caller(request)
+    need(user, "manage_team", "add skills")
+    return Status(201, _save_skill(Skill(team=user.team), payload.name))
+
+
+@router.get("/api/skills/{int:id}", auth=scope("team:read"), response=SkillOut)
+def get_skill(request: HttpRequest, id: Id) -> Skill:
+    """One skill."""
+    return one(Skill.objects.visible_to(caller(request)), id, "skill")
+
+
+@router.patch("/api/skills/{int:id}", auth=scope("team:write"), response=SkillOut)
+def update_skill(request: HttpRequest, id: Id, payload: SkillIn) -> Skill:
+    """Renames a skill."""
+    user = caller(request)
+    skill = one(Skill.objects.visible_to(user), id, "skill")
+    need(user, "manage_team", "rename skills")
+    return _save_skill(skill, payload.name)
+
+
+@router.delete("/api/skills/{int:id}", auth=scope("team:write"), response={204: None})
+def delete_skill(request: HttpRequest, id: Id) -> Status[None]:
+    """Removes a skill that no task asks for."""
+    user = caller(request)
+    skill = one(Skill.objects.visible_to(user), id, "skill")
+    need(user, "manage_team", "remove skills")
+    try:
+        skill.delete()
+    except ProtectedError:
+        raise conflict("Tasks ask for this skill: rename it, or finish them first.", code="in_use") from None
+    return Status(204, None)
+
+
+def _save_skill(skill: Skill, name: str) -> Skill:
+    others = Skill.objects.filter(team_id=skill.team_id, name__iexact=name).exclude(pk=skill.pk)
+    if other := others.first():
+        raise conflict(f"The team has the skill {other.name} already, as {other.pk}.", pointer="/name")
+    skill.name = name
+    skill.full_clean()
+    skill.save()
+    return skill

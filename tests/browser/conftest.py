@@ -1,0 +1,71 @@
+"""A browser on the live pages. Without a Chromium these tests are skipped, and say so."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import builders
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSWORD = "a-long-password"
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def chrome(chromium: str) -> Iterator[Browser]:
+    # Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def manager(transactional_db: None):
+    """A manager with a password, and some work."""
+    user = builders.make_manager(first_name="Maya", last_name="Chen", password=PASSWORD)
+    contact = builders.make_contact(user, name="Ana Ruiz", company="Lumen")
+    rule = builders.make_rule(user, name="Clicked: call", scope="team")
+    task = builders.make_task(user, title="Call Ana", contact=contact, priority="urgent")
+    builders.make_firing(rule, task=task, activity=builders.make_activity(contact))
+    builders.make_task(user, title="Write the offer", contact=contact)
+    builders.make_job(user, state="dead", error="ValueError: no such user")
+    builders.make_notification(user, task=task)
+    builders.make_token(user)
+    return user
+
+
+@pytest.fixture
+def page(chrome: Browser, live_server, manager) -> Iterator[Page]:
+    """A page at the sign-in form. Whatever the console says in red fails the test."""
+    context = chrome.new_context(viewport=WIDE, base_url=live_server.url)
+    page, faults = context.new_page(), []
+    page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.set_default_timeout(10_000)
+    page.goto("/accounts/login/")
+    yield page
+    page.goto("about:blank")  # ends the polling before the server goes
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def signed_in(page: Page, manager) -> Page:
+    page.fill("[name=login]", manager.username)
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+    return page

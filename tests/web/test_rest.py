@@ -1,0 +1,149 @@
+"""Contacts, jobs, inbox, settings, theme: what their forms do."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from crm.models import Activity, Contact
+from jobs.models import Job
+from people.models import ApiToken
+from tests import builders
+from tests.web.conftest import Office
+
+HTMX = {"HX-Request": "true"}
+
+
+def test_a_status_change_is_one_activity(office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    assert browser.post(f"/contacts/{office.contact.pk}/status", {"status": "active"}).status_code == 302
+    changed = Activity.objects.get(contact=office.contact, activity_type=Activity.STATUS_CHANGED)
+    assert (changed.data["old_status"], changed.data["new_status"]) == ("lead", "active")
+    html = browser.get(f"/contacts/{office.contact.pk}").content.decode()
+    assert "Lead → Active" in html
+    browser.post(f"/contacts/{office.contact.pk}/status", {"status": "rich"})
+    assert Contact.objects.get(pk=office.contact.pk).status == "active"
+
+
+def test_a_cadence_can_be_set_and_cleared(office: Office, browser_of) -> None:
+    browser, path = browser_of(office.member), f"/contacts/{office.contact.pk}/cadence"
+    for word in ("weekly", ""):
+        assert browser.post(path, {"contact_cadence": word}).status_code == 302
+        assert Contact.objects.get(pk=office.contact.pk).contact_cadence == word
+
+
+def test_an_address_that_is_taken_is_said(office: Office, browser_of) -> None:
+    response = browser_of(office.member).post("/contacts/new", {"name": "Twin", "email": office.contact.email.upper()})
+    assert response.status_code == 422
+    assert "has this address already" in response.content.decode()
+
+
+def test_search_and_pages_of_contacts(office: Office, browser_of) -> None:
+    for n in range(60):
+        builders.make_contact(office.member, name=f"Person {n:02}")
+    browser = browser_of(office.member)
+    first = browser.get("/contacts?q=person").content.decode()
+    assert "Person 49" in first
+    assert "Person 50" not in first
+    following = first.split('class="pages"')[1].split('href="')[1].split('"')[0].replace("&amp;", "&")
+    second = browser.get(following).content.decode()
+    assert "Person 50" in second
+    assert "Person 49" not in second
+    assert "Ana Ruiz" not in second
+
+
+def test_text_of_others_is_never_markup(office: Office, browser_of) -> None:
+    evil = "<script>alert(1)</script>"
+    Contact.objects.update(name=evil, company=evil)
+    builders.make_activity(office.contact, activity_type=evil[:60], source=evil, data={"note": evil})
+    browser = browser_of(office.member)
+    for path in (f"/contacts/{office.contact.pk}", "/contacts", "/", "/activity", f"/tasks/{office.task.pk}"):
+        assert evil not in browser.get(path).content.decode(), path
+
+
+def test_a_dead_job_can_be_run_again(office: Office, browser_of) -> None:
+    Job.objects.update(state=Job.DEAD, error="ValueError: no such user")
+    browser = browser_of(office.member)
+    assert "ValueError: no such user" in browser.get("/automations/jobs?state=dead").content.decode()
+    browser.post(f"/automations/jobs/{office.job.pk}/retry")
+    assert Job.objects.get(pk=office.job.pk).state == Job.PENDING
+    assert browser_of(office.colleague).post(f"/automations/jobs/{office.job.pk}/retry").status_code == 404
+
+
+def test_a_notice_leads_where_it_says_and_is_read(office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    assert browser.post(f"/inbox/{office.notice.pk}/open")["Location"] == f"/tasks/{office.task.pk}"
+    office.notice.refresh_from_db()
+    assert office.notice.read_at is not None
+    assert browser_of(office.manager).post(f"/inbox/{office.notice.pk}/open").status_code == 404
+
+
+def test_all_can_be_marked_read_and_only_ones_own(office: Office, browser_of) -> None:
+    other = builders.make_notification(office.colleague)
+    builders.make_notification(office.member)
+    browser = browser_of(office.member)
+    assert browser.post("/inbox/read").status_code == 302
+    assert "All read" in browser.get("/inbox").content.decode()
+    other.refresh_from_db()
+    assert other.read_at is None
+
+
+def test_a_tokens_secret_is_shown_once(office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    made = browser.post("/settings/tokens", {"name": "Sync", "days": "30", "reach": "some", "scopes": ["tasks:read"]})
+    secret = made.content.decode().split('<code id="secret">')[1].split("<")[0]
+    token = ApiToken.objects.get()
+    assert (token.user, token.scopes) == (office.member, ["tasks:read"])
+    assert secret not in browser.get("/settings/tokens").content.decode()
+    assert browser_of(office.manager).post(f"/settings/tokens/{token.pk}/revoke").status_code == 404
+    assert browser.post(f"/settings/tokens/{token.pk}/revoke").status_code == 302
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_a_token_limited_to_nothing_is_refused(office: Office, browser_of) -> None:
+    response = browser_of(office.member).post("/settings/tokens", {"name": "Sync", "days": "30", "reach": "some"})
+    assert response.status_code == 422
+    assert not ApiToken.objects.exists()
+
+
+def test_times_are_shown_in_ones_own_zone(office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    office.task.due_date = datetime(2027, 1, 5, 23, 30, tzinfo=UTC)
+    office.task.save()
+    assert "5 Jan 2027, 23:30" in browser.get(f"/tasks/{office.task.pk}").content.decode()
+    saved = browser.post("/settings/profile", {"first_name": "Maya", "last_name": "Chen", "timezone": "Asia/Tokyo"})
+    assert saved.status_code == 302
+    assert "6 Jan 2027, 08:30" in browser.get(f"/tasks/{office.task.pk}").content.decode()
+
+
+@pytest.mark.parametrize(("chosen", "kept"), [("dark", "dark"), ("light", "light"), ("pink", "system")])
+def test_the_theme_is_a_cookie_that_the_server_renders(chosen: str, kept: str, db: None, client: Client) -> None:
+    response = client.post("/theme", {"theme": chosen, "next": "/accounts/login/"})
+    assert (response.status_code, response["Location"]) == (302, "/accounts/login/")
+    assert f'data-theme="{kept}"' in client.get("/accounts/login/").content.decode()
+    assert "theme" in client.post("/theme", {"theme": chosen}, headers=HTMX)["HX-Trigger"]
+
+
+def test_members_see_their_own_score_only(office: Office, browser_of) -> None:
+    assert "The team" not in browser_of(office.member).get("/team/performance").content.decode()
+    assert office.member.display_name in browser_of(office.lead).get("/team/performance").content.decode()
+
+
+def test_repeated_wrong_passwords_lock_with_a_page_of_ours(db: None, client: Client) -> None:
+    user = builders.make_user(password="right-password")
+    for _ in range(11):
+        response = client.post("/accounts/login/", {"login": user.username, "password": "wrong"})
+    assert response.status_code == 429
+    assert "Locked for a while" in response.content.decode()
+
+
+def test_one_can_sign_in_by_name_or_address_and_out_again(db: None, client: Client) -> None:
+    user = builders.make_user(password="right-password")
+    for name in (user.username, user.email):
+        assert client.post("/accounts/login/", {"login": name, "password": "right-password"})["Location"] == "/"
+        assert client.get("/").status_code == 200
+        assert client.post("/accounts/logout/").status_code == 302
+        assert client.get("/").status_code == 302
+    wrong = client.post("/accounts/login/", {"login": user.username, "password": "wrong"})
+    assert 'class="errors' in wrong.content.decode()

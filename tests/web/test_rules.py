@@ -1,0 +1,135 @@
+"""Task scheduling: a first rule with three answers, errors beside the fields, switch, delete."""
+
+from decimal import Decimal
+
+import pytest
+
+from automation.models import Firing, TaskAutomationRule
+from tests import builders
+from tests.web.conftest import Office
+
+HTMX = {"HX-Request": "true"}
+FIRST = {
+    "kind": "activity",
+    "activity_types": ["email_clicked"],
+    "title": "Call {{contact_name}}",
+    "delay": "4",
+    "delay_unit": "hours",
+    "priority": "medium",
+    "assign": "owner",
+    "repeat_policy": "once_while_open",
+}
+
+
+def test_trigger_title_and_delay_make_a_rule(office: Office, browser_of) -> None:
+    response = browser_of(office.member).post("/automations/task-scheduling/new", FIRST)
+    rule = TaskAutomationRule.objects.latest("pk")
+    assert (response.status_code, response["Location"]) == (302, f"/automations/task-scheduling/{rule.pk}")
+    assert rule.name == "Call {{contact_name}}"
+    assert rule.trigger_config == {"activity_types": ["email_clicked"]}
+    assert (rule.delay_hours, rule.repeat_policy, rule.assign, rule.scope) == (
+        Decimal(4),
+        "once_while_open",
+        "owner",
+        "own",
+    )
+    assert rule.is_active
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"title": "Call {{contact_nmae}}"}, "Unknown variable"),
+        ({"title": ""}, "This field is required"),
+        ({"activity_types": []}, "Name at least one activity type"),
+        ({"delay": "-1"}, "greater than or equal to 0"),
+        ({"delay": "500", "delay_unit": "days"}, "At most a year"),
+        ({"kind": "status_change", "from_status": "lead", "to_status": "lead"}, "never happens"),
+        ({"assign": "user:999999"}, "Select a valid choice"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field(change, words: str, office: Office, browser_of) -> None:
+    response = browser_of(office.member).post("/automations/task-scheduling/new", FIRST | change)
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert words in html
+    assert 'class="wrong"' in html
+    assert TaskAutomationRule.objects.count() == 1
+
+
+def test_the_form_shows_and_keeps_all_a_rule_has(office: Office, browser_of) -> None:
+    skill = builders.make_skill(office.member, name="Negotiation")
+    rule = builders.make_rule(
+        office.member,
+        trigger_config={"activity_types": ["email_clicked", "webinar_joined"]},
+        delay_hours=72,
+        required_skills=[{"skill": "Negotiation", "level": 3}],
+        assign=f"user:{office.colleague.pk}",
+        fires_on_imports=True,
+    )
+    browser = browser_of(office.member)
+    html = browser.get(f"/automations/task-scheduling/{rule.pk}").content.decode()
+    assert '<details class="advanced" open>' in html
+    assert 'value="webinar_joined"' in html
+    same = FIRST | {
+        "name": rule.name,
+        "other_types": "webinar_joined",
+        "delay": "3",
+        "delay_unit": "days",
+        "assign": rule.assign,
+        f"skill_{skill.pk}": "3",
+        "fires_on_imports": "on",
+    }
+    assert browser.post(f"/automations/task-scheduling/{rule.pk}", same).status_code == 302
+    kept = TaskAutomationRule.objects.get(pk=rule.pk)
+    for name in ("trigger_config", "delay_hours", "required_skills", "assign", "fires_on_imports", "name"):
+        assert getattr(kept, name) == getattr(rule, name), name
+
+
+def test_a_new_rule_hides_what_has_defaults(office: Office, browser_of) -> None:
+    html = browser_of(office.member).get("/automations/task-scheduling/new").content.decode()
+    assert '<details class="advanced">' in html
+
+
+def test_the_switch_turns_a_rule_off_and_on(office: Office, browser_of) -> None:
+    browser, path = browser_of(office.member), f"/automations/task-scheduling/{office.rule.pk}/switch"
+    off = browser.post(path, {"on": "0"}, headers=HTMX)
+    assert 'aria-checked="false"' in off.content.decode()
+    assert not TaskAutomationRule.objects.get(pk=office.rule.pk).is_active
+    assert browser.post(path, {"on": "1"}).status_code == 302
+    assert TaskAutomationRule.objects.get(pk=office.rule.pk).is_active
+
+
+@pytest.mark.parametrize("path", ["", "/switch", "/delete"])
+@pytest.mark.parametrize(("who", "status"), [("colleague", 403), ("lead", 403), ("stranger", 404)])
+def test_only_its_owner_and_managers_change_a_rule(
+    path: str, who: str, status: int, office: Office, browser_of
+) -> None:
+    response = browser_of(office.people()[who]).post(f"/automations/task-scheduling/{office.rule.pk}{path}", FIRST)
+    assert response.status_code == status
+    kept = TaskAutomationRule.objects.get(pk=office.rule.pk)
+    assert (kept.name, kept.is_active, kept.archived_at) == ("Clicked: call", True, None)
+
+
+def test_deleting_keeps_the_tasks(office: Office, browser_of) -> None:
+    browser = browser_of(office.manager)
+    assert browser.post(f"/automations/task-scheduling/{office.rule.pk}/delete").status_code == 302
+    assert "Clicked: call" not in browser.get("/automations/task-scheduling").content.decode().split("toasts")[0]
+    assert "Clicked: call" in browser.get(f"/tasks/{office.task.pk}").content.decode()
+
+
+def test_the_page_shows_what_came_of_its_events(office: Office, browser_of) -> None:
+    builders.make_firing(
+        office.rule, contact=office.contact, outcome=Firing.SUPPRESSED, reason="its task is still open"
+    )
+    html = browser_of(office.member).get(f"/automations/task-scheduling/{office.rule.pk}").content.decode()
+    assert "its task is still open" in html
+    assert "Call Ana" in html
+
+
+def test_a_parked_rule_says_why(office: Office, browser_of) -> None:
+    TaskAutomationRule.objects.update(parked_reason="The title uses {{nothing}}")
+    browser = browser_of(office.member)
+    assert "Parked" in browser.get("/automations/task-scheduling").content.decode()
+    page = browser.get(f"/automations/task-scheduling/{office.rule.pk}").content.decode()
+    assert "This rule does not run: The title uses {{nothing}}" in page
