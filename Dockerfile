@@ -18,5 +18,5 @@ USER nextmove
 VOLUME /data
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-I", "-c", "import urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:5000/readyz', headers={'Host': 'localhost'}), timeout=4)"]
+    CMD ["python", "-I", "-c", "import http.client as h; c = h.HTTPConnection('localhost', 5000, timeout=4); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
 CMD ["nextmove", "web", "--prepare"]

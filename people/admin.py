@@ -64,7 +64,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     actions = ("deactivate",)
 
     @admin.action(description="Deactivate: hand on their work and rules")
-    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    def deactivate(self, request: Any, users: QuerySet[User]) -> None:
         for user in users.select_related("team"):
             try:
                 deactivation.deactivate(user, by=request.user, now=timezone.now())

@@ -1,11 +1,13 @@
 """API tokens: made, recognised, revoked. The secret has 256 random bits, so a plain digest is enough to keep."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
-from people.models import ApiToken, User
+from people.models import ApiToken, Team, User
 
 RESOURCES = (
     "activities",
@@ -56,15 +58,45 @@ def issue(
 
 
 def authenticate(secret: str, *, now: datetime) -> ApiToken | None:
-    """The live token with this secret, its user and team loaded; None for any other. One query, by a unique key."""
-    token = (
-        ApiToken.objects.select_related("user__team")
-        .filter(digest=digest_of(secret), revoked_at__isnull=True, expires_at__gt=now, user__is_active=True)
-        .first()
+    """The live token with this secret, its user and team loaded; None for any other. One query, by a unique key.
+
+    Every request passes here, so the query is written out: building it anew costs four times what running it does.
+    """
+    found = list(User.objects.raw(_statement(), [digest_of(secret), now]))
+    if not found:
+        return None
+    (user,) = found
+    user.team = Team(
+        pk=user.team_id,
+        name=user.team_name,
+        timezone=user.team_timezone,
+        is_default=user.team_is_default,
+        created_at=_aware(user.team_created_at),
     )
-    if token is not None and (token.last_used_at is None or now - token.last_used_at > USE_NOTED_EVERY):
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token
+    scopes = json.loads(user.token_scopes) if isinstance(user.token_scopes, str) else user.token_scopes
+    if user.token_last_used_at is None or now - _aware(user.token_last_used_at) > USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=user.token_id).update(last_used_at=now)
+    return ApiToken(pk=user.token_id, user=user, scopes=scopes)
+
+
+@cache
+def _statement() -> str:
+    """Token, user and team in one row; the columns of the user as the model has them."""
+    token, user, team = (model._meta.db_table for model in (ApiToken, User, Team))
+    columns = ", ".join(f'u."{field.column}"' for field in User._meta.concrete_fields)
+    return (
+        f"SELECT {columns}, t.id AS token_id, t.scopes AS token_scopes, t.last_used_at AS token_last_used_at, "  # noqa: S608 (names of our own tables)
+        "m.name AS team_name, m.timezone AS team_timezone, m.is_default AS team_is_default, "
+        f"m.created_at AS team_created_at FROM {token} t "
+        f"JOIN {user} u ON u.id = t.user_id JOIN {team} m ON m.id = u.team_id "
+        "WHERE t.digest = %s AND t.revoked_at IS NULL AND t.expires_at > %s AND u.is_active"
+    )
+
+
+def _aware(stored: datetime | str) -> datetime:
+    """A column outside the model comes as the database keeps it: on SQLite as text in UTC."""
+    value = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def allows(token: ApiToken, scope: str) -> bool:

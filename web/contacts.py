@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,11 +17,11 @@ from crm import contacts
 from crm.models import Contact
 from people import rights
 from web import origins, paging, timelines
-from web.access import signed_in
+from web.access import Request, signed_in
 from work.models import Task
 
 
-class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
+class ContactForm(forms.ModelForm):
     class Meta:
         model = Contact
         fields = ("name", "email", "phone", "company")
@@ -37,7 +37,7 @@ class CadenceForm(forms.Form):
 
 @require_GET
 @signed_in
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     query, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
     rows = _found(Contact.objects.visible_to(request.user).select_related("owner"), query, status)
     page = paging.of(rows, "name", "id", cursor=request.GET.get("cursor", ""))
@@ -53,7 +53,7 @@ def _found(rows: QuerySet[Contact], query: str, status: str) -> QuerySet[Contact
 
 @require_GET
 @signed_in
-def page(request: HttpRequest, pk: int) -> HttpResponse:
+def page(request: Request, pk: int) -> HttpResponse:
     contact = _contact(request, pk)
     tasks = Task.objects.visible_to(request.user).filter(contact=contact).open().select_related("assignee")
     context = {
@@ -69,7 +69,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: Request) -> HttpResponse:
     form = ContactForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -83,17 +83,17 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-def status(request: HttpRequest, pk: int) -> HttpResponse:
+def status(request: Request, pk: int) -> HttpResponse:
     return _change(request, pk, StatusForm(request.POST), _("Status changed. Rules that wait for it run now."))
 
 
 @require_POST
 @signed_in
-def cadence(request: HttpRequest, pk: int) -> HttpResponse:
+def cadence(request: Request, pk: int) -> HttpResponse:
     return _change(request, pk, CadenceForm(request.POST), _("Cadence saved."))
 
 
-def _change(request: HttpRequest, pk: int, form: Any, done: str) -> HttpResponse:
+def _change(request: Request, pk: int, form: Any, done: str) -> HttpResponse:
     contact = _contact(request, pk)
     if not rights.may_edit_contact(request.user, contact):
         raise PermissionDenied(_("Only its owner, leads and managers may change this contact."))
@@ -108,5 +108,5 @@ def _change(request: HttpRequest, pk: int, form: Any, done: str) -> HttpResponse
     return redirect("web:contact", pk)
 
 
-def _contact(request: HttpRequest, pk: int) -> Contact:
+def _contact(request: Request, pk: int) -> Contact:
     return get_object_or_404(Contact.objects.visible_to(request.user).select_related("owner"), pk=pk)

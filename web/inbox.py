@@ -1,6 +1,6 @@
 """The inbox and the bell: what one was told."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -8,12 +8,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from notifications.models import Notification
 from web import paging
-from web.access import signed_in
+from web.access import Request, signed_in
 
 
 @require_GET
 @signed_in
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: Request) -> HttpResponse:
     rows = Notification.objects.visible_to(request.user)
     unread = rows.unread().count()
     return render(
@@ -25,7 +25,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
-def bell(request: HttpRequest) -> HttpResponse:
+def bell(request: Request) -> HttpResponse:
     """The bell alone, or nothing while the number is the one it shows."""
     count = Notification.objects.visible_to(request.user).unread().count()
     if request.GET.get("n") == str(count):
@@ -35,7 +35,7 @@ def bell(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-def follow(request: HttpRequest, pk: int) -> HttpResponse:
+def follow(request: Request, pk: int) -> HttpResponse:
     """Marks the notice read and goes where it leads."""
     rows = Notification.objects.visible_to(request.user)
     notice = get_object_or_404(rows, pk=pk)
@@ -48,6 +48,6 @@ def follow(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @signed_in
-def read_all(request: HttpRequest) -> HttpResponse:
+def read_all(request: Request) -> HttpResponse:
     Notification.objects.visible_to(request.user).mark_read(timezone.now())
     return redirect("web:inbox")

@@ -4,9 +4,11 @@ import hashlib
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+
+from web.access import Request
 
 TOKENS = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
 
@@ -16,7 +18,7 @@ def digest(html: str) -> str:
     return hashlib.sha256(TOKENS.sub("", html).encode()).hexdigest()[:16]
 
 
-def page(request: HttpRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+def page(request: Request, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
     """The page, or its live part alone when it asks again with `v`, the digest of what it shows."""
     html = render_to_string(fragment, context, request)
     version = digest(html)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from jobs import queue
 from jobs.models import Job
 from web import live
-from web.access import signed_in
+from web.access import Request, signed_in
 
 MOST = 50
 STATES = {
@@ -30,7 +30,7 @@ STATES = {
 
 @require_GET
 @signed_in
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: Request) -> HttpResponse:
     now = timezone.now()
     jobs = Job.objects.visible_to(request.user)
     state = request.GET.get("state", "")
@@ -42,7 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def retry(request: Request, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
     with transaction.atomic():
         again = queue.retry(job, now=timezone.now())

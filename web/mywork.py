@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, F, Q
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET
 
 from people.models import User
 from web import live, origins
-from web.access import signed_in
+from web.access import Request, signed_in
 from work import capacity
-from work.models import Task
+from work.models import Task, TaskQuerySet
 
 TODAY, UPCOMING, DONE = "today", "upcoming", "done"
 MOST = 100
@@ -49,7 +49,7 @@ class Days:
 
 @require_GET
 @signed_in
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: Request) -> HttpResponse:
     now = timezone.now()
     view = request.GET.get("view", TODAY)
     view = view if view in (TODAY, UPCOMING, DONE) else TODAY
@@ -76,11 +76,11 @@ def groups(user: User, view: str, now: datetime) -> dict[str, Any]:
     return {"groups": _grouped(found[:MOST], view, days), "more": len(found) > MOST}
 
 
-def _mine(user: User) -> QuerySet[Task]:
+def _mine(user: User) -> TaskQuerySet:
     return Task.objects.visible_to(user).filter(assignee=user)
 
 
-def _rows(user: User, view: str, days: Days) -> QuerySet[Task]:
+def _rows(user: User, view: str, days: Days) -> TaskQuerySet:
     mine = _mine(user).select_related("contact")
     if view == DONE:
         recent = mine.filter(status=Task.DONE, completed_at__gte=days.today - timedelta(days=30))
@@ -107,15 +107,17 @@ def _today(task: Task, days: Days) -> tuple[Any, Any]:
 
 
 def _upcoming(task: Task, days: Days) -> tuple[Any, Any]:
-    if task.due_date < days.after_tomorrow:
+    due = task.due_date or days.next_week
+    if due < days.after_tomorrow:
         return _("Tomorrow"), ""
-    return (_("This week"), "") if task.due_date < days.next_week else (_("Later"), "")
+    return (_("This week"), "") if due < days.next_week else (_("Later"), "")
 
 
 def _done(task: Task, days: Days) -> tuple[Any, Any]:
-    if task.completed_at >= days.today:
+    done = task.completed_at or days.now
+    if done >= days.today:
         return _("Today"), ""
-    return (_("Last 7 days"), "") if task.completed_at >= days.today - timedelta(days=6) else (_("Earlier"), "")
+    return (_("Last 7 days"), "") if done >= days.today - timedelta(days=6) else (_("Earlier"), "")
 
 
 def _midnight(local: datetime, days: int) -> datetime:

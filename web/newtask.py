@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from assignment import dispatch
 from crm.models import Contact
 from people.models import User
-from web.access import signed_in
+from web.access import Request, signed_in
 from work import lifecycle
 from work.models import Task
 
@@ -55,17 +55,18 @@ class TaskForm(forms.Form):
         super().__init__(*args, **kwargs)
         # The select lists the first by name; any contact one may see is accepted (its page links here with its id).
         visible = Contact.objects.visible_to(user)
-        self.fields["contact"].queryset = visible
+        contact: Any = self.fields["contact"]
+        contact.queryset = visible
         listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_CONTACTS])
         chosen = self.data.get("contact") or self.initial.get("contact")
         if chosen and str(chosen).isdecimal() and int(chosen) not in dict(listed):
             listed += visible.filter(pk=int(chosen)).values_list("pk", "name")
-        self.fields["contact"].widget.choices = [("", _("None")), *listed]
+        contact.widget.choices = [("", _("None")), *listed]
 
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: Request) -> HttpResponse:
     user = request.user
     form = TaskForm(request.POST or None, user=user, initial={"contact": request.GET.get("contact", "")})
     if request.method == "POST" and form.is_valid():

@@ -55,6 +55,14 @@ def _read(cursor: str, model: type[models.Model], names: list[str]) -> list[Any]
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not cursor or len(values) != len(names):
             return None
-        return [model._meta.get_field(name).to_python(value) for name, value in zip(names, values, strict=True)]
+        return [_field(model, name).to_python(value) for name, value in zip(names, values, strict=True)]
     except (ValueError, TypeError, OverflowError, ValidationError):
         return None
+
+
+def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
+    """A column of the model; a list is never ordered by a relation."""
+    field = model._meta.get_field(name)
+    if not isinstance(field, models.Field):
+        raise TypeError(f"{name} is no column: order the list by columns.")
+    return field

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,7 +12,7 @@ from automation import rules
 from automation.models import Firing, TaskAutomationRule
 from people import rights
 from web import paging
-from web.access import signed_in
+from web.access import Request, signed_in
 from web.rule_form import RuleForm
 
 ICONS = {TaskAutomationRule.ACTIVITY: "mouse-pointer-click", TaskAutomationRule.STATUS_CHANGE: "arrow-right-left"}
@@ -20,7 +20,7 @@ ICONS = {TaskAutomationRule.ACTIVITY: "mouse-pointer-click", TaskAutomationRule.
 
 @require_GET
 @signed_in
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     stats = rules.stats(request.user)
     figures = {row["id"]: row for row in stats["rules"]}
     rows = TaskAutomationRule.objects.visible_to(request.user).select_related("owner").order_by("-is_active", "name")
@@ -31,7 +31,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: Request) -> HttpResponse:
     form = RuleForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -46,7 +46,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def page(request: HttpRequest, pk: int) -> HttpResponse:
+def page(request: Request, pk: int) -> HttpResponse:
     rule = _rule(request, pk)
     form = RuleForm(request.POST or None, user=request.user, rule=rule)
     if request.method == "POST" and form.is_valid():
@@ -70,7 +70,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @signed_in
-def switch(request: HttpRequest, pk: int) -> HttpResponse:
+def switch(request: Request, pk: int) -> HttpResponse:
     """Turns the rule on or off, as the button says; a rule that cannot run stays off and says why."""
     rule = _rule(request, pk)
     _must_edit(request, rule)
@@ -89,7 +89,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @signed_in
-def archive(request: HttpRequest, pk: int) -> HttpResponse:
+def archive(request: Request, pk: int) -> HttpResponse:
     rule = _rule(request, pk)
     _must_edit(request, rule)
     rules.archive(rule, now=timezone.now())
@@ -97,11 +97,11 @@ def archive(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("web:rules")
 
 
-def _rule(request: HttpRequest, pk: int) -> TaskAutomationRule:
+def _rule(request: Request, pk: int) -> TaskAutomationRule:
     return get_object_or_404(TaskAutomationRule.objects.visible_to(request.user).select_related("owner", "team"), pk=pk)
 
 
-def _dressed(request: HttpRequest, rule: TaskAutomationRule, figures: dict[str, object]) -> TaskAutomationRule:
+def _dressed(request: Request, rule: TaskAutomationRule, figures: dict[str, object]) -> TaskAutomationRule:
     """The rule with what the page says about it."""
     rule.sentence = rules.sentence(rule)  # type: ignore[attr-defined]
     rule.icon = ICONS.get(rule.trigger_type, "zap")  # type: ignore[attr-defined]
@@ -110,6 +110,6 @@ def _dressed(request: HttpRequest, rule: TaskAutomationRule, figures: dict[str, 
     return rule
 
 
-def _must_edit(request: HttpRequest, rule: TaskAutomationRule) -> None:
+def _must_edit(request: Request, rule: TaskAutomationRule) -> None:
     if not rights.may_edit_rule(request.user, rule):
         raise PermissionDenied(_("Only its owner and the team's managers may change this rule."))

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from jobs.models import Job
 from people import rights
 from people.models import User
 from web import mywork, origins, paging, timelines, words
-from web.access import signed_in
+from web.access import Request, signed_in
 from work import lifecycle
 from work.models import Task
 
@@ -46,7 +46,7 @@ class CompleteForm(forms.Form):
 
 @require_GET
 @signed_in
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     """Newest first, by status and assignee."""
     user = request.user
     rows = _filtered(Task.objects.visible_to(user).select_related("contact", "assignee"), request.GET, user)
@@ -77,19 +77,19 @@ def _filtered(tasks: QuerySet[Task], query: QueryDict, user: User) -> QuerySet[T
 
 @require_GET
 @signed_in
-def page(request: HttpRequest, pk: int) -> HttpResponse:
+def page(request: Request, pk: int) -> HttpResponse:
     return render(request, "web/tasks/page.html", _detail(request, _task(request, pk)))
 
 
 @require_GET
 @signed_in
-def peek(request: HttpRequest, pk: int) -> HttpResponse:
+def peek(request: Request, pk: int) -> HttpResponse:
     return render(request, "web/tasks/peek.html", _detail(request, _task(request, pk)))
 
 
 @require_POST
 @signed_in
-def complete(request: HttpRequest, pk: int) -> HttpResponse:
+def complete(request: Request, pk: int) -> HttpResponse:
     """Finishes the task and says what that set off; by htmx as fragments, else by a redirect to where one was."""
     task = _task(request, pk)
     form = CompleteForm(request.POST)
@@ -109,12 +109,12 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "web/tasks/completed.html", context | mywork.plan(request.user, timezone.now()))
 
 
-def _task(request: HttpRequest, pk: int) -> Task:
+def _task(request: Request, pk: int) -> Task:
     tasks = Task.objects.visible_to(request.user).select_related("contact", "assignee", "owner", "team")
     return get_object_or_404(tasks, pk=pk)
 
 
-def _detail(request: HttpRequest, task: Task, form: CompleteForm | None = None) -> dict[str, Any]:
+def _detail(request: Request, task: Task, form: CompleteForm | None = None) -> dict[str, Any]:
     """What the page and the panel show of one task."""
     origins.add_to([task])
     held = explanations.of_task(task)
@@ -129,13 +129,13 @@ def _detail(request: HttpRequest, task: Task, form: CompleteForm | None = None) 
     }
 
 
-def _incomplete(request: HttpRequest, task: Task, form: CompleteForm) -> HttpResponse:
+def _incomplete(request: Request, task: Task, form: CompleteForm) -> HttpResponse:
     form.auto_id = "complete_%s"
     template = "web/tasks/peek.html" if request.htmx else "web/tasks/page.html"
     return render(request, template, _detail(request, task, form), status=422)
 
 
-def _refused(request: HttpRequest, why: str) -> HttpResponse:
+def _refused(request: Request, why: str) -> HttpResponse:
     if not request.htmx:
         messages.error(request, why)
         return redirect(_back(request, None))
@@ -144,7 +144,7 @@ def _refused(request: HttpRequest, why: str) -> HttpResponse:
     return response
 
 
-def _back(request: HttpRequest, task: Task | None) -> str:
+def _back(request: Request, task: Task | None) -> str:
     """Where the form says one came from, if that is an address of ours; else the task, else my work."""
     target = request.POST.get("next", "")
     if target.startswith("/") and not target.startswith(("//", "/\\")):

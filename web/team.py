@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -13,7 +13,7 @@ from performance import scores
 from performance import team as team_scores
 from performance.models import ScoreSnapshot
 from web import live
-from web.access import for_leads, signed_in
+from web.access import Request, for_leads, signed_in
 from work import capacity
 from work.models import Task
 
@@ -22,7 +22,7 @@ PARTS = ("completion_rate", "estimation_accuracy", "workload_balance", "skill_ut
 
 @require_GET
 @for_leads
-def workload(request: HttpRequest) -> HttpResponse:
+def workload(request: Request) -> HttpResponse:
     now, user = timezone.now(), request.user
     people = list(User.objects.visible_to(user).active().select_related("team").order_by("first_name", "username"))
     weeks = capacity.weeks(people, now=now)
@@ -40,7 +40,7 @@ def workload(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
-def performance(request: HttpRequest) -> HttpResponse:
+def performance(request: Request) -> HttpResponse:
     now, user = timezone.now(), request.user
     context: dict[str, Any] = {"own": scores.current(user, now=now)}
     if rights.may(user, "view_team"):

@@ -1,9 +1,11 @@
 """Light, dark or as the system has it: a cookie, which the server renders."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
+
+from web.access import Request
 
 THEMES = ("light", "dark", "system")
 COOKIE = "theme"
@@ -11,7 +13,7 @@ YEAR = 365 * 24 * 3600
 
 
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: Request) -> HttpResponse:
     theme = request.POST.get("theme", "")
     theme = theme if theme in THEMES else "system"
     target = request.POST.get("next", "/")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from people import tokens
 from people.models import ApiToken
-from web.access import signed_in
+from web.access import Request, signed_in
 
 ALL, SOME = "all", "some"
 
@@ -52,7 +52,7 @@ class TokenForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: Request) -> HttpResponse:
     """The list and the form. The answer to a valid form is the only page that ever holds the secret."""
     form, secret, now = TokenForm(request.POST or None), "", timezone.now()
     if request.method == "POST" and form.is_valid():
@@ -65,7 +65,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke(request: Request, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=pk)
     tokens.revoke(token, now=timezone.now())
     messages.success(

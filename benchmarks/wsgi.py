@@ -1,0 +1,19 @@
+"""The product, and beside it in the same server the least a Django view can do: one UPDATE by primary key."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.test.utils import override_settings
+
+from config.wsgi import application as product
+
+settings.ROOT_URLCONF = "benchmarks.urls"
+with override_settings(MIDDLEWARE=[]):
+    bare = WSGIHandler()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    handler = bare if environ["PATH_INFO"].startswith("/bare/") else product
+    return handler(environ, start_response)
