@@ -137,7 +137,7 @@ def _loads(users: list[User], now: datetime) -> list[balancing.Load]:
             continue
         estimate = task.estimated_hours if task.estimated_hours is not None else usual.of(task.team_id)
         required = tuple((need.skill_id, need.min_level) for need in task.skill_levels.all())
-        movable.setdefault(task.assignee_id, []).append(  # type: ignore[arg-type]
+        movable.setdefault(task.assignee_id, []).append(
             balancing.Movable(task.pk, snapshot.quarters(estimate), required)
         )
     return [

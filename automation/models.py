@@ -1,33 +1,25 @@
 """Rules, their frozen versions, what fired or did not and why, and groups of scheduled tasks."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from people.rows import FilledInQuerySet
 
 from crm.models import Activity, Contact
 from people.models import Team, User
 from work.models import Task
 
 
-class RuleQuerySet(models.QuerySet["TaskAutomationRule"]):
+class RuleQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "RuleQuerySet":
         """Everybody in the team may read its rules: they explain the tasks. Who may change one is `rules.may_edit`."""
         return self.filter(team_id=user.team_id, archived_at__isnull=True)
 
     def live(self) -> "RuleQuerySet":
         return self.filter(is_active=True, archived_at__isnull=True)
-
-    def bulk_create(
-        self, objs: Iterable["TaskAutomationRule"], *args: Any, **kwargs: Any
-    ) -> list["TaskAutomationRule"]:
-        rows = list(objs)
-        for rule in rows:
-            rule.fill_in()
-        return super().bulk_create(rows, *args, **kwargs)
 
 
 class TaskAutomationRule(models.Model):

@@ -1,4 +1,4 @@
-"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule`.
+"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source`.
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
 for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
@@ -28,9 +28,11 @@ app = typer.Typer(
 tokens = typer.Typer(help="Keys for programs.", no_args_is_help=True)
 jobs_list = typer.Typer(help="Automated work: what waits, what was done, what was given up.", no_args_is_help=True)
 rules = typer.Typer(help="Task automation rules.", no_args_is_help=True)
+sources = typer.Typer(help="Where mail providers send their events.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 app.add_typer(jobs_list, name="job")
 app.add_typer(rules, name="rule")
+app.add_typer(sources, name="source")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -289,6 +291,30 @@ def _rule_facts(rule: Any) -> dict[str, Any]:
         "times_triggered": rule.times_triggered,
         "tasks_created": rule.tasks_created,
     }
+
+
+@sources.command("list")
+def list_sources(as_json: AsJson = False) -> None:
+    """The addresses to give to mail providers; each holds its secret."""
+    children.setup_django()
+    from django.conf import settings
+
+    from crm.models import InboundSource
+
+    rows = list(InboundSource.objects.select_related("team").order_by("pk"))
+    paths = {row.pk: f"/hooks/mail/{row.provider}/{row.secret}" for row in rows}
+    if as_json:
+        _print_json(
+            [
+                {"id": r.pk, "team": r.team.name, "provider": r.provider, "name": r.name, "path": paths[r.pk]}
+                for r in rows
+            ]
+        )
+    else:
+        for row in rows:  # no table: an address must be there to be copied whole
+            print(f"{row.pk}  {row.team.name}: {row.name}  {settings.BASE_URL}{paths[row.pk]}")
+        if not rows:
+            print("No sources.")
 
 
 if __name__ == "__main__":

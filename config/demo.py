@@ -243,7 +243,7 @@ def _rules(space: Workspace) -> None:
 def _activities(space: Workspace) -> list[Activity]:
     """What contacts did, on working days, more of it lately; all of it processed."""
     kinds = [kind for kind, weight in HISTORY for _ in range(weight)]
-    rows = []
+    rows: list[Activity] = []
     for day in range(DAYS, 0, -1):
         morning = (space.now - timedelta(days=day)).replace(hour=8, minute=0, second=0, microsecond=0)
         if morning.weekday() >= 5:
@@ -305,7 +305,8 @@ def _from_rules(space: Workspace, activities: Sequence[Activity]) -> list[Plan]:
         for rule in space.rules
         if "activity_types" in rule.trigger_config
     }
-    plans, last = [], {}
+    plans: list[Plan] = []
+    last: dict[tuple[int, int | None], datetime] = {}
     for activity in activities:
         rule = by_kind.get(activity.activity_type)
         if rule is None or not rule.is_active or activity.contact is None:

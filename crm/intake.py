@@ -23,7 +23,7 @@ OLDEST = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Incoming:
-    """One event as it arrived. The contact is named by id, e-mail or another system's id; a provider's may be unknown."""
+    """One event as it arrived. Its contact is named by id, e-mail or another system's id."""
 
     activity_type: str
     contact_id: int | None = None
@@ -133,7 +133,7 @@ def _row(team: Team, item: Incoming, contact: Contact | None, now: datetime) -> 
 
 
 def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
-    """Inserts in one statement; what the unique key refused is a duplicate, or a conflict when it says something else."""
+    """Inserts in one statement; what the unique key refused is a duplicate, or a conflict if it says something else."""
     if not rows:
         return
     wanted: dict[tuple[str, str], Activity] = {}

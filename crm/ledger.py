@@ -15,7 +15,7 @@ def insert_new(rows: Sequence[Activity]) -> dict[tuple[str, str], int]:
     """
     fields = [field for field in Activity._meta.concrete_fields if not field.primary_key]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     one_row = f"({', '.join(['%s'] * len(fields))})"
     parameters = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
     statement = (

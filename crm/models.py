@@ -1,19 +1,20 @@
 """Contacts, and the append-only ledger of what happened to them or to a task."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.timezone import now as current_time
+from people.rows import FilledInQuerySet
 
 import jobs.bell
 from people.models import Team, User, validate_zone
 
 
-class ContactQuerySet(models.QuerySet["Contact"]):
+class ContactQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "ContactQuerySet":
         """Members see the contacts they own; leads and managers the team's."""
         team = self.filter(team_id=user.team_id)
@@ -22,12 +23,6 @@ class ContactQuerySet(models.QuerySet["Contact"]):
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows whose status nobody has turned into an activity yet; reads only the partial index."""
         return self.exclude(seen_status=F("status"))
-
-    def bulk_create(self, objs: Iterable["Contact"], *args: Any, **kwargs: Any) -> list["Contact"]:
-        rows = list(objs)
-        for contact in rows:
-            contact.fill_in()
-        return super().bulk_create(rows, *args, **kwargs)
 
 
 class Contact(models.Model):
@@ -108,7 +103,7 @@ def server_made_key() -> str:
     return f"own:{uuid.uuid4().hex}"
 
 
-class ActivityQuerySet(models.QuerySet["Activity"]):
+class ActivityQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "ActivityQuerySet":
         """Leads and managers see the team's; members those of their contacts."""
         team = self.filter(team_id=user.team_id)
@@ -117,12 +112,6 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
     def unprocessed(self) -> "ActivityQuerySet":
         """The engine's queue: reads only the partial index."""
         return self.filter(processed_at__isnull=True)
-
-    def bulk_create(self, objs: Iterable["Activity"], *args: Any, **kwargs: Any) -> list["Activity"]:
-        rows = list(objs)
-        for activity in rows:
-            activity.fill_in()
-        return super().bulk_create(rows, *args, **kwargs)
 
 
 class Activity(models.Model):

@@ -28,7 +28,7 @@ class TeamClock:
 
 
 drains: list[Drain] = []
-dead_callbacks: list[Callable[["Job"], None]] = []
+dead_callbacks: list[Callable[["Job", datetime], None]] = []
 team_callbacks: list[Callable[[], Iterable[TeamClock]]] = []
 
 
@@ -38,7 +38,7 @@ def register(drain: Drain) -> None:
         drains.append(drain)
 
 
-def on_dead(callback: Callable[["Job"], None]) -> None:
+def on_dead(callback: Callable[["Job", datetime], None]) -> None:
     """Called in the transaction that gives a job up, so what it writes exists exactly once."""
     if callback not in dead_callbacks:
         dead_callbacks.append(callback)

@@ -112,5 +112,5 @@ def _give_up(job: Job, error: str, now: datetime) -> None:
         if _mine(job).update(state=Job.DEAD, error=error, done_at=now, started_at=None):
             job.refresh_from_db()
             for callback in hooks.dead_callbacks:
-                callback(job)
+                callback(job, now)
             log.error("job given up: %s %s: %s", job.name, job.pk, error)

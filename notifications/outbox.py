@@ -44,7 +44,7 @@ def tell(
     )
 
 
-def tell_of_dead_job(job: Job) -> None:
+def tell_of_dead_job(job: Job, now: datetime) -> None:
     """A job that was given up: its team's managers and the superusers hear of it, once."""
     managers = Q(role=User.MANAGER, team_id=job.team_id) if job.team_id else Q(pk__in=[])
     people = User.objects.active().filter(managers | Q(is_superuser=True)).distinct()
@@ -55,5 +55,5 @@ def tell_of_dead_job(job: Job) -> None:
         title=f"A job failed for good: {job.name.rpartition('.')[2].replace('_', ' ')}",
         body=job.error,
         path="/automations/jobs?state=dead",
-        now=job.done_at,
+        now=now,
     )

@@ -94,7 +94,7 @@ class UsualEstimates:
     def of(self, team_id: int) -> Decimal:
         if team_id not in self._medians:
             newest = Task.objects.filter(team_id=team_id, estimated_hours__isnull=False).order_by("-id")
-            sample = list(newest.values_list("estimated_hours", flat=True)[:SAMPLE])
+            sample = [hours for hours in newest.values_list("estimated_hours", flat=True)[:SAMPLE] if hours]
             self._medians[team_id] = median(sample) if sample else ONE_HOUR
         return self._medians[team_id]
 

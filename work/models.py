@@ -1,6 +1,5 @@
 """Tasks, the skills they need, and who held them when."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -9,12 +8,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from people.rows import FilledInQuerySet
 
 from crm.models import Contact
 from people.models import Skill, Team, User
 
 
-class TaskQuerySet(models.QuerySet["Task"]):
+class TaskQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "TaskQuerySet":
         """Members: work they hold or own, and work on contacts they own. Leads and managers: the team's."""
         team = self.filter(team_id=user.team_id)
@@ -35,12 +35,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def to_remind(self, now: datetime) -> "TaskQuerySet":
         """Reads only the partial index on what is still to be told; finished ones are settled without a word."""
         return self.filter(remind_at__lte=now, reminded_at__isnull=True)
-
-    def bulk_create(self, objs: Iterable["Task"], *args: Any, **kwargs: Any) -> list["Task"]:
-        rows = list(objs)
-        for task in rows:
-            task.fill_in()
-        return super().bulk_create(rows, *args, **kwargs)
 
 
 class Task(models.Model):

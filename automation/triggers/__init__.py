@@ -24,4 +24,4 @@ class Trigger(Protocol):
         """Whether an event starts the rule."""
 
 
-KINDS: dict[str, Trigger] = {activity.KIND: activity, status_change.KIND: status_change}  # type: ignore[dict-item]
+KINDS: dict[str, Trigger] = {activity.KIND: activity, status_change.KIND: status_change}

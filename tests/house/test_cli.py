@@ -15,7 +15,7 @@ from jobs.models import Job
 from people import tokens
 from people.models import Team
 from tests import processes
-from tests.builders import make_user
+from tests.builders import make_source, make_user
 
 
 def run(*arguments: str) -> Any:
@@ -98,6 +98,15 @@ def test_the_doctor_names_what_is_wrong_and_the_mend():
     bad = {finding["name"]: finding for finding in json.loads(result.output)["findings"] if not finding["ok"]}
     assert set(bad) == {"work", "given up"}
     assert all(finding["mend"] for finding in bad.values())
+
+
+@pytest.mark.django_db
+def test_sources_are_listed_with_the_address_to_give_away():
+    source = make_source(provider="sendgrid", secret="s3cret")
+    (row,) = answer("source", "list")
+    assert row["path"] == "/hooks/mail/sendgrid/s3cret"
+    assert row["team"] == source.team.name
+    assert "/hooks/mail/sendgrid/s3cret" in run("source", "list").output
 
 
 def test_help_needs_no_settings_and_no_database(tmp_path: Path):
