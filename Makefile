@@ -30,7 +30,8 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: ## Renew the hashed locks from pyproject.toml (UPGRADE=1: newest versions)
 	$(BOOTSTRAP) dev
-	@.venv/bin/python -c "import uv" 2>/dev/null || .venv/bin/python -m pip install --quiet uv
+	@test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv || \
+		$(PYTHON) -m pip --python .venv/bin/python install --quiet uv
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --output-file requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --group dev --constraint requirements/run.txt \
 		--output-file requirements/dev.txt

@@ -123,12 +123,15 @@ def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Conta
 
 @router.delete("/api/contacts/{int:id}", auth=scope("contacts:write"), response={204: None})
 def delete_contact(request: HttpRequest, id: Id) -> Status[None]:
-    """Deletes the contact with its activities and tasks."""
+    """Deletes a contact that nothing has happened to; one with activities or tasks is kept, 409."""
     user = caller(request)
     contact = one(Contact.objects.visible_to(user), id, "contact")
     if contact.owner_id != user.pk:
         need(user, "manage_team", "delete a contact that is not yours")
-    contact.delete()
+    try:
+        contacts.delete(contact)
+    except contacts.HasHistory as kept:
+        raise Problem(409, str(kept)) from None
     return Status(204, None)
 
 

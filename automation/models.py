@@ -138,7 +138,7 @@ class Firing(models.Model):
     version = models.ForeignKey(RuleVersion, on_delete=models.CASCADE, null=True, related_name="firings")
     trigger_key = models.CharField(max_length=80, help_text="activity:42")
     activity = models.ForeignKey(Activity, on_delete=models.SET_NULL, null=True, related_name="firings")
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="firings")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="firings")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="firings")
     outcome = models.CharField(max_length=10)
     reason = models.CharField(max_length=500, blank=True)
@@ -173,7 +173,7 @@ class ScheduledTaskBatch(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=KINDS)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="batches")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="batches")
     task_template = models.JSONField(default=dict, help_text="What a recurring series makes each time")
     active_key = models.CharField(
         max_length=80, null=True, unique=True, help_text="sequence:NAME:CONTACT while its tasks are open"

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from crm.models import Activity, Contact
 from people.models import Team, User
@@ -23,6 +24,21 @@ def by_email(team_id: int, email: str) -> Contact | None:
     """The team's contact with this address, in any case of letters."""
     email = email.strip().lower()
     return Contact.objects.filter(team_id=team_id, email__iexact=email).first() if email else None
+
+
+class HasHistory(Exception):
+    """Something has happened to the contact; the ledger keeps it."""
+
+
+def delete(contact: Contact) -> None:
+    """Deletes a contact that nothing has happened to, such as one made by mistake. Raises HasHistory for any other."""
+    try:
+        with transaction.atomic():
+            contact.delete()
+    except ProtectedError:
+        raise HasHistory(
+            "This contact has activities or tasks, which the ledger keeps: set its status to inactive or lost instead."
+        ) from None
 
 
 def create(team: Team, *, owner: User | None, **fields: Any) -> Contact:

@@ -140,7 +140,7 @@ class Activity(models.Model):
     HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="activities", blank=True)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="activities")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="activities")
     task_id = models.BigIntegerField(null=True, blank=True)
     actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     activity_type = models.CharField(max_length=60)

@@ -63,7 +63,7 @@ class Task(models.Model):
     )
     remind_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="due_date less the offset")
     reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="tasks")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_tasks")
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
     estimated_hours = models.DecimalField(

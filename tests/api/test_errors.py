@@ -315,3 +315,9 @@ def test_a_team_keeps_a_manager(world: World) -> None:
 
 def test_messages_are_json_whatever_the_path(manager: Caller) -> None:
     assert json.loads(manager.get("/api/%ff%00%22").content)["status"] == 404
+
+
+def test_a_contact_with_history_is_kept(world: World) -> None:
+    answer = Caller(world.manager)("DELETE", f"/api/contacts/{world.contact.pk}", None)
+    assert "ledger" in problem(answer, 409)["detail"]
+    world.contact.refresh_from_db()
