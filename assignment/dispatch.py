@@ -88,12 +88,10 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     (work,) = snapshot.works([task], team=team, now=now)
     people = snapshot.people(users, now=now, tasks=[task], due=task.due_date)
     choice = matching.choose_person(work, people, names=names)
-    late = False
     if choice.person_id is None and task.due_date is not None:
-        anybody = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
-        if anybody.person_id is not None:
-            choice, late = anybody, True
+        choice = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
     if choice.person_id is not None:
+        late = _will_be_late(work, next(person for person in people if person.id == choice.person_id))
         by_id = {user.pk: user for user in users}
         assign(
             task,
@@ -179,6 +177,11 @@ def run(team: Team, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
     return {"team_id": team.pk, "dry_run": dry_run, "assigned": assigned, "unassigned": unassigned}
 
 
+def _will_be_late(work: matching.Work, person: matching.Person) -> bool:
+    """Whether the person's hours until the due date, less what they have to do by then, are too few."""
+    return any(at == work.due and free < work.hours_q for at, free in person.free_by)
+
+
 def _waiting(team: Team) -> list[Task]:
     """Ready work nobody holds, what is due first first."""
     waiting = Task.objects.waiting().filter(team=team).prefetch_related("skill_levels")
@@ -207,7 +210,7 @@ def _skill_match(task: Task, user: User) -> Decimal | None:
 def _reasons(choice: matching.Choice, display: dict[int, str], *, late: bool = False) -> dict[str, Any]:
     sentence = choice.sentence(display)
     if late:
-        sentence += " Nobody has the hours before it is due: it will be late."
+        sentence += " There are too few hours before it is due: it will be late."
     return {"sentence": sentence, "late": late, "choice": choice.as_dict()}
 
 

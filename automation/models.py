@@ -6,10 +6,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from people.rows import FilledInQuerySet
 
 from crm.models import Activity, Contact
 from people.models import Team, User
+from people.rows import FilledInQuerySet
 from work.models import Task
 
 

@@ -137,18 +137,16 @@ def run_jobs(as_json: AsJson = False) -> None:
 def demo(as_json: AsJson = False) -> None:
     """Fill an empty database with a demo workspace."""
     children.setup_django()
-    from django.db import transaction
     from django.utils import timezone
 
     from config import demo as workspace
-    from crm.models import Contact
 
-    if Contact.objects.exists():
-        raise Refused("There are contacts already: the demo only fills an empty database (set NEXTMOVE_DATA_DIR anew).")
-    with transaction.atomic():
-        workspace.fill(now=timezone.now())
-    count = Contact.objects.count()
-    _print_json({"contacts": count}) if as_json else print(f"A demo workspace with {count} contacts is there.")
+    if not workspace.is_empty():
+        raise Refused(
+            "There are contacts or tasks already: the demo fills an empty database only (set NEXTMOVE_DATA_DIR)."
+        )
+    made = workspace.fill(now=timezone.now())
+    _print_json(made) if as_json else print(f"A demo workspace with {made['contacts']} contacts is there.")
 
 
 @app.command()

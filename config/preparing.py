@@ -153,27 +153,27 @@ def fill_empty() -> tuple[list[str], str]:
 
     from people.models import User
 
-    notes = []
+    notes, password = [], ""
     with transaction.atomic():
-        if settings.ENV.demo and not User.objects.exists():
+        empty = not User.objects.exists()
+        if not User.objects.filter(is_superuser=True).exists():
+            password = make_admin(settings.ENV.admin_password)
+        if settings.ENV.demo and empty:
             from config import demo
 
-            demo.fill(now=timezone.now())
+            demo.fill(now=timezone.now())  # the first superuser joins it as its manager
             notes = ["The database was empty: filled with a demo workspace (NEXTMOVE_DEMO=0 starts without one)."]
-        has_admin = User.objects.filter(is_superuser=True).exists()
-        return notes, "" if has_admin else make_admin(settings.ENV.admin_password)
+    return notes, password
 
 
 def make_admin(chosen_password: str) -> str:
-    """Makes `admin`, a superuser and manager of the largest team (the demo's, else the default one).
+    """Makes `admin`, a superuser and manager of the default team, which is the demo's too.
 
     Returns the password when it was made here; it is kept nowhere.
     """
-    from django.db.models import Count
-
     from people.models import Team, User
 
-    team = Team.objects.annotate(people=Count("members")).order_by("-people", "pk").first() or Team.objects.default()
+    team = Team.objects.default()
     admin, _ = User.objects.get_or_create(username="admin", defaults={"team": team, "role": User.MANAGER})
     made = "" if chosen_password else secrets.token_urlsafe(9)
     admin.is_staff = admin.is_superuser = admin.is_active = True

@@ -115,13 +115,16 @@ DATA_DIR = ENV.data_dir.resolve()
 
 SECRET_KEY = ENV.secret_key or kept_secret_key(DATA_DIR)
 DEBUG = False
-ALLOWED_HOSTS = [h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()] or [
+# This machine's own names always answer: health checks ask by them.
+ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",
     "[::1]",
     ENV.host,
+    *(h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()),
 ]
-BASE_URL = ENV.base_url.rstrip("/") or f"http://{ENV.host}:{ENV.port or 5000}"
+OWN_NAME = "localhost" if ENV.host in ("0.0.0.0", "::") else ENV.host  # noqa: S104 (compared, not bound)
+BASE_URL = ENV.base_url.rstrip("/") or f"http://{OWN_NAME}:{ENV.port or 5000}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if ENV.base_url else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
@@ -204,6 +207,7 @@ def database() -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
         }
+        config["CONN_MAX_AGE"] = None  # opening a file anew at each request costs as much as a small request
     else:
         config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return config

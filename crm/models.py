@@ -8,10 +8,10 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.timezone import now as current_time
-from people.rows import FilledInQuerySet
 
 import jobs.bell
 from people.models import Team, User, validate_zone
+from people.rows import FilledInQuerySet
 
 
 class ContactQuerySet(FilledInQuerySet):

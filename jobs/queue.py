@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from jobs import broker
 from jobs.models import Job
@@ -64,8 +65,10 @@ def _row(request: Request, now: datetime) -> Job:
 
 
 def _publish(rows: list[Job]) -> None:
-    for row in rows:
-        publish(row)
+    """After the commit. What the broker did not take is due at once, for a relay or a runner that stands in."""
+    lost = [row.pk for row in rows if not publish(row)]
+    if lost:
+        Job.objects.filter(pk__in=lost, state=Job.PENDING, attempt=0).update(send_at=F("run_at"))
 
 
 def publish(row: Job) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from celery import current_app
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
 from jobs import hooks, schedule
@@ -62,7 +62,6 @@ class Runner:
         done = 0
         for step in (self._clock, self._drains, run_due):
             done += self._guarded(step)
-        close_old_connections()
         return done
 
     def _guarded(self, step: Callable[[], int]) -> int:

@@ -8,10 +8,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from people.rows import FilledInQuerySet
 
 from crm.models import Contact
 from people.models import Skill, Team, User
+from people.rows import FilledInQuerySet
 
 
 class TaskQuerySet(FilledInQuerySet):

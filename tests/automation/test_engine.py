@@ -5,7 +5,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from tests import builders
 from work import lifecycle
 from work.models import Task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture
@@ -262,7 +262,6 @@ def test_round_robin_takes_turns(manager: User) -> None:
     assert got == [manager.pk, others[0].pk, others[1].pk] * 2
 
 
-@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_two_opens_in_two_workers_make_one_task() -> None:
     manager = builders.make_manager()
@@ -289,7 +288,6 @@ def test_two_opens_in_two_workers_make_one_task() -> None:
     assert rule.times_triggered == 1
 
 
-@pytest.mark.database
 def test_intake_stores_each_once_shuffled_and_doubled(manager: User, contact: Contact) -> None:
     now = timezone.now()
     events = [
@@ -357,6 +355,9 @@ def test_the_status_call_uses_the_change_there_is(manager: User, contact: Contac
 
 def test_it_reads_partial_indexes_when_there_is_nothing(manager: User) -> None:
     del manager
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # whether it can: on an empty table reading it whole is cheaper
+            cursor.execute("SET LOCAL enable_seqscan = off")
     for rows in (
         Activity.objects.unprocessed().values_list("team_id").distinct(),
         Contact.objects.changed_by_hand().values_list("team_id").distinct(),
@@ -364,7 +365,6 @@ def test_it_reads_partial_indexes_when_there_is_nothing(manager: User) -> None:
         Job.objects.due(datetime(2026, 1, 1, tzinfo=UTC)),
     ):
         plan = rows.explain()
-        assert "USING" in plan or "Index" in plan, plan
         assert any(
             name in plan for name in ("activity_queue", "contact_changed_by_hand", "task_to_remind", "job_due")
         ), plan

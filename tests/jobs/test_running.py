@@ -16,7 +16,7 @@ from notifications.models import Notification
 from tests import builders
 from tests.jobs.conftest import Gateway, call, work
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def job_of(name: str, key: str = "k") -> Job:
@@ -173,7 +173,6 @@ def test_a_job_nobody_knows_waits_and_stops_nothing(gateway: Gateway) -> None:
     assert gateway.calls == ["work 7"]
 
 
-@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_four_at_once_do_it_once(gateway: Gateway) -> None:
     """A Celery worker and the runner on the same table, both twice."""

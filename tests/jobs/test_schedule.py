@@ -15,6 +15,8 @@ from jobs.models import Job
 from people.models import Team
 from tests import builders
 
+pytestmark = pytest.mark.database
+
 DAILY = {"daily": {"task": "automation.tasks.generate_daily_reports", "schedule": crontab(hour=8, minute=0)}}
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 START, END = datetime(2024, 1, 1), datetime(2028, 1, 1)  # noqa: DTZ001 (hypothesis wants them naive)

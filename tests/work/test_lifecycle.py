@@ -20,7 +20,7 @@ from tests import builders
 from work import capacity, housekeeping, lifecycle
 from work.models import Assignment, Task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture
@@ -73,7 +73,6 @@ def test_who_may_complete(manager: User, member: User) -> None:
     assert lifecycle.complete(unassigned, by=manager, now=timezone.now()).user_id == manager.pk
 
 
-@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_of_several_who_complete_at_once_one_wins() -> None:
     member = builders.make_user()
@@ -100,7 +99,6 @@ def test_of_several_who_complete_at_once_one_wins() -> None:
     assert Job.objects.count() == 2
 
 
-@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_of_several_who_take_a_task_one_gets_it() -> None:
     team = builders.make_team()

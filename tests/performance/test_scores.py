@@ -1,0 +1,128 @@
+"""Scores as the formula says, from what people really held."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from automation import tasks
+from notifications.models import Notification
+from people.models import User
+from performance import reports, scores
+from performance import team as team_figures
+from performance.models import DailyReport, ScoreSnapshot
+from tests import builders
+from work.models import Assignment
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def member() -> User:
+    return builders.make_user()
+
+
+def held(
+    user: User, *, done: bool, estimated: float = 4, actual: float = 4, match: float | None = None, **more: object
+) -> None:
+    task = builders.make_task(user, created_at=NOW - timedelta(days=3), estimated_hours=estimated)
+    assignment = Assignment.objects.get(task=task)
+    if done:
+        task.status, task.actual_hours = "done", actual
+        assignment.outcome, assignment.ended_at, assignment.actual_hours = "completed", NOW, Decimal(str(actual))
+    assignment.skill_match = None if match is None else Decimal(str(match))
+    for name, value in more.items():
+        setattr(assignment, name, value)
+    task.save()
+    assignment.save()
+
+
+def test_each_part(member: User) -> None:
+    held(member, done=True, estimated=4, actual=8, match=100)
+    held(member, done=True, estimated=4, actual=4, match=50)
+    held(member, done=False, estimated=10)
+    answer = scores.as_dict(scores.compute(member, now=NOW))
+    assert (answer["completion_rate"], answer["estimation_accuracy"]) == (66.7, 75.0)
+    assert (answer["workload_balance"], answer["skill_utilization"]) == (75.0, 75.0)
+    assert (answer["total_assignments"], answer["completed_assignments"]) == (3, 2)
+    exact = Decimal("0.35") * Decimal(200) / 3 + Decimal("0.25") * 75 + Decimal("0.2") * 75 + Decimal("0.2") * 75
+    assert answer["performance_score"] == float(round(exact, 1))
+    assert answer["details"]["provisional"]
+
+
+def test_moved_dropped_and_old_work_counts_for_nobody(member: User) -> None:
+    held(member, done=True)
+    held(member, done=False, outcome="moved", ended_at=NOW)
+    held(member, done=False, outcome="dropped", ended_at=NOW)
+    held(member, done=True, assigned_at=NOW - timedelta(days=91))
+    assert scores.as_dict(scores.compute(member, now=NOW))["total_assignments"] == 1
+
+
+def test_without_data_there_is_no_score(member: User) -> None:
+    answer = scores.as_dict(scores.compute(member, now=NOW))
+    assert answer["performance_score"] is None
+    assert answer["details"]["reason"] == "not enough data"
+
+
+def test_one_row_a_local_day_and_the_newest_is_current(member: User) -> None:
+    held(member, done=True)
+    scores.recompute(member, now=NOW)
+    held(member, done=False)
+    scores.recompute(member, now=NOW + timedelta(hours=1))
+    assert ScoreSnapshot.objects.get().details["inputs"]["assigned"] == 2
+    scores.recompute(member, now=NOW + timedelta(days=1))
+    assert ScoreSnapshot.objects.count() == 2
+    assert scores.current(member, now=NOW)["computed_at"] == NOW + timedelta(days=1)
+
+
+def test_lists_are_strict_and_leave_the_provisional_out(member: User) -> None:
+    for _ in range(6):
+        held(member, done=True)
+    newcomer = builders.make_user(team=member.team)
+    held(newcomer, done=True)
+    scores.recompute_team(member.team, now=NOW)
+    ScoreSnapshot.objects.filter(user=member).update(total=Decimal("80.00001"))
+    assert [one["user_id"] for one in team_figures.high_performers(member.team, now=NOW)] == [member.pk]
+    ScoreSnapshot.objects.filter(user=member).update(total=Decimal(80))
+    assert team_figures.high_performers(member.team, now=NOW) == []
+    everybody = team_figures.high_performers(member.team, now=NOW, include_provisional=True)
+    assert [one["user_id"] for one in everybody] == [newcomer.pk]
+    ScoreSnapshot.objects.filter(user=member).update(total=Decimal("49.99999"))
+    assert [one["user_id"] for one in team_figures.at_risk(member.team, now=NOW)] == [member.pk]
+
+
+def test_the_job_keeps_the_score_and_tells_once_a_day(member: User) -> None:
+    held(member, done=True, assigned_at=timezone.now(), ended_at=timezone.now())
+    for _ in range(3):
+        tasks.update_user_performance_metrics(member.pk)
+        tasks.send_performance_update_notification(member.pk)
+    assert ScoreSnapshot.objects.filter(user=member).count() == 1
+    assert Notification.objects.filter(user=member, kind="performance").count() == 1
+
+
+def test_the_daily_report_is_made_once_and_told_to_leads(member: User) -> None:
+    lead = builders.make_lead(team=member.team)
+    for _ in range(2):
+        reports.make(member.team, now=NOW)
+    assert DailyReport.objects.count() == 1
+    assert [notice.user for notice in Notification.objects.filter(kind="report")] == [lead]
+
+
+def test_scoring_a_team_takes_as_many_queries_for_many_as_for_few(
+    member: User, django_assert_max_num_queries: object
+) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    counts = []
+    for size in (2, 12):
+        for _ in range(size):
+            held(builders.make_user(team=member.team), done=True)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            scores.gather(member.team, now=NOW)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
