@@ -218,11 +218,14 @@ def _contacts(space: Workspace) -> None:
                 contact_cadence=space.chance.choice(
                     ["", "", "", "", Contact.CADENCE_MONTHLY, Contact.CADENCE_QUARTERLY]
                 ),
-                next_touch_at=space.now + timedelta(days=space.chance.randint(1, 60)),
                 lead_score=space.chance.randint(5, 95),
                 created_at=space.now - timedelta(days=space.chance.randint(DAYS, 400)),
             )
         )
+    for contact in rows:
+        if contact.contact_cadence:
+            touch = space.now + timedelta(days=space.chance.randint(1, 60))
+            contact.next_touch_at = touch.replace(hour=8, minute=0, second=0, microsecond=0)
     space.contacts = Contact.objects.bulk_create(rows)
 
 
@@ -391,14 +394,15 @@ def _settle(space: Workspace, plan: Plan, number: int) -> None:
         task.status = Task.DONE if chance.random() < 0.96 else Task.CANCELLED
     else:
         task.status = chance.choice([Task.TODO] * 6 + [Task.IN_PROGRESS] * 2 + [Task.BLOCKED, Task.DONE])
-        if task.status == Task.TODO and task.due_date is not None:
+        if task.status in Task.OPEN:
             # What is open is due around today, so that the first look shows a day's work and not two months of dust.
             task.due_date = (space.now + timedelta(days=chance.randint(-1, 6))).replace(
                 hour=chance.randint(8, 16), minute=chance.choice([0, 15, 30, 45]), second=0, microsecond=0
             )
-            if number % 4 == 0 and plan.rule is None and task.estimated_hours in (Decimal(1), Decimal("0.5")):
+            may_wait = task.status == Task.TODO and plan.rule is None
+            if number % 4 == 0 and may_wait and task.estimated_hours in (Decimal(1), Decimal("0.5")):
                 task.assignee = plan.holder = None
-    if task.status == Task.OBSOLETE or number % 97 == 96:
+    if number % 97 == 96:
         task.status = Task.OBSOLETE
     if task.status in (Task.IN_PROGRESS, Task.DONE):
         task.started_at = task.created_at + timedelta(hours=chance.uniform(0.2, 3))

@@ -190,7 +190,7 @@ class Choice(_Decision):
         lines = [_won(names.get(self.top[0].person_id, "?"), self.top[0])] if self.top else [f"Nobody: {self.code}."]
         lines += [
             f"{names.get(other.person_id, '?')} was {place}: {other.value.total}/h,"
-            f" load {other.load_before} -> {other.load_after} %."
+            f" load {other.load_before} → {other.load_after} %."
             for place, other in zip(("2nd", "3rd"), self.top[1:], strict=False)
         ]
         lines += [f"{names.get(r.person_id, '?')}: {r.detail}." for r in self.rejected[:3]]
@@ -224,4 +224,4 @@ def _title(names: Mapping[int, str], work_id: int) -> str:
 
 def _won(name: str, winner: Candidate) -> str:
     guess = "" if winner.estimated else " (hours: the median of its kind)"
-    return f"{name}: {winner.value.sentence()}; load {winner.load_before} -> {winner.load_after} %{guess}."
+    return f"{name}: {winner.value.sentence()}; load {winner.load_before} → {winner.load_after} %{guess}."

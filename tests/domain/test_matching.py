@@ -187,13 +187,13 @@ def test_the_sentence_reads_well():
     ]
     choice = choose_person(make_work(), team, names=SKILLS)
     assert choice.sentence(PEOPLE) == (
-        "Ann: 703/h = priority 200 + urgency 270 + skill 133 + same contact 100; load 50 -> 58 %. "
-        "Bob was 2nd: 603/h, load 75 -> 83 %. Cid: SQL level 2 < 3."
+        "Ann: 703/h = priority 200 + urgency 270 + skill 133 + same contact 100; load 50 → 58 %. "
+        "Bob was 2nd: 603/h, load 75 → 83 %. Cid: SQL level 2 < 3."
     )
     nobody = choose_person(make_work(), team[2:], names=SKILLS)
     assert nobody.sentence(PEOPLE) == "Nobody: NO_SKILLED_PERSON. Cid: SQL level 2 < 3."
     task = choose_task(team[0], [make_work(estimated=False)], team, names=SKILLS)
-    assert task.sentence({}).endswith("load 50 -> 58 % (hours: the median of its kind).")
+    assert task.sentence({}).endswith("load 50 → 58 % (hours: the median of its kind).")
     assert json.loads(json.dumps(choice.as_dict()))["value"]["total"] == 703
 
 
