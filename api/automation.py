@@ -13,7 +13,7 @@ from api.errors import conflict
 from api.fields import Id, In, Out, Spent, Text, named, one
 from assignment import dispatch, explanations
 from people.models import User
-from work import lifecycle
+from work import finishing, lifecycle
 from work.models import Task
 
 router = Router(tags=["automation"])
@@ -115,7 +115,7 @@ def complete_task(request: HttpRequest, id: Id, payload: CompleteIn | None = Non
     user = caller(request)
     body = payload or CompleteIn()
     done = lifecycle.complete(
-        one(Task.objects.visible_to(user), id, "task"),
+        finishing.held_by(user, id) or one(Task.objects.visible_to(user), id, "task"),
         by=user,
         now=timezone.now(),
         actual_hours=body.actual_hours,

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 import jobs.bell
-from crm import ledger
+import jobs.rows
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, server_made_key
 from people.models import Team
 
@@ -143,8 +143,9 @@ def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
         if kept is not row:
             repeats.append(row)
     team_id = rows[0].team_id
-    inserted = ledger.insert_new(list(wanted.values()))
-    outcome.accepted.extend(inserted.values())
+    new = jobs.rows.insert_new(list(wanted.values()), returning=("id", "source", "source_key"))
+    inserted = {(source, source_key) for _, source, source_key in new}
+    outcome.accepted.extend(pk for pk, _, _ in new)
     repeats += [row for key, row in wanted.items() if key not in inserted]
     if not repeats:
         return

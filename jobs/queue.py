@@ -11,6 +11,7 @@ from django.db.models import F
 
 from jobs import broker
 from jobs.models import Job
+from jobs.rows import insert_new
 
 GRACE = timedelta(seconds=30)
 """How long a published message may take before the relay publishes the row again."""
@@ -39,7 +40,7 @@ def job_id(key: str) -> uuid.UUID:
 def enqueue(*requests: Request, now: datetime) -> list[uuid.UUID]:
     """Writes the jobs, inside the business transaction, and returns their ids; a key seen before changes nothing."""
     rows = [_row(request, now) for request in requests]
-    Job.objects.bulk_create(rows, ignore_conflicts=True)
+    insert_new(rows)
     ready = [row for row in rows if row.run_at <= now]
     if ready and broker.configured():
         transaction.on_commit(lambda: _publish(ready), robust=True)

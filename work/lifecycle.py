@@ -15,9 +15,11 @@ from django.db import transaction
 from django.db.models import F
 
 from crm.models import Activity
-from jobs import queue
+from jobs import bell, queue
+from jobs.rows import insert_new
 from people import rights
 from people.models import Skill, Team, User
+from work import finishing
 from work.models import Assignment, Task, TaskSkill
 
 SOURCE = "nextmove"
@@ -147,7 +149,7 @@ def assign(
         )
         if not taken:
             return None
-        _end_assignment(task, Assignment.MOVED, now)
+        finishing.end_assignment(task, Assignment.MOVED, now=now)
         task.assignee = user
         assignment = Assignment.objects.create(
             task=task,
@@ -170,7 +172,7 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
         held = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee__isnull=False)
         if not held.update(assignee=None, status=Task.TODO, version=F("version") + 1):
             return False
-        _end_assignment(task, Assignment.MOVED, now)
+        finishing.end_assignment(task, Assignment.MOVED, now=now)
         _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
         task.assignee, task.status = None, Task.TODO
     return True
@@ -189,23 +191,16 @@ def complete(
     if not task.is_open:
         raise NotOpen(_why_closed(task))
     holder = task.assignee_id or by.pk
-    changes: dict[str, Any] = {"status": Task.DONE, "completed_at": now, "once_key": None}
-    if actual_hours is not None:
-        changes["actual_hours"] = actual_hours
-    if notes:
-        changes["notes"] = f"{task.notes}\n\n{notes}".strip()
+    hours = actual_hours if actual_hours is not None else task.actual_hours
+    said = f"{task.notes}\n\n{notes}".strip() if notes else task.notes
     with transaction.atomic():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
             raise NotOpen("Somebody else took this task meanwhile: look at it again.")
-        mine = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee_id=holder)
-        if not mine.update(**changes, version=F("version") + 1):
+        if not finishing.finish(task, holder, now=now, actual_hours=hours, notes=said):
             task.refresh_from_db()
             raise NotOpen(_why_closed(task))
-        for name, value in changes.items():
-            setattr(task, name, value)
-        Assignment.objects.filter(task=task, ended_at__isnull=True).update(
-            ended_at=now, outcome=Assignment.COMPLETED, actual_hours=task.actual_hours
-        )
+        task.status, task.completed_at, task.actual_hours, task.notes = Task.DONE, now, hours, said
+        finishing.end_assignment(task, Assignment.COMPLETED, now=now, actual_hours=hours)
         activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
         return _completion(task, activity, holder, now)
 
@@ -230,9 +225,7 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
             raise NotAllowed("This finished task has neither assignee nor owner: nobody's score is concerned.")
         if done is None:
             done = _record(task, Activity.TASK_COMPLETED, None, now, user_id=holder)
-            Assignment.objects.filter(task=task, ended_at__isnull=True).update(
-                ended_at=now, outcome=Assignment.COMPLETED, actual_hours=task.actual_hours
-            )
+            finishing.end_assignment(task, Assignment.COMPLETED, now=now, actual_hours=task.actual_hours)
         return _completion(task, done, done.data.get("user_id", holder), now)
 
 
@@ -274,7 +267,7 @@ def release_work_of(user: User, by: User | None, now: datetime) -> None:
 def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetime) -> None:
     """Ends the assignment of a task that is dropped; opens a new one for a task that is taken up again."""
     if status not in Task.OPEN:
-        _end_assignment(task, Assignment.DROPPED, now)
+        finishing.end_assignment(task, Assignment.DROPPED, now=now)
     elif old not in Task.OPEN and task.assignee_id is not None:
         Assignment.objects.create(
             task=task,
@@ -285,10 +278,6 @@ def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetim
             due_date=task.due_date,
             estimated_hours=task.estimated_hours,
         )
-
-
-def _end_assignment(task: Task, outcome: str, now: datetime) -> None:
-    Assignment.objects.filter(task_id=task.pk, ended_at__isnull=True).update(ended_at=now, outcome=outcome)
 
 
 def _completion(task: Task, activity: Activity, user_id: int, now: datetime) -> Completion:
@@ -307,7 +296,7 @@ def _follow_up(name: str, activity: Activity, what: str, task: Task, user_id: in
 
 
 def _record(task: Task, kind: str, by: User | None, now: datetime, **data: Any) -> Activity:
-    return Activity.objects.create(
+    activity = Activity(
         team_id=task.team_id,
         contact_id=task.contact_id,
         task_id=task.pk,
@@ -321,6 +310,10 @@ def _record(task: Task, kind: str, by: User | None, now: datetime, **data: Any) 
         # Only a completion can start something; the rest is for the record, and wakes nobody.
         processed_at=None if kind == Activity.TASK_COMPLETED else now,
     )
+    ((activity.pk,),) = insert_new([activity])
+    if activity.processed_at is None:
+        transaction.on_commit(lambda: bell.ring(task.team_id), robust=True)
+    return activity
 
 
 def _why_closed(task: Task) -> str:

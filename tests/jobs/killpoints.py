@@ -328,7 +328,7 @@ ONE_COMPLETION = ONE_CLICK | {"completions": 1, "finished assignments": 1}
 TWO_MARKS = NOTHING | {"marks": 2}
 
 POINTS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], Callable[[], Any], dict[str, int]]] = {
-    "intake: stored, not committed": (with_click_intake, take_in, after("crm.ledger", "insert_new"), ONE_CLICK),
+    "intake: stored, not committed": (with_click_intake, take_in, after("jobs.rows", "insert_new"), ONE_CLICK),
     "intake: committed, bell not rung": (with_click_intake, take_in, before("jobs.bell", "ring"), ONE_CLICK),
     "engine: before the task": (with_click_stored, drain, before("automation.firing", "_make_task"), ONE_CLICK),
     "engine: task made, nobody has it": (with_click_stored, drain, after("automation.firing", "_make_task"), ONE_CLICK),
