@@ -8,7 +8,7 @@ from benchmarks import completion, embedded
 from benchmarks.places import reachable
 
 LIMITS = {
-    "ratio p50": 2.5,
+    "complete / bare p50": 2.5,
     "event to task p50 s": 0.5,
     "idle CPU %": 2.0,
     "memory MB": 350.0,

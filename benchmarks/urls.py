@@ -14,4 +14,4 @@ def bare(request: HttpRequest, task_id: int) -> HttpResponse:  # noqa: ARG001 (D
     return HttpResponse(b"{}", content_type="application/json")
 
 
-urlpatterns = [path("bare/<int:task_id>", bare), *product]
+urlpatterns = [path("bare/<int:task_id>", bare), path("plain/<int:task_id>", bare), *product]

@@ -1,4 +1,7 @@
-"""The product, and beside it in the same server the least a Django view can do: one UPDATE by primary key."""
+"""The product, and beside it in the same server the least a Django view can do: one UPDATE by primary key.
+
+`/bare/` passes the product's middleware as every view of the site does; `/plain/` passes none at all.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,9 +14,9 @@ from config.wsgi import application as product
 
 settings.ROOT_URLCONF = "benchmarks.urls"
 with override_settings(MIDDLEWARE=[]):
-    bare = WSGIHandler()
+    plain = WSGIHandler()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    handler = bare if environ["PATH_INFO"].startswith("/bare/") else product
+    handler = plain if environ["PATH_INFO"].startswith("/plain/") else product
     return handler(environ, start_response)

@@ -30,15 +30,20 @@ class RequestIdMiddleware:
 
 
 class SlashMiddleware:
-    """Paths of programs answer with and without the trailing slash, without a redirect (which would lose a POST)."""
+    """Paths of programs answer with and without the trailing slash, without a redirect (which would lose a POST).
+
+    Asked only about addresses that nobody answers to, so that all others are resolved once.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
         path = request.path_info
-        if path.startswith(SLASH_FREE) and not is_valid_path(path):
+        if response.status_code == 404 and request.resolver_match is None and path.startswith(SLASH_FREE):
             other = path[:-1] if path.endswith("/") else path + "/"
             if is_valid_path(other):
                 request.path_info = other
-        return self.get_response(request)
+                return self.get_response(request)
+        return response

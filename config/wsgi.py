@@ -1,8 +1,41 @@
 """The WSGI application that granian serves."""
 
+import gc
 import os
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+pages = get_wsgi_application()
+
+
+class ProgramHandler(WSGIHandler):
+    """Requests that carry a token have no session, no cookie and no page: they skip the middleware of those."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        from django.conf import settings
+
+        for_pages = settings.MIDDLEWARE
+        settings.MIDDLEWARE = settings.PROGRAM_MIDDLEWARE
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = for_pages
+
+
+programs = ProgramHandler()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    carries_token = environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer ")
+    for_programs = carries_token and environ["PATH_INFO"].startswith(("/api/", "/automation/"))
+    return (programs if for_programs else pages)(environ, start_response)
+
+
+# What is loaded now stays for good: looking through it again for garbage, every few requests, finds nothing.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)

@@ -6,4 +6,4 @@ from jobs import broker, hooks
 def ring(team_id: int) -> None:
     """Call after the commit of what is to be looked at. Without a broker the runner is polling anyway."""
     if hooks.drains and broker.configured():
-        broker.publish(hooks.drains[0].task, [team_id])
+        broker.post(broker.Message(hooks.drains[0].task, [team_id]))

@@ -1,12 +1,16 @@
-"""Publishing to the broker: best effort, bounded in time, and silent for a while after a failure.
+"""Publishing to the broker: best effort, beside the request, bounded in time, and silent for a while after a failure.
 
 Whatever is lost here, the relay repeats: the row is the truth.
 """
 
+import atexit
 import logging
 import os
+import queue
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import current_app
@@ -16,6 +20,7 @@ from kombu import Connection, Producer
 log = logging.getLogger("nextmove.jobs")
 
 BREAK_SECONDS = 5.0
+FLUSH_SECONDS = 2.0
 _local = threading.local()
 _closed_until = 0.0
 
@@ -64,6 +69,65 @@ def publish(name: str, args: list[Any], kwargs: dict[str, Any] | None = None, *,
         log.warning("broker does not answer, pausing %s s: %r", BREAK_SECONDS, error)
         return False
     return True
+
+
+@dataclass(frozen=True)
+class Message:
+    """What `publish` sends; `lost` is called, in the publishing thread, when the broker did not take it."""
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    task_id: str | None = None
+    lost: Callable[[], None] | None = None
+
+
+class _Postbox:
+    """A thread that publishes, so that no request waits for the broker; one a process, as none survives fork."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.waiting: queue.SimpleQueue[Message | threading.Event] = queue.SimpleQueue()
+        threading.Thread(target=self._post, name="broker", daemon=True).start()
+        atexit.register(self.flush)
+
+    def _post(self) -> None:
+        while True:
+            message = self.waiting.get()
+            if isinstance(message, threading.Event):
+                message.set()
+            elif not publish(message.name, message.args, message.kwargs, task_id=message.task_id) and message.lost:
+                try:
+                    message.lost()
+                except Exception as error:  # the database is away too: the relay looks at the row after its grace
+                    log.warning("could not mark a lost message: %r", error)
+
+    def flush(self) -> None:
+        """Waits, not for long, until what was posted has gone out."""
+        if self.pid == os.getpid():
+            posted = threading.Event()
+            self.waiting.put(posted)
+            posted.wait(FLUSH_SECONDS)
+
+
+_postbox: _Postbox | None = None
+
+
+def post(*messages: Message) -> None:
+    """Publishes soon, in order. Does nothing without a broker."""
+    global _postbox
+    if not configured():
+        return
+    if _postbox is None or _postbox.pid != os.getpid():
+        _postbox = _Postbox()
+    for message in messages:
+        _postbox.waiting.put(message)
+
+
+def flush() -> None:
+    """Waits until what this process posted has gone out, or was found lost."""
+    if _postbox is not None:
+        _postbox.flush()
 
 
 def backlog() -> int:

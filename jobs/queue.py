@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import F
 
 from jobs import broker
@@ -66,10 +67,14 @@ def _row(request: Request, now: datetime) -> Job:
 
 
 def _publish(rows: list[Job]) -> None:
-    """After the commit. What the broker did not take is due at once, for a relay or a runner that stands in."""
-    lost = [row.pk for row in rows if not publish(row)]
-    if lost:
-        Job.objects.filter(pk__in=lost, state=Job.PENDING, attempt=0).update(send_at=F("run_at"))
+    """After the commit, beside the request."""
+    broker.post(*[broker.Message(row.name, row.args, row.kwargs, str(row.id), partial(_lost, row)) for row in rows])
+
+
+def _lost(row: Job) -> None:
+    """What the broker did not take is due at once, for a relay or a runner that stands in."""
+    Job.objects.filter(pk=row.pk, state=Job.PENDING, attempt=0).update(send_at=F("run_at"))
+    connections.close_all()  # the posting thread's own
 
 
 def publish(row: Job) -> bool:
@@ -83,7 +88,7 @@ def retry(job: Job, *, now: datetime) -> bool:
         state=Job.PENDING, retries=0, crashes=0, started_at=None, run_at=now, send_at=now
     )
     if changed:
-        transaction.on_commit(lambda: publish(job), robust=True)
+        transaction.on_commit(lambda: _publish([job]), robust=True)
     return bool(changed)
 
 

@@ -3,11 +3,14 @@
 Django's own `bulk_create(ignore_conflicts=True)` cannot say what it inserted, and takes several times as long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 from django.db import connection, models
+
+PLAIN = (models.CharField, models.TextField, models.IntegerField, models.ForeignKey)
+"""Columns whose values both databases take as they are."""
 
 
 def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id",)) -> list[tuple[Any, ...]]:
@@ -18,23 +21,32 @@ def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id"
     """
     if not rows:
         return []
-    model = type(rows[0])
-    fields = _fields(model, with_key=rows[0].pk is not None)
-    parameters = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
+    model, with_key = type(rows[0]), rows[0].pk is not None
+    columns = _columns(model, with_key)
+    parameters = [
+        getattr(row, name) if stored is None else stored(getattr(row, name), connection)
+        for row in rows
+        for name, stored in columns
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(model, fields, len(rows), tuple(returning)), parameters)
+        cursor.execute(_statement(model, with_key, len(rows), tuple(returning)), parameters)
         return list(cursor.fetchall())
 
 
-@cache
-def _fields(model: type[models.Model], *, with_key: bool) -> tuple[Any, ...]:
-    return tuple(field for field in model._meta.concrete_fields if with_key or not field.primary_key)
+def _fields(model: type[models.Model], with_key: bool) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
 
 
 @cache
-def _statement(
-    model: type[models.Model], fields: tuple[Any, ...], count: int, returning: tuple[str, ...]
-) -> str:
+def _columns(model: type[models.Model], with_key: bool) -> list[tuple[str, Callable[..., Any] | None]]:
+    """Attribute names, with what turns a value into the database's own where it is not that already."""
+    fields = _fields(model, with_key)
+    return [(field.attname, None if isinstance(field, PLAIN) else field.get_db_prep_save) for field in fields]
+
+
+@cache
+def _statement(model: type[models.Model], with_key: bool, count: int, returning: tuple[str, ...]) -> str:
+    fields = _fields(model, with_key)
     columns = ", ".join(f'"{field.column}"' for field in fields)
     one_row = f"({', '.join(['%s'] * len(fields))})"
     return (

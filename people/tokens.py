@@ -25,6 +25,7 @@ ALL = "*"
 SCOPES: tuple[str, ...] = (ALL, *(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write")))
 PREFIX = "nm_"
 USE_NOTED_EVERY = timedelta(minutes=1)
+RARE = frozenset({"password", "last_login", "date_joined"})
 
 
 class UnknownScope(ValueError):
@@ -81,9 +82,9 @@ def authenticate(secret: str, *, now: datetime) -> ApiToken | None:
 
 @cache
 def _statement() -> str:
-    """Token, user and team in one row; the columns of the user as the model has them."""
+    """Token, user and team in one row; what no request asks of a user is left for Django to fetch when it is."""
     token, user, team = (model._meta.db_table for model in (ApiToken, User, Team))
-    columns = ", ".join(f'u."{field.column}"' for field in User._meta.concrete_fields)
+    columns = ", ".join(f'u."{field.column}"' for field in User._meta.concrete_fields if field.name not in RARE)
     return (
         f"SELECT {columns}, t.id AS token_id, t.scopes AS token_scopes, t.last_used_at AS token_last_used_at, "  # noqa: S608 (names of our own tables)
         "m.name AS team_name, m.timezone AS team_timezone, m.is_default AS team_is_default, "

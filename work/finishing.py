@@ -6,7 +6,6 @@ the same outcome.
 
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -14,10 +13,15 @@ from django.db import connection
 from people.models import User
 from work.models import Assignment, Task
 
+SELECT = (
+    "SELECT id, team_id, contact_id, assignee_id, owner_id, status, completed_at, actual_hours, notes "
+    "FROM work_task WHERE id = %s AND assignee_id = %s AND team_id = %s"
+)
+
 
 def held_by(user: User, task_id: int) -> Task | None:
-    """The task, if it is this person's to do; for all others ask `visible_to`."""
-    found = list(Task.objects.raw(_select(), [task_id, user.pk, user.team_id]))
+    """The task, if it is this person's to do, with what finishing it needs; for all others ask `visible_to`."""
+    found = list(Task.objects.raw(SELECT, [task_id, user.pk, user.team_id]))
     return found[0] if found else None
 
 
@@ -55,12 +59,6 @@ def end_assignment(task: Task, outcome: str, *, now: datetime, actual_hours: Dec
             "WHERE task_id = %s AND ended_at IS NULL",
             parameters,
         )
-
-
-@cache
-def _select() -> str:
-    columns = ", ".join(f'"{field.column}"' for field in Task._meta.concrete_fields)
-    return f"SELECT {columns} FROM work_task WHERE id = %s AND assignee_id = %s AND team_id = %s"  # noqa: S608
 
 
 def _stored(model: Any, field: str, value: Any) -> Any:

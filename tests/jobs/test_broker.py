@@ -18,12 +18,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def dead_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:1/0"
     monkeypatch.setattr(broker, "_closed_until", 0.0)
+    monkeypatch.setattr(broker, "_postbox", None)  # a new thread, which knows no connection yet
     monkeypatch.setattr(broker._local, "kept", None, raising=False)
 
 
 def enqueue() -> Job:
     with transaction.atomic():
         queue.enqueue(queue.Request("tests.work", [1], key="k"), now=timezone.now())
+    broker.flush()
     return Job.objects.get()
 
 
@@ -53,6 +55,7 @@ def live_broker(settings: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch) 
 
     settings.BROKER_URL = redis_url
     monkeypatch.setattr(broker, "_closed_until", 0.0)
+    monkeypatch.setattr(broker, "_postbox", None)  # a new thread, which knows no connection yet
     monkeypatch.setattr(broker._local, "kept", None, raising=False)
     monkeypatch.setitem(current_app.conf, "broker_transport_options", {"global_keyprefix": settings.BROKER_KEY_PREFIX})
     drain_queue()
@@ -94,6 +97,7 @@ def test_the_relay_repeats_what_was_lost_while_the_queue_is_short(live_broker: N
     assert Job.objects.get().sends == 1
     for _ in range(3):
         bell.ring(1)
+    broker.flush()
     assert relay.relay(now=later + queue.GRACE, limit=3) == 0, "queued behind others is not lost"
     assert len(drain_queue()) == 3
 
@@ -101,5 +105,6 @@ def test_the_relay_repeats_what_was_lost_while_the_queue_is_short(live_broker: N
 @pytest.mark.broker
 def test_a_bell_makes_no_row(live_broker: None) -> None:
     bell.ring(1)
+    broker.flush()
     assert len(drain_queue()) == 1
     assert not Job.objects.exists()
