@@ -10,12 +10,15 @@ from assignment.models import Suggestion
 from domain import balancing, calendars
 from notifications import outbox
 from notifications.models import Notification
+from people import hours
 from people.models import Team, User, UserSkill
 from work import capacity
 from work.models import Assignment, Task
 
 KEEP_IF_DUE_WITHIN = timedelta(days=1)
 KEEP_AFTER_MOVE = timedelta(days=3)
+WARN_OVER = 110
+"""Percent of a week's hours above which leads are told."""
 
 
 class Stale(Exception):
@@ -60,14 +63,18 @@ def apply(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
 
 
 def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]], *, now: datetime) -> None:
-    """The workload warning to leads and managers: once a local day."""
+    """The workload warning to leads and managers, once a local day; only for more than a little too much."""
+    people = {user.pk: user for user in snapshot.members(team)}
+    weeks = capacity.weeks(people.values(), now=now)
+    over = [pk for pk, week in weeks.items() if week.utilization is not None and week.utilization > WARN_OVER]
+    if not over:
+        return
     on = now.astimezone(calendars.first_zone(team.timezone).zone).date()
-    overloaded = sorted({move.from_user.display_name for move in moves} | {one["user"] for one in stuck})
     outbox.tell(
         User.objects.active().filter(team=team, role__in=(User.LEAD, User.MANAGER)),
         kind=Notification.WORKLOAD,
         key=f"overload:{team.pk}:{on}",
-        title=f"Overloaded this week: {', '.join(overloaded)}",
+        title=f"Overloaded this week: {', '.join(people[pk].display_name for pk in over)}",
         body=f"{len(moves)} moves suggested." + "".join(f" {one['user']}: {one['reason']}." for one in stuck),
         path="/team/workload",
         now=now,
@@ -117,9 +124,16 @@ def _keep(team: Team, move: balancing.Suggestion, row: Suggestion | None, now: d
     )
 
 
+def _may_move(due: datetime | None, now: datetime, week_end: datetime) -> bool:
+    """Not what is due at once, and only work of this week: moving any other changes nothing about its load."""
+    return due is None or now + KEEP_IF_DUE_WITHIN <= due < week_end
+
+
 def _loads(users: list[User], now: datetime) -> list[balancing.Load]:
     """The team's week, with the tasks that may move: not started, not due within a day, not moved in three days."""
     weeks = capacity.weeks(users, now=now)
+    plans = hours.schedules(users)
+    ends = {user.pk: calendars.week_of(now, plans[user.pk].zone)[1] for user in users}
     usual = capacity.UsualEstimates()
     levels: dict[int, dict[int, int]] = {}
     for user_id, skill_id, level in UserSkill.objects.filter(user__in=users).values_list("user", "skill", "level"):
@@ -132,8 +146,7 @@ def _loads(users: list[User], now: datetime) -> list[balancing.Load]:
     movable: dict[int, list[balancing.Movable]] = {}
     held = Task.objects.filter(assignee__in=users, status=Task.TODO).prefetch_related("skill_levels")
     for task in held:
-        soon = task.due_date is not None and task.due_date < now + KEEP_IF_DUE_WITHIN
-        if soon or task.pk in moved:
+        if task.pk in moved or not _may_move(task.due_date, now, ends[task.assignee_id]):
             continue
         estimate = task.estimated_hours if task.estimated_hours is not None else usual.of(task.team_id)
         required = tuple((need.skill_id, need.min_level) for need in task.skill_levels.all())
@@ -148,6 +161,7 @@ def _loads(users: list[User], now: datetime) -> list[balancing.Load]:
             booked_q=snapshot.quarters(weeks[user.pk].used_hours),
             skills=levels.get(user.pk, {}),
             tasks=tuple(movable.get(user.pk, ())),
+            away=now.astimezone(plans[user.pk].zone).date() in plans[user.pk].days_off,
         )
         for user in users
     ]

@@ -1,11 +1,12 @@
 """Contacts that are due by the calendar: the next touch of a cadence, and follow-ups that were missed."""
 
+import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from assignment import dispatch
 from automation import sequences
@@ -16,6 +17,8 @@ from people.models import User
 from work import lifecycle
 from work.models import Task
 
+log = logging.getLogger("nextmove.automation")
+
 LIMIT = 500
 TOUCH_HOUR = 8
 
@@ -25,48 +28,57 @@ def schedule_due(team_id: int, *, now: datetime) -> dict[str, int]:
 
     One open task a contact: while the last one is open no other is made. Touches missed in a downtime become one.
     """
-    made = skipped = 0
-    planned = _plan_missing(team_id, now)
+    planned = plan_missing(team_id, now=now)
     due = Contact.objects.filter(team_id=team_id, next_touch_at__lte=now).exclude(contact_cadence="")
-    for contact in due.select_related("owner", "team").order_by("next_touch_at")[:LIMIT]:
-        if _touch(contact, now):
-            made += 1
-        else:
-            skipped += 1
-    return {"planned": planned, "created": made, "skipped": skipped}
+    contacts = list(due.select_related("owner", "team").order_by("next_touch_at")[:LIMIT])
+    made, skipped, failed = _each(contacts, lambda contact: _touch(contact, now))
+    return {"planned": planned, "created": made, "skipped": skipped, "failed": failed}
 
 
-def create_overdue(team_id: int, *, now: datetime) -> dict[str, Any]:
+def create_overdue(team_id: int, *, now: datetime) -> dict[str, int]:
     """One urgent task for each contact whose next touch passed the next local 09:00 with no open follow-up.
 
     Once an overdue period: the key carries the date that was missed.
     """
-    created: list[int] = []
-    skipped = 0
-    late = Contact.objects.filter(team_id=team_id, owner__is_active=True).filter(
-        Q(next_follow_up_at__lt=now) | Q(next_follow_up_at__isnull=True, next_touch_at__lt=now)
-    )
-    for contact in late.select_related("owner", "team").order_by("pk")[:LIMIT]:
-        missed = contact.next_follow_up_at or contact.next_touch_at
-        assert missed is not None  # the filter lets no other through
-        if calendars.next_local_time(missed, _zone(contact), 9) > now:
-            continue
-        task = _overdue_task(contact, missed, now)
-        if task is None:
-            skipped += 1
-        else:
-            created.append(task.pk)
-    return {"created": created, "skipped": skipped}
+    busy = Task.objects.open().filter(contact=OuterRef("pk"))
+    late = Contact.objects.filter(team_id=team_id, owner__is_active=True).exclude(Exists(busy))
+    by_hand, by_cadence = Q(next_follow_up_at__lt=now), Q(next_follow_up_at__isnull=True, next_touch_at__lt=now)
+    late = late.filter(by_hand | (by_cadence & ~Q(contact_cadence="")))
+    missed = {
+        _overdue_key(contact): contact
+        for contact in late.select_related("owner", "team").order_by("pk")
+        if calendars.next_local_time(_missed(contact), _zone(contact), 9) <= now
+    }
+    done = set(Task.objects.filter(origin_key__in=list(missed)).values_list("origin_key", flat=True))
+    waiting = [contact for key, contact in missed.items() if key not in done]
+    made, skipped, failed = _each(waiting, lambda contact: _overdue_task(contact, now))
+    return {"created": made, "skipped": skipped + len(done), "failed": failed}
 
 
-def _plan_missing(team_id: int, now: datetime) -> int:
-    """A contact with a cadence and no next touch gets one, at 08:00 local."""
+def plan_missing(team_id: int, *, now: datetime) -> int:
+    """A contact with a cadence and no next touch gets one, at 08:00 local. Reads a partial index."""
     planned = 0
-    without = Contact.objects.filter(team_id=team_id, next_touch_at__isnull=True).exclude(contact_cadence="")
-    for contact in without.select_related("owner", "team").order_by("pk")[:LIMIT]:
+    for contact in Contact.objects.unplanned().filter(team_id=team_id).select_related("owner", "team")[:LIMIT]:
         when = contact.next_follow_up_at or _at_eight(contact, recurrence_after(contact, now))
         planned += Contact.objects.filter(pk=contact.pk, next_touch_at__isnull=True).update(next_touch_at=when)
     return planned
+
+
+def unplanned_teams() -> list[int]:
+    return sorted(set(Contact.objects.unplanned().values_list("team_id", flat=True)))
+
+
+def _each(contacts: list[Contact], step: Callable[[Contact], bool]) -> tuple[int, int, int]:
+    """Done, passed over and failed: one bad contact is logged and stops no other."""
+    done = failed = 0
+    for contact in contacts:
+        try:
+            with transaction.atomic():
+                done += step(contact)
+        except Exception:
+            log.exception("contact %s could not be scheduled", contact.pk)
+            failed += 1
+    return done, len(contacts) - done - failed, failed
 
 
 def recurrence_after(contact: Contact, after: datetime) -> datetime:
@@ -83,15 +95,17 @@ def _touch(contact: Contact, now: datetime) -> bool:
     with transaction.atomic():
         if not Contact.objects.filter(pk=contact.pk, next_touch_at=due).update(next_touch_at=following):
             return False
-        series = ScheduledTaskBatch.objects.filter(contact=contact, kind=ScheduledTaskBatch.RECURRING).order_by("-pk")
+        series = ScheduledTaskBatch.objects.filter(contact=contact, kind=ScheduledTaskBatch.RECURRING)
+        series = series.select_related("owner", "contact__team", "contact__owner").order_by("-pk")
         batch = series.first()
         if Task.objects.open().filter(contact=contact, group_key__in=[one.group_key for one in series]).exists():
             return False
+        holder = batch.owner if batch is not None else contact.owner
+        if holder is None or not holder.is_active:
+            return False
         if batch is None:
-            if contact.owner is None:
-                return False
             batch = ScheduledTaskBatch.objects.create(
-                owner=contact.owner,
+                owner=holder,
                 team_id=contact.team_id,
                 name=f"{contact.get_contact_cadence_display()} touch of {contact.name}"[:200],
                 kind=ScheduledTaskBatch.RECURRING,
@@ -102,28 +116,37 @@ def _touch(contact: Contact, now: datetime) -> bool:
         return sequences.next_of_series(batch, due, now=now) is not None
 
 
-def _overdue_task(contact: Contact, missed: datetime, now: datetime) -> Task | None:
+def _missed(contact: Contact) -> datetime:
+    missed = contact.next_follow_up_at or contact.next_touch_at
+    assert missed is not None  # asked only of contacts that have one
+    return missed
+
+
+def _overdue_key(contact: Contact) -> str:
+    return f"overdue:{contact.pk}:{_missed(contact):%Y%m%dT%H%M}"
+
+
+def _overdue_task(contact: Contact, now: datetime) -> bool:
     assert contact.owner is not None
-    if Task.objects.open().filter(contact=contact).exists():
-        return None
+    missed = _missed(contact).astimezone(_zone(contact))
     try:
         with transaction.atomic():
             task = lifecycle.create(
                 contact.team,
                 title=f"Overdue: follow up with {contact.name}"[:255],
-                description=f"The follow-up was due on {missed.astimezone(_zone(contact)):%d %B %Y}.",
+                description=f"The follow-up was due on {missed:%d %B %Y}.",
                 priority=Task.URGENT,
                 due_date=now + timedelta(hours=8),
                 contact=contact,
                 owner=contact.owner,
-                origin_key=f"overdue:{contact.pk}:{missed:%Y%m%dT%H%M}",
+                origin_key=_overdue_key(contact),
                 now=now,
             )
             reasons = {"sentence": f"{contact.owner.display_name} owns the contact."}
             dispatch.assign(task, contact.owner, by=None, now=now, method=dispatch.OWNER, reasons=reasons)
-    except IntegrityError:  # the origin key: this period has its task
-        return None
-    return task
+    except IntegrityError:  # the origin key: another sweep made this period's task
+        return False
+    return True
 
 
 def _at_eight(contact: Contact, instant: datetime) -> datetime:

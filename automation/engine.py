@@ -170,6 +170,10 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
 def _process(activity: Activity, ready: Iterable[Compiled], now: datetime) -> list[Firing]:
     """The firings of one activity; those it already has are answered, not repeated."""
     matching = [one for one in ready if one.covers(activity)]
+    if matching and activity.task_id is not None:
+        # What a rule caused itself never starts it again: its own task being done is no news to it.
+        causes = set(Firing.objects.filter(task=activity.task_id).values_list("rule", flat=True))
+        matching = [one for one in matching if one.rule.pk not in causes]
     if not matching:
         return []
     key = f"activity:{activity.pk}"

@@ -37,8 +37,9 @@ def drain_team(team_id: int) -> dict[str, int]:
 
 @shared_task(name="automation.tasks.sweep_team", base=BellTask, ignore_result=True)
 def sweep_team(team_id: int) -> dict[str, Any]:
-    """Due work that lives in columns, swept every minute."""
-    return reminders.send(now=timezone.now(), team_id=team_id)
+    """Due work that lives in columns, swept every few seconds."""
+    now = timezone.now()
+    return {**reminders.send(now=now, team_id=team_id), "planned": cadence.plan_missing(team_id, now=now)}
 
 
 @shared_task(name="automation.tasks.process_activity_triggers")
@@ -221,8 +222,7 @@ def suggest_team_rebalancing(team_id: int | None = None) -> dict[str, Any]:
 
     def suggest(team: Team) -> dict[str, Any]:
         moves, stuck = rebalancing.suggestions(team, now=now)
-        if moves or stuck:
-            rebalancing.tell_leads(team, moves, stuck, now=now)
+        rebalancing.tell_leads(team, moves, stuck, now=now)
         return {"suggestions": [move.pk for move in moves], "stuck": stuck}
 
     return _each_team(team_id, suggest)

@@ -1,5 +1,7 @@
 """Wires the rooms once Django has loaded them: what lower rooms call by name or by what was registered."""
 
+from datetime import datetime
+
 from django.apps import AppConfig
 
 
@@ -7,15 +9,18 @@ class WiringConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from automation import engine, reminders, rules, tasks
+        from automation import cadence, engine, reminders, rules, tasks
         from jobs import hooks
         from notifications import outbox
         from people import deactivation
         from people.models import Team
         from work import lifecycle
 
+        def due_teams(now: datetime) -> list[int]:
+            return sorted({*reminders.due_teams(now), *cadence.unplanned_teams()})
+
         hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
-        hooks.register(hooks.Drain(tasks.sweep_team.name, reminders.due_teams, every_seconds=15))
+        hooks.register(hooks.Drain(tasks.sweep_team.name, due_teams, every_seconds=15))
         hooks.on_dead(outbox.tell_of_dead_job)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         deactivation.register(lifecycle.release_work_of)

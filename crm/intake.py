@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 import jobs.bell
 import jobs.rows
+from crm import contacts
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, server_made_key
 from people.models import Team
 
@@ -201,7 +203,12 @@ class _Finder:
                 return contact
         email = item.contact_email.strip().lower()
         if email and email not in self.by_email and self.creates_contacts:
-            self.by_email[email] = Contact.objects.create(team=self.team, name=email, email=email)
+            try:
+                self.by_email[email] = contacts.create(self.team, owner=None, name=email[:200], email=email)
+            except contacts.EmailTaken as taken:  # another delivery made it meanwhile
+                self.by_email[email] = taken.contact
+            except ValidationError:
+                return None
         return self.by_email.get(email)
 
     @staticmethod

@@ -20,6 +20,10 @@ class ContactQuerySet(FilledInQuerySet):
         team = self.filter(team_id=user.team_id)
         return team if user.leads else team.filter(owner=user)
 
+    def unplanned(self) -> "ContactQuerySet":
+        """Rows with a cadence and no next touch; reads only the partial index."""
+        return self.filter(next_touch_at__isnull=True).exclude(contact_cadence="")
+
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows whose status nobody has turned into an activity yet; reads only the partial index."""
         return self.exclude(seen_status=F("status"))
@@ -63,6 +67,11 @@ class Contact(models.Model):
         indexes = [
             models.Index(fields=["team", "name", "id"], name="contact_list"),
             models.Index(fields=["team"], name="contact_changed_by_hand", condition=~Q(seen_status=F("status"))),
+            models.Index(
+                fields=["team"],
+                name="contact_unplanned",
+                condition=Q(next_touch_at__isnull=True) & ~Q(contact_cadence=""),
+            ),
             models.Index(fields=["next_touch_at"], name="contact_touch", condition=Q(next_touch_at__isnull=False)),
         ]
 

@@ -28,6 +28,7 @@ class Request:
     args: Sequence[Any] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     key: str = ""
+    job_id: uuid.UUID | None = None
     run_at: datetime | None = None
     team_id: int | None = None
     user_id: int | None = None
@@ -49,7 +50,7 @@ def enqueue(*requests: Request, now: datetime) -> list[uuid.UUID]:
 
 
 def _row(request: Request, now: datetime) -> Job:
-    fresh = uuid.uuid4()
+    fresh = request.job_id or uuid.uuid4()
     run_at = request.run_at or now
     published = broker.configured() and run_at <= now
     return Job(

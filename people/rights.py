@@ -41,3 +41,8 @@ def may_edit_rule(user: User, rule: Any) -> bool:
 def may_edit_contact(user: User, contact: Any) -> bool:
     """Its owner, and the team's leads and managers."""
     return contact.owner_id == user.pk or (user.leads and contact.team_id == user.team_id)
+
+
+def may_retry(user: User) -> bool:
+    """Running a job again that was given up: managers and superusers, who are told of it."""
+    return user.manages or user.is_superuser

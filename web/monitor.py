@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 from django.http import HttpResponse
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from jobs import queue
 from jobs.models import Job
+from people import rights
 from web import live
 from web.access import Request, signed_in
 
@@ -36,7 +38,13 @@ def page(request: Request) -> HttpResponse:
     state = request.GET.get("state", "")
     shown = jobs.filter(state=state) if state in STATES and state else jobs
     rows = [_dressed(job) for job in shown.order_by("-created_at")[:MOST]]
-    context = {"jobs": rows, "state": state, "states": STATES, **_counts(jobs, now)}
+    context = {
+        "jobs": rows,
+        "may_retry": rights.may_retry(request.user),
+        "state": state,
+        "states": STATES,
+        **_counts(jobs, now),
+    }
     return live.page(request, "web/jobs/page.html", "web/jobs/jobs.html", context)
 
 
@@ -44,6 +52,8 @@ def page(request: Request) -> HttpResponse:
 @signed_in
 def retry(request: Request, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
+    if not rights.may_retry(request.user):
+        raise PermissionDenied(_("Only managers run failed jobs again."))
     with transaction.atomic():
         again = queue.retry(job, now=timezone.now())
     if again:

@@ -269,14 +269,17 @@ def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetim
     if status not in Task.OPEN:
         finishing.end_assignment(task, Assignment.DROPPED, now=now)
     elif old not in Task.OPEN and task.assignee_id is not None:
+        last = Assignment.objects.filter(task=task, user_id=task.assignee_id).order_by("-pk").first()
         Assignment.objects.create(
             task=task,
             user_id=task.assignee_id,
             by=by,
             method="reopened",
+            reasons=last.reasons if last else {},
             assigned_at=now,
             due_date=task.due_date,
             estimated_hours=task.estimated_hours,
+            skill_match=last.skill_match if last else None,
         )
 
 

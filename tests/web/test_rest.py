@@ -65,7 +65,8 @@ def test_a_dead_job_can_be_run_again(office: Office, browser_of) -> None:
     Job.objects.update(state=Job.DEAD, error="ValueError: no such user")
     browser = browser_of(office.member)
     assert "ValueError: no such user" in browser.get("/automations/jobs?state=dead").content.decode()
-    browser.post(f"/automations/jobs/{office.job.pk}/retry")
+    assert browser.post(f"/automations/jobs/{office.job.pk}/retry").status_code == 403, "managers are told of it"
+    browser_of(office.manager).post(f"/automations/jobs/{office.job.pk}/retry")
     assert Job.objects.get(pk=office.job.pk).state == Job.PENDING
     assert browser_of(office.colleague).post(f"/automations/jobs/{office.job.pk}/retry").status_code == 404
 
