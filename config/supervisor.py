@@ -264,9 +264,10 @@ def _welcome(report: dict[str, Any], say: Say) -> Callable[[], None]:
     def step() -> None:
         if next(progress, False):
             password = report["admin_password"]
-            signing = f"  Sign in    admin, with the password {password} (shown this once)\n" if password else ""
+            chosen = "admin, with its password (`.venv/bin/python manage.py changepassword admin` sets a new one)"
+            signing = f"admin, with the password {password} (shown this once)" if password else chosen
             say(
-                f"\n  Nextmove   {url}\n{signing}  API        {url}/api/docs\n  Stop       Ctrl-C\n",
+                f"\n  Nextmove   {url}\n  Sign in    {signing}\n  API        {url}/api/docs\n  Stop       Ctrl-C\n",
                 url=url,
                 **({"user": "admin", "password": password} if password else {}),
             )

@@ -21,16 +21,15 @@ def _no_demo(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.django_db
-def test_the_first_superuser_manages_the_largest_team():
-    team = make_team()
-    make_user(team=team)
+def test_the_first_superuser_manages_the_default_team():
+    make_user(team=make_team())
     notes, password = preparing.fill_empty()
     admin = User.objects.get(username="admin")
     assert notes == []
     assert admin.check_password(password)
     assert admin.is_superuser
     assert admin.is_staff
-    assert (admin.team, admin.role) == (team, User.MANAGER)
+    assert (admin.team, admin.role) == (Team.objects.default(), User.MANAGER)
     assert preparing.fill_empty() == ([], ""), "made once"
 
 
