@@ -1,5 +1,6 @@
 """The product on one command: how long an event takes to become a task, and what it costs to have it run."""
 
+import itertools
 import json
 import statistics
 import time
@@ -10,7 +11,9 @@ import psutil
 
 from tests import processes
 
-EVENTS = 40
+EVENTS = 30
+TOKENS = 4
+"""Asking every few milliseconds would use up what one token may ask in a minute."""
 IDLE_SECONDS = 20
 
 
@@ -18,9 +21,10 @@ def measure(folder: Path) -> dict[str, float]:
     """Seconds from the provider's request to the task; CPU percent at rest and megabytes of all processes together."""
     with processes.serving(folder, demo=True) as site:
         (source,) = site.nextmove("source", "list")
-        token = site.token("admin")
-        emails = [one["email"] for one in site.get("/api/contacts?limit=200", token=token)[1]["results"]]
-        delays = [delay for email in emails[: EVENTS + 60] if (delay := event_to_task(site, source["path"], email))]
+        tokens = itertools.cycle([site.nextmove("token", "create", "admin")["token"] for _ in range(TOKENS)])
+        emails = [one["email"] for one in site.get("/api/contacts?limit=200", token=next(tokens))[1]["results"]]
+        measured = (event_to_task(site, source["path"], email, next(tokens)) for email in emails)
+        delays = list(itertools.islice((delay for delay in measured if delay is not None), EVENTS))
         everything = [psutil.Process(site.process.pid), *psutil.Process(site.process.pid).children(recursive=True)]
         time.sleep(3)
         before = cpu_seconds(everything)
@@ -35,7 +39,7 @@ def measure(folder: Path) -> dict[str, float]:
     }
 
 
-def event_to_task(site: processes.Site, path: str, email: str) -> float | None:
+def event_to_task(site: processes.Site, path: str, email: str, token: str) -> float | None:
     """None for a contact whose rule's task is still open: that click rightly makes none."""
     event = {
         "email": email,
@@ -44,11 +48,10 @@ def event_to_task(site: processes.Site, path: str, email: str) -> float | None:
         "sg_event_id": uuid.uuid4().hex,
         "url": "https://example.com/",
     }
-    token = site.token("admin")
     newest = site.get("/api/tasks?limit=1", token=token)[1]["results"][0]["id"]
     started = time.perf_counter()
     site.post(path, json.dumps([event]).encode())
-    while time.perf_counter() - started < 3:
+    while time.perf_counter() - started < 2:
         if site.get("/api/tasks?limit=1", token=token)[1]["results"][0]["id"] > newest:
             return time.perf_counter() - started
         time.sleep(0.02)

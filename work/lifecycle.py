@@ -191,17 +191,15 @@ def complete(
     if not task.is_open:
         raise NotOpen(_why_closed(task))
     holder = task.assignee_id or by.pk
-    hours = actual_hours if actual_hours is not None else task.actual_hours
-    said = f"{task.notes}\n\n{notes}".strip() if notes else task.notes
     with transaction.atomic():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
             raise NotOpen("Somebody else took this task meanwhile: look at it again.")
-        if not finishing.finish(task, holder, now=now, actual_hours=hours, notes=said):
+        if not finishing.finish(task, holder, now=now, actual_hours=actual_hours, notes=notes.strip()):
             task.refresh_from_db()
             raise NotOpen(_why_closed(task))
-        task.status, task.completed_at, task.actual_hours, task.notes = Task.DONE, now, hours, said
-        finishing.end_assignment(task, Assignment.COMPLETED, now=now, actual_hours=hours)
+        finishing.end_assignment(task, Assignment.COMPLETED, now=now)
         activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
+        task.status, task.completed_at = Task.DONE, now
         return _completion(task, activity, holder, now)
 
 
@@ -225,7 +223,7 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
             raise NotAllowed("This finished task has neither assignee nor owner: nobody's score is concerned.")
         if done is None:
             done = _record(task, Activity.TASK_COMPLETED, None, now, user_id=holder)
-            finishing.end_assignment(task, Assignment.COMPLETED, now=now, actual_hours=task.actual_hours)
+            finishing.end_assignment(task, Assignment.COMPLETED, now=now)
         return _completion(task, done, done.data.get("user_id", holder), now)
 
 

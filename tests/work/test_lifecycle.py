@@ -17,7 +17,7 @@ from notifications.models import Notification
 from people import deactivation
 from people.models import User
 from tests import builders
-from work import capacity, housekeeping, lifecycle
+from work import capacity, finishing, housekeeping, lifecycle
 from work.models import Assignment, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -186,3 +186,23 @@ def test_old_assignments_go_and_young_ones_stay(member: User) -> None:
     builders.make_task(member)
     assert housekeeping.delete_old_assignments(member.team, now=now) == 1
     assert Assignment.objects.count() == 2
+
+
+def test_hours_and_notes_add_up_over_completions(member: User) -> None:
+    task = builders.make_task(member, notes="Knows Ann")
+    lifecycle.complete(task, by=member, now=timezone.now(), actual_hours=Decimal("1.5"), notes=" called ")
+    lifecycle.set_status(task, "todo", by=member, now=timezone.now())
+    task.refresh_from_db()
+    lifecycle.complete(task, by=member, now=timezone.now(), notes="called again")
+    task.refresh_from_db()
+    assert (task.actual_hours, task.notes) == (Decimal("1.5"), "Knows Ann\n\ncalled\n\ncalled again")
+    assert set(task.assignments.values_list("actual_hours", flat=True)) == {Decimal("1.5")}
+
+
+def test_the_quick_door_opens_for_the_assignee_alone(manager: User, member: User) -> None:
+    task = builders.make_task(member)
+    assert finishing.held_by(member, task.pk) == task
+    assert finishing.held_by(manager, task.pk) is None
+    stranger = builders.make_user()
+    Task.objects.filter(pk=task.pk).update(assignee=stranger)  # a row written by hand, across teams
+    assert finishing.held_by(stranger, task.pk) is None
