@@ -9,10 +9,10 @@ from ninja.responses import Status
 from pydantic import StringConstraints
 
 from api.auth import caller, need, scope
-from api.errors import conflict
+from api.errors import Problem, conflict
 from api.fields import UNSET, Id, In, Out, one
 from api.paging import Cursor, Limit, Page, page
-from people.models import Skill, Team
+from people.models import Skill, Team, User
 
 router = Router(tags=["people"])
 
@@ -20,6 +20,10 @@ router = Router(tags=["people"])
 class TeamPatch(In):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = UNSET
     timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = UNSET
+
+
+class TeamIn(TeamPatch):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class TeamOut(Out):
@@ -39,8 +43,8 @@ class SkillOut(Out):
 
 @router.get("/api/teams", auth=scope("team:read"), response=Page[TeamOut])
 def list_teams(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
-    """Your team: everybody is in one."""
-    rows = Team.objects.filter(pk=caller(request).team_id)
+    """Your team: everybody is in one. Superusers see all."""
+    rows = Team.objects.visible_to(caller(request))
     return page(
         request, rows, limit=limit, cursor=cursor, shown=lambda found: [TeamOut.model_validate(row) for row in found]
     )
@@ -49,20 +53,54 @@ def list_teams(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, 
 @router.get("/api/teams/{int:id}", auth=scope("team:read"), response=TeamOut)
 def get_team(request: HttpRequest, id: Id) -> Team:
     """Your team."""
-    return one(Team.objects.filter(pk=caller(request).team_id), id, "team")
+    return one(Team.objects.visible_to(caller(request)), id, "team")
+
+
+@router.post("/api/teams", auth=scope("team:write"), response={201: TeamOut})
+def create_team(request: HttpRequest, payload: TeamIn) -> Status[Team]:
+    """Adds a team to the installation; superusers only."""
+    _need_superuser(caller(request), "add a team")
+    return Status(201, _save_team(Team(), payload))
+
+
+@router.delete("/api/teams/{int:id}", auth=scope("team:write"), response={204: None})
+def delete_team(request: HttpRequest, id: Id) -> Status[None]:
+    """Removes a team that nobody is in and nothing belongs to; superusers only."""
+    user = caller(request)
+    team = one(Team.objects.visible_to(user), id, "team")
+    _need_superuser(user, "remove a team")
+    if team.is_default:
+        raise conflict("The default team stays: it takes whoever is made without one.", code="in_use")
+    try:
+        team.delete()
+    except ProtectedError:
+        raise conflict("People or rows belong to this team: move them to another first.", code="in_use") from None
+    return Status(204, None)
 
 
 @router.patch("/api/teams/{int:id}", auth=scope("team:write"), response=TeamOut)
 def update_team(request: HttpRequest, id: Id, payload: TeamPatch) -> Team:
     """Renames the team or moves it to another time zone."""
     user = caller(request)
-    team = one(Team.objects.filter(pk=user.team_id), id, "team")
-    need(user, "manage_team", "change the team")
+    team = one(Team.objects.visible_to(user), id, "team")
+    if team.pk != user.team_id:
+        _need_superuser(user, "change another team")
+    else:
+        need(user, "manage_team", "change the team")
+    return _save_team(team, payload)
+
+
+def _save_team(team: Team, payload: TeamPatch) -> Team:
     for name, value in payload.model_dump(exclude_unset=True).items():
         setattr(team, name, value)
     team.full_clean()
     team.save()
     return team
+
+
+def _need_superuser(user: User, to_do: str) -> None:
+    if not user.is_superuser:
+        raise Problem(403, f"Only a superuser may {to_do}.")
 
 
 @router.get("/api/skills", auth=scope("team:read"), response=Page[SkillOut])

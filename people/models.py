@@ -24,10 +24,16 @@ def default_zone() -> str:
     return settings.DEFAULT_TEAM_ZONE
 
 
-class TeamManager(models.Manager["Team"]):
+class TeamQuerySet(models.QuerySet["Team"]):
+    def visible_to(self, user: "User") -> "TeamQuerySet":
+        """One's own; superusers, who run the installation, see that the others exist."""
+        return self if user.is_superuser else self.filter(pk=user.team_id)
+
+
+class TeamManager(models.Manager.from_queryset(TeamQuerySet)):  # type: ignore[misc]
     def default(self) -> "Team":
         """The team of whoever is made without one; made when missing."""
-        team, _ = self.get_or_create(is_default=True, defaults={"name": "Team"})
+        team: Team = self.get_or_create(is_default=True, defaults={"name": "Team"})[0]
         return team
 
 
@@ -37,7 +43,7 @@ class Team(models.Model):
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=current_time, editable=False)
 
-    objects = TeamManager()
+    objects: ClassVar[TeamManager] = TeamManager()
 
     class Meta:
         constraints = [

@@ -43,8 +43,8 @@ GET POST /api/tasks
 GET PATCH DELETE /api/tasks/{id}
 GET POST /api/users
 GET PATCH DELETE /api/users/{id}
-GET /api/teams
-GET PATCH /api/teams/{id}
+GET POST /api/teams
+GET PATCH DELETE /api/teams/{id}
 GET POST /api/skills
 GET PATCH DELETE /api/skills/{id}
 GET POST /api/tokens
