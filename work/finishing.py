@@ -50,8 +50,8 @@ def finish(task: Task, holder_id: int, *, now: datetime, actual_hours: Decimal |
         return bool(cursor.rowcount)
 
 
-def end_assignment(task: Task, outcome: str, *, now: datetime) -> None:
-    """Closes the assignment that is in force, if there is one, with the hours the task then has."""
+def end_assignment(task: Task, outcome: str, *, now: datetime) -> bool:
+    """Closes the assignment that is in force with the hours the task then has; False when there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE work_assignment SET ended_at = %s, outcome = %s, "
@@ -59,6 +59,7 @@ def end_assignment(task: Task, outcome: str, *, now: datetime) -> None:
             "WHERE task_id = %s AND ended_at IS NULL",
             [_stored(Assignment, "ended_at", now), outcome, task.pk, task.pk],
         )
+        return bool(cursor.rowcount)
 
 
 def _stored(model: Any, field: str, value: Any) -> Any:

@@ -197,7 +197,7 @@ def complete(
         if not finishing.finish(task, holder, now=now, actual_hours=actual_hours, notes=notes.strip()):
             task.refresh_from_db()
             raise NotOpen(_why_closed(task))
-        finishing.end_assignment(task, Assignment.COMPLETED, now=now)
+        _end_as_completed(task, holder, by, now)
         activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
         task.status, task.completed_at = Task.DONE, now
         return _completion(task, activity, holder, now)
@@ -223,7 +223,7 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
             raise NotAllowed("This finished task has neither assignee nor owner: nobody's score is concerned.")
         if done is None:
             done = _record(task, Activity.TASK_COMPLETED, None, now, user_id=holder)
-            finishing.end_assignment(task, Assignment.COMPLETED, now=now)
+            _end_as_completed(task, holder, None, now)
         return _completion(task, done, done.data.get("user_id", holder), now)
 
 
@@ -278,6 +278,24 @@ def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetim
             due_date=task.due_date,
             estimated_hours=task.estimated_hours,
             skill_match=last.skill_match if last else None,
+        )
+
+
+def _end_as_completed(task: Task, holder: int, by: User | None, now: datetime) -> None:
+    """Closes the assignment; a task given to somebody past the verbs has none, and counts all the same."""
+    if not finishing.end_assignment(task, Assignment.COMPLETED, now=now):
+        row = Task.objects.get(pk=task.pk)
+        Assignment.objects.create(
+            task=row,
+            user_id=holder,
+            by=by,
+            method="by_hand",
+            assigned_at=row.created_at,
+            due_date=row.due_date,
+            estimated_hours=row.estimated_hours,
+            actual_hours=row.actual_hours,
+            ended_at=now,
+            outcome=Assignment.COMPLETED,
         )
 
 

@@ -206,3 +206,10 @@ def test_the_quick_door_opens_for_the_assignee_alone(manager: User, member: User
     stranger = builders.make_user()
     Task.objects.filter(pk=task.pk).update(assignee=stranger)  # a row written by hand, across teams
     assert finishing.held_by(stranger, task.pk) is None
+
+
+def test_a_task_given_past_the_verbs_counts_when_it_is_done(member: User) -> None:
+    task = Task.objects.create(title="By hand", owner=member, assignee=member, estimated_hours=2)
+    lifecycle.complete(task, by=member, now=timezone.now(), actual_hours=Decimal(1))
+    held = Assignment.objects.get(task=task)
+    assert (held.user, held.outcome, held.actual_hours, held.method) == (member, "completed", Decimal(1), "by_hand")
