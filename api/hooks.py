@@ -24,7 +24,7 @@ def receive_mail_events(request: HttpRequest, provider: str, secret: str) -> Sta
         source = InboundSource.objects.select_related("team").filter(provider=provider, secret=secret).first()
     if source is None:
         limits.failed(address(request))
-        raise Problem(404, "No inbound address has this secret. Copy it again from the settings.")
+        raise Problem(404, "No inbound address has this secret. `nextmove source list` prints the addresses there are.")
     try:
         recorded = providers.receive(source, request, now=timezone.now())
     except providers.BadWebhook as bad:

@@ -57,11 +57,14 @@ def create_overdue(team_id: int, *, now: datetime) -> dict[str, int]:
 
 def plan_missing(team_id: int, *, now: datetime) -> int:
     """A contact with a cadence and no next touch gets one, at 08:00 local. Reads a partial index."""
-    planned = 0
-    for contact in Contact.objects.unplanned().filter(team_id=team_id).select_related("owner", "team")[:LIMIT]:
-        when = contact.next_follow_up_at or _at_eight(contact, recurrence_after(contact, now))
-        planned += Contact.objects.filter(pk=contact.pk, next_touch_at__isnull=True).update(next_touch_at=when)
+    contacts = list(Contact.objects.unplanned().filter(team_id=team_id).select_related("owner", "team")[:LIMIT])
+    planned, _, _ = _each(contacts, lambda contact: _plan(contact, now))
     return planned
+
+
+def _plan(contact: Contact, now: datetime) -> bool:
+    when = contact.next_follow_up_at or _at_eight(contact, recurrence_after(contact, now))
+    return bool(Contact.objects.filter(pk=contact.pk, next_touch_at__isnull=True).update(next_touch_at=when))
 
 
 def unplanned_teams() -> list[int]:

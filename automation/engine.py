@@ -112,7 +112,7 @@ def _compile(rule: TaskAutomationRule, now: datetime) -> Compiled | None:
     del now
     digest = rules.content_hash(rule)
     if rule.content_hash != digest:
-        errors = rules.check(rule)
+        errors = _errors_of(rule)
         rule.content_hash = digest
         rule.parked_reason = str(rules.BadRule(errors)) if errors else ""
         TaskAutomationRule.objects.filter(pk=rule.pk).update(
@@ -121,6 +121,15 @@ def _compile(rule: TaskAutomationRule, now: datetime) -> Compiled | None:
         if errors:
             log.warning("rule %s is parked: %s", rule.pk, rule.parked_reason)
     return None if rule.parked_reason else Compiled(rule, digest)
+
+
+def _errors_of(rule: TaskAutomationRule) -> rules.Errors:
+    """What is wrong with a rule. One written past every check may hold anything: what it breaks is its own fault."""
+    try:
+        return rules.check(rule)
+    except Exception as error:
+        log.warning("rule %s cannot be checked", rule.pk, exc_info=True)
+        return {"rule": [f"It cannot be read: {error!r}"]}
 
 
 def _drain_batch(team_id: int, now: datetime, totals: dict[str, int]) -> bool:

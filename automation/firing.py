@@ -116,11 +116,11 @@ def _make_task(rule: TaskAutomationRule, firing: Firing, activity: Activity, now
 
 
 def _once_key(rule: TaskAutomationRule, contact: Contact) -> str | None:
-    """The unique key of an open task under `once_while_open`; a finished task that kept it lets it go."""
+    """The unique key of an open task under `once_while_open`; one finished or moved to another contact lets it go."""
     if rule.repeat_policy != rule.ONCE_WHILE_OPEN:
         return None
     key = f"rule:{rule.pk}:contact:{contact.pk}"
-    Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN).update(once_key=None)
+    Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN, contact=contact).update(once_key=None)
     return key
 
 

@@ -1,5 +1,6 @@
 """Rules, their frozen versions, what fired or did not and why, and groups of scheduled tasks."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -62,7 +63,9 @@ class TaskAutomationRule(models.Model):
         max_length=40, default="owner", help_text="owner, best_match, round_robin, unassigned or user:ID"
     )
     required_skills = models.JSONField(default=list, blank=True, help_text='[{"skill": "Negotiation", "level": 3}]')
-    estimated_hours = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    estimated_hours = models.DecimalField(
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(Decimal("0.01"))]
+    )
     max_event_age_hours = models.PositiveIntegerField(
         default=72, validators=[MinValueValidator(1), MaxValueValidator(8760)]
     )

@@ -162,10 +162,9 @@ def stats(user: User) -> dict[str, Any]:
 
 def rebuild_counters(rule: TaskAutomationRule) -> None:
     """Sets the counters to what the firings say; they are the same unless somebody changed them by hand."""
-    fired = Firing.objects.filter(rule=rule, outcome=Firing.FIRED)
-    TaskAutomationRule.objects.filter(pk=rule.pk).update(
-        times_triggered=fired.count(), tasks_created=fired.filter(task__isnull=False).count()
-    )
+    # Each firing made its task, also one that was deleted since.
+    fired = Firing.objects.filter(rule=rule, outcome=Firing.FIRED).count()
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(times_triggered=fired, tasks_created=fired)
 
 
 def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:  # noqa: ARG001 (a deactivation step)
@@ -206,9 +205,12 @@ def _fault_of_strategy(rule: TaskAutomationRule) -> str | None:
     if rule.assign in STRATEGIES:
         return None
     kind, _, number = rule.assign.partition(":")
-    if kind == "user" and number.isdigit():
-        known = User.objects.active().filter(pk=int(number), team_id=rule.team_id).exists()
-        return None if known else f"There is no active member {number} in the team: choose somebody who is."
+    if kind == "user" and number.isascii() and number.isdigit() and len(number) < 19:
+        if not User.objects.active().filter(pk=int(number), team_id=rule.team_id).exists():
+            return f"There is no active member {number} in the team: choose somebody who is."
+        if rule.scope == rule.OWN and int(number) != rule.owner_id and not rule.owner.manages:
+            return "Only a manager's rule may give its tasks to somebody else by name: use best_match or owner."
+        return None
     return f"Unknown way to assign {rule.assign!r}: use {', '.join(STRATEGIES)} or user:ID."
 
 
@@ -220,7 +222,7 @@ def _faults_of_skills(rule: TaskAutomationRule) -> list[str]:
     for entry in wanted:
         if not isinstance(entry, dict) or set(entry) - {"skill", "level"} or not isinstance(entry.get("skill"), str):
             faults.append('Each entry is {"skill": NAME, "level": 1 to 5}.')
-        elif not (isinstance(entry.get("level", 1), int) and 1 <= entry.get("level", 1) <= 5):
+        elif entry.get("level", 1) not in range(1, 6) or isinstance(entry.get("level", 1), bool):
             faults.append(f"The level of {entry['skill']} is a number from 1 to 5.")
     if not faults:
         faults = [f"The team has no skill {name!r}: add it first." for name in _unknown_skills(rule.team, wanted)]

@@ -312,7 +312,31 @@ def list_sources(as_json: AsJson = False) -> None:
         for row in rows:  # no table: an address must be there to be copied whole
             print(f"{row.pk}  {row.team.name}: {row.name}  {settings.BASE_URL}{paths[row.pk]}")
         if not rows:
-            print("No sources.")
+            print("No sources. `nextmove source create` makes one.")
+
+
+@sources.command("create")
+def create_source(
+    name: Annotated[str, typer.Argument(help="What to call it")] = "SendGrid",
+    provider: Annotated[str, typer.Option(help="Whose events arrive here")] = "sendgrid",
+    creates_contacts: Annotated[bool, typer.Option(help="Make a contact for an unknown address")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an address for a mail provider, for the default team."""
+    children.setup_django()
+    from django.conf import settings
+
+    from crm.models import InboundSource
+    from crm.providers import PROVIDERS
+    from people.models import Team
+
+    if provider not in PROVIDERS:
+        raise Refused(f"There is no provider {provider}: use one of {', '.join(PROVIDERS)}.")
+    made = InboundSource.objects.create(
+        team=Team.objects.default(), provider=provider, name=name, creates_contacts=creates_contacts
+    )
+    path = f"/hooks/mail/{made.provider}/{made.secret}"
+    _print_json({"id": made.pk, "path": path}) if as_json else print(f"{settings.BASE_URL}{path}")
 
 
 if __name__ == "__main__":

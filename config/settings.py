@@ -54,6 +54,13 @@ class Environment(BaseSettings):
             raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
         return value
 
+    @field_validator("base_url")
+    @classmethod
+    def whole_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the whole address that people type, such as https://tasks.example.org")
+        return value
+
     @field_validator("celery_task_serializer", "celery_result_serializer", "celery_accept_content")
     @classmethod
     def only_json(cls, value: str) -> str:
@@ -99,11 +106,15 @@ def read_environment() -> Environment:
 def kept_secret_key(data_dir: Path) -> str:
     """The key made at the first start and kept in the data folder, readable by its owner alone."""
     path = data_dir / "secret_key"
-    data_dir.mkdir(parents=True, exist_ok=True)
     try:
+        data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text()
+    except OSError as fault:
+        words = f"NEXTMOVE_DATA_DIR: nothing can be kept in {data_dir} ({fault.strerror}). Name a folder you may write."
+        sys.stderr.write(words + "\n")
+        raise SystemExit(2) from None
     with os.fdopen(descriptor, "w") as file:
         key = secrets.token_urlsafe(50)
         file.write(key)

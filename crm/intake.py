@@ -109,6 +109,9 @@ def content_hash(item: Incoming) -> str:
 
 
 def _faults(item: Incoming, now: datetime) -> list[Fault]:
+    if not _can_be_kept([item.data, item.source_key, item.contact_email, item.contact_external_id, item.activity_type]):
+        words = "It holds NaN, infinity, a NUL or half a character, which cannot be kept: leave that out."
+        return [Fault("/data", "unstorable", words)]
     if item.occurred_at is None:
         return []
     if item.occurred_at > now + MOST_AHEAD:
@@ -116,6 +119,16 @@ def _faults(item: Incoming, now: datetime) -> list[Fault]:
     if item.occurred_at < now - OLDEST:
         return [Fault("/occurred_at", "too_old", "occurred_at is over ten years ago; check its unit and zone.")]
     return []
+
+
+def _can_be_kept(value: Any) -> bool:
+    """Whether both databases can hold the value as JSON and its texts as text."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError, RecursionError):  # a lone surrogate is a ValueError too
+        return False
+    return "\\u0000" not in text
 
 
 def _row(team: Team, item: Incoming, contact: Contact | None, now: datetime) -> Activity:

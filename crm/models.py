@@ -21,8 +21,9 @@ class ContactQuerySet(FilledInQuerySet):
         return team if user.leads else team.filter(owner=user)
 
     def unplanned(self) -> "ContactQuerySet":
-        """Rows with a cadence and no next touch; reads only the partial index."""
-        return self.filter(next_touch_at__isnull=True).exclude(contact_cadence="")
+        """Rows with a cadence and no next touch; reads only the partial index. An unknown word is no cadence."""
+        known = [cadence for cadence, _ in Contact.CADENCES]
+        return self.filter(next_touch_at__isnull=True, contact_cadence__in=known).exclude(contact_cadence="")
 
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows whose status nobody has turned into an activity yet; reads only the partial index."""

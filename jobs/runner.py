@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from celery import current_app
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from jobs import hooks, schedule
@@ -17,6 +17,7 @@ log = logging.getLogger("nextmove.jobs")
 
 POLL_SECONDS = 0.25
 BATCH = 50
+PAUSE_AFTER_FAULT = 5.0
 GRACE = timedelta(seconds=2)
 """After this a job whose runner was killed is taken up again; nobody else waits for it."""
 
@@ -79,6 +80,18 @@ class Runner:
         self.next_tick = time.monotonic() + 1
         return self.clock.tick(current_app.conf.beat_schedule or {}, now=timezone.now())
 
+    def _drain_team(self, task: str, team_id: int) -> int:
+        """One team's waiting work; what goes wrong there is no other team's business, nor of this round."""
+        try:
+            current_app.tasks[task](team_id)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("%s of team %s", task, team_id)
+            self.next_look[task] = time.monotonic() + PAUSE_AFTER_FAULT
+            return 0
+        return 1
+
     def _drains(self) -> int:
         done = 0
         for drain in hooks.drains:
@@ -86,6 +99,5 @@ class Runner:
                 continue
             self.next_look[drain.task] = time.monotonic() + drain.every_seconds
             for team_id in drain.pending(timezone.now()):
-                current_app.tasks[drain.task](team_id)
-                done += 1
+                done += self._drain_team(drain.task, team_id)
         return done

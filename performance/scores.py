@@ -27,10 +27,12 @@ def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) ->
     )
     sums: dict[int, _Sums] = {user.pk: _Sums() for user in people}
     team_assigned = team_completed = 0
-    rows = counted.values_list(
-        "user", "outcome", "due_date", "ended_at", "estimated_hours", "actual_hours", "skill_match"
+    rows = counted.order_by("pk").values_list(
+        "user", "task", "outcome", "due_date", "ended_at", "estimated_hours", "actual_hours", "skill_match"
     )
-    for user_id, outcome, due, ended, estimated, actual, match in rows:
+    # A task that was reopened counts once, as it was held last.
+    held = {(user_id, task_id): rest for user_id, task_id, *rest in rows}
+    for (user_id, _), (outcome, due, ended, estimated, actual, match) in held.items():
         done = outcome == Assignment.COMPLETED
         team_assigned += 1
         team_completed += done

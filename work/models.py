@@ -85,6 +85,15 @@ class Task(models.Model):
     objects = TaskQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["todo", "in_progress", "blocked", "done", "cancelled", "obsolete"]),
+                name="task_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=["low", "medium", "high", "urgent"]), name="task_priority_is_known"
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["assignee", "due_date", "id"],
@@ -106,7 +115,9 @@ class Task(models.Model):
         return self.title
 
     def fill_in(self) -> None:
-        """What follows from other columns: the team of a row written by hand, and the instant of its reminder."""
+        """What follows from other columns: the team of a row written by hand, words in other letters, its reminder."""
+        self.status = self.status.strip().lower().replace(" ", "_").replace("-", "_")
+        self.priority = self.priority.strip().lower()
         if self.team_id is None:
             source = self.owner or self.contact or self.assignee
             if source is not None:

@@ -21,7 +21,7 @@ def check(config: dict[str, Any]) -> list[str]:
     faults = [f"Unknown setting {name!r}: this trigger takes activity_types." for name in sorted(unknown)]
     types = config.get("activity_types")
     if not isinstance(types, list) or not types:
-        return [*faults, 'Name at least one activity type, as {"activity_types": ["email_clicked"]}.']
+        return [*faults, "Choose at least one activity type."]
     if not all(isinstance(name, str) and 0 < len(name) <= 60 for name in types):
         faults.append("Each activity type is a word of 1 to 60 characters.")
     return faults

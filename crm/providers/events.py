@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from anymail.exceptions import AnymailWebhookValidationFailure
@@ -24,16 +25,49 @@ class BadWebhook(ValueError):
     """The request cannot be read, or does not prove where it comes from."""
 
 
-def read(view: Any, request: HttpRequest, signal_of: Callable[[dict[str, Any]], str]) -> list[Incoming]:
-    """Validates and parses through the library's own view, without its Django signals."""
+@dataclass
+class Delivery:
+    """What a provider sent: the events, and the places of those that say nothing we can read."""
+
+    items: list[Incoming] = field(default_factory=list)
+    unreadable: list[int] = field(default_factory=list)
+
+
+def listed(view: Any, request: HttpRequest) -> list[Any]:
+    """The raw events of a request whose body is a JSON list, validated by the library's own view. Raises BadWebhook."""
     try:
         view.run_validators(request)
-        events = view.parse_events(request)
+        document = json.loads(request.body, parse_constant=_refuse)
     except AnymailWebhookValidationFailure as failure:
         raise BadWebhook(str(failure)) from failure
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as failure:
-        raise BadWebhook(f"The body is no {view.esp_name} event list: {failure!r}") from failure
-    return [_incoming(view.esp_name.lower(), event, signal_of) for event in events if event.recipient]
+    except (ValueError, RecursionError) as failure:
+        raise BadWebhook(f"The body is no JSON that {view.esp_name} would send") from failure
+    if not isinstance(document, list):
+        raise BadWebhook(f"The body is no list of {view.esp_name} events")
+    return document
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+def read(
+    provider: str,
+    raw_events: Iterable[Any],
+    convert: Callable[[Any], AnymailTrackingEvent],
+    signal_of: Callable[[dict[str, Any]], str],
+) -> Delivery:
+    """Converts each event by itself, so one that cannot be read stops no other."""
+    delivery = Delivery()
+    for index, raw in enumerate(raw_events):
+        try:
+            event = convert(raw)
+            if not isinstance(event.recipient, str) or not event.recipient:
+                raise ValueError("no recipient")
+            delivery.items.append(_incoming(provider, event, signal_of))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, OSError):
+            delivery.unreadable.append(index)
+    return delivery
 
 
 def _incoming(provider: str, event: AnymailTrackingEvent, signal_of: Callable[[dict[str, Any]], str]) -> Incoming:

@@ -151,7 +151,7 @@ def test_an_invalid_rule_is_parked_with_its_reason_and_stops_no_other(manager: U
     click(contact)
     drain(manager)
     assert good.tasks.count() == 1
-    for rule, word in ((bad, "contact_nam"), (worse, "activity_types")):
+    for rule, word in ((bad, "contact_nam"), (worse, "activity type")):
         rule.refresh_from_db()
         assert word in rule.parked_reason
     TaskAutomationRule.objects.filter(pk=bad.pk).update(task_title_template="{{contact_name}}")
@@ -368,3 +368,56 @@ def test_it_reads_partial_indexes_when_there_is_nothing(manager: User) -> None:
         assert any(
             name in plan for name in ("activity_queue", "contact_changed_by_hand", "task_to_remind", "job_due")
         ), plan
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"assign": "user:²"},
+        {"assign": "user:99999999999999999999"},
+        {"required_skills": [{"skill": 5}]},
+        {"required_skills": [{"skill": "x", "level": True}]},
+        {"trigger_config": []},
+        {"trigger_config": {"activity_types": [[]]}},
+        {"trigger_type": "moon"},
+        {"estimated_hours": -3},
+    ],
+)
+def test_whatever_a_row_holds_it_is_parked_and_stops_nobody(broken: dict[str, object]) -> None:
+    manager, other = builders.make_manager(), builders.make_manager()
+    bad = builders.make_rule(manager)
+    TaskAutomationRule.objects.filter(pk=bad.pk).update(**broken)
+    good = builders.make_rule(manager)
+    elsewhere = builders.make_rule(other)
+    click(builders.make_contact(manager))
+    click(builders.make_contact(other))
+    for team_id in engine.pending_teams(timezone.now()):
+        engine.drain(team_id, now=timezone.now())
+    bad.refresh_from_db()
+    assert bad.parked_reason
+    assert (good.tasks.count(), elsewhere.tasks.count()) == (1, 1)
+
+
+def test_a_task_moved_to_another_contact_frees_the_first(manager: User, contact: Contact) -> None:
+    rule = builders.make_rule(manager)
+    click(contact)
+    drain(manager)
+    other = builders.make_contact(manager)
+    lifecycle.edit(rule.tasks.get(), by=manager, now=timezone.now(), contact=other)
+    click(contact)
+    assert drain(manager)["fired"] == 1
+    assert {task.contact for task in rule.tasks.all()} == {contact, other}
+
+
+def test_a_members_rule_gives_its_tasks_to_nobody_else_by_name(manager: User) -> None:
+    member = builders.make_user(team=manager.team)
+    fields = {
+        "name": "x",
+        "trigger_type": "activity",
+        "trigger_config": {"activity_types": ["call"]},
+        "task_title_template": "x",
+    }
+    with pytest.raises(rules.BadRule, match="manager"):
+        rules.create(member, assign=f"user:{manager.pk}", **fields)
+    assert rules.create(member, assign=f"user:{member.pk}", **fields).pk
+    assert rules.create(manager, assign=f"user:{member.pk}", **fields).pk

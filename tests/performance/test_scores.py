@@ -13,6 +13,7 @@ from performance import reports, scores
 from performance import team as team_figures
 from performance.models import DailyReport, ScoreSnapshot
 from tests import builders
+from work import lifecycle
 from work.models import Assignment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -126,3 +127,14 @@ def test_scoring_a_team_takes_as_many_queries_for_many_as_for_few(
             scores.gather(member.team, now=NOW)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_a_task_completed_three_times_counts_once(member: User) -> None:
+    task = builders.make_task(member, estimated_hours=2)
+    for _ in range(3):
+        lifecycle.complete(task, by=member, now=timezone.now())
+        lifecycle.set_status(task, "todo", by=member, now=timezone.now())
+        task.refresh_from_db()
+    lifecycle.complete(task, by=member, now=timezone.now())
+    answer = scores.as_dict(scores.compute(member, now=timezone.now()))
+    assert (answer["total_assignments"], answer["completed_assignments"]) == (1, 1)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from assignment import dispatch
@@ -213,3 +213,13 @@ def test_a_task_given_past_the_verbs_counts_when_it_is_done(member: User) -> Non
     lifecycle.complete(task, by=member, now=timezone.now(), actual_hours=Decimal(1))
     held = Assignment.objects.get(task=task)
     assert (held.user, held.outcome, held.actual_hours, held.method) == (member, "completed", Decimal(1), "by_hand")
+
+
+def test_words_in_other_letters_are_understood_and_unknown_ones_refused(member: User) -> None:
+    task = Task.objects.create(title="By hand", owner=member, status="Done", priority="High")
+    task.refresh_from_db()
+    assert (task.status, task.priority) == ("done", "high")
+    assert lifecycle.follow_completion(task, now=timezone.now()).user_id == member.pk
+    for wrong in ({"status": "whatever"}, {"priority": "soon"}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Task.objects.create(title="By hand", owner=member, **wrong)

@@ -7,7 +7,6 @@ from typing import Any
 from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
 from django.http import HttpRequest
 
-from crm.intake import Incoming
 from crm.models import Activity
 from crm.providers import events
 
@@ -21,8 +20,9 @@ def _view() -> Any:
         return SendGridTrackingWebhookView()
 
 
-def parse(request: HttpRequest) -> list[Incoming]:
-    return events.read(_view(), request, _signal)
+def parse(request: HttpRequest) -> events.Delivery:
+    view = _view()
+    return events.read("sendgrid", events.listed(view, request), view.esp_to_anymail_event, _signal)
 
 
 def _signal(raw: dict[str, Any]) -> str:

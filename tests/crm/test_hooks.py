@@ -1,0 +1,79 @@
+"""What providers send: each event by itself, and nothing that cannot be kept."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from crm.models import Activity, Contact, InboundSource
+from tests import builders
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture
+def source() -> InboundSource:
+    return InboundSource.objects.create(team=builders.make_team(), provider="sendgrid", name="SendGrid")
+
+
+def event(**more: Any) -> dict[str, Any]:
+    return {"email": "ann@example.com", "event": "click", "timestamp": 1760000000, "sg_event_id": "e1"} | more
+
+
+def post(source: InboundSource, body: str | bytes) -> Any:
+    return Client().post(f"/hooks/mail/sendgrid/{source.secret}", body, content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '{"email": {"a": 1}, "event": "click", "timestamp": 1760000000}',
+        '{"email": "a@example.com", "event": "click", "timestamp": 1e30}',
+        '{"email": "a@example.com", "event": "click", "timestamp": "soon"}',
+        '{"email": "a@example.com", "event": "click", "timestamp": 1760000000, "sg_event_id": "\\ud800"}',
+        '{"email": "a@example.com", "event": "click", "timestamp": 1760000000, "useragent": 1e999}',
+        '{"email": "a\\u0000@example.com", "event": "click", "timestamp": 1760000000}',
+        '{"email": "a@example.com", "event": "click", "timestamp": 1760000000, "url": "\\u0000"}',
+        '{"event": "click", "timestamp": 1760000000}',
+        "7",
+    ],
+)
+def test_one_bad_event_stops_no_other(source: InboundSource, bad: str) -> None:
+    answer = post(source, f"[{bad}, {json.dumps(event())}]")
+    assert answer.status_code == 202, answer.content
+    assert (answer.json()["accepted"], [one["index"] for one in answer.json()["rejected"]]) == (1, [0])
+    assert Activity.objects.get().source_key == "e1"
+    assert post(source, f"[{bad}]").status_code in (202, 400)
+    assert Activity.objects.count() == 1
+
+
+@pytest.mark.parametrize("body", ["{", "null", '"x"', '{"a": 1}', "[1, 2]", "[NaN]", b"\xff\xfe", "[" * 5000])
+def test_what_is_no_event_list_is_refused(source: InboundSource, body: str | bytes) -> None:
+    answer = post(source, body)
+    assert answer.status_code == 400, answer.content
+    assert "Error" not in answer.json()["detail"]
+
+
+def test_an_unknown_address_is_kept_or_becomes_a_contact(source: InboundSource) -> None:
+    post(source, json.dumps([event()]))
+    assert Activity.objects.get().contact is None
+    InboundSource.objects.update(creates_contacts=True)
+    post(source, json.dumps([event(sg_event_id="e2"), event(sg_event_id="e3", email="ANN@example.com")]))
+    contact = Contact.objects.get()
+    assert contact.email.lower() == "ann@example.com"
+    assert contact.activities.count() == 2
+
+
+def test_a_machines_open_is_marked(source: InboundSource) -> None:
+    post(source, json.dumps([event(event="open", sg_machine_open=True)]))
+    assert Activity.objects.get().signal == Activity.MACHINE
+
+
+def test_numbers_out_of_range_in_the_api_are_refused() -> None:
+    user = builders.make_manager()
+    contact = builders.make_contact(user)
+    body = f'{{"contact_id": {contact.pk}, "activity_type": "call", "data": {{"a": 1e999}}}}'
+    headers = {"authorization": f"Bearer {builders.make_token(user)}"}
+    answer = Client(headers=headers).post("/api/activities", body, content_type="application/json")
+    assert answer.status_code == 422, answer.content
