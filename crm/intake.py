@@ -78,17 +78,21 @@ def record(
     """
     outcome = Recorded()
     with transaction.atomic():
-        finder = _Finder(team, items, visible, creates_contacts)
-        rows: dict[int, Activity] = {}
+        sound: dict[int, Incoming] = {}
         for index, item in enumerate(items):
-            faults = _faults(item, now)
-            contact = finder.find(item)
-            if contact is None and not unmatched:
-                faults.append(finder.fault(item))
-            if faults:
+            if faults := _faults(item, now):
                 outcome.rejected.append(Rejected(index, tuple(faults)))
             else:
+                sound[index] = item
+        finder = _Finder(team, list(sound.values()), visible, creates_contacts)
+        rows: dict[int, Activity] = {}
+        for index, item in sound.items():
+            contact = finder.find(item)
+            if contact is None and not unmatched:
+                outcome.rejected.append(Rejected(index, (finder.fault(item),)))
+            else:
                 rows[index] = _row(team, item, contact, now)
+        outcome.rejected.sort(key=lambda refused: refused.index)
         _store(list(rows.values()), outcome, now)
         if outcome.accepted:
             transaction.on_commit(lambda: jobs.bell.ring(team.pk), robust=True)
