@@ -98,6 +98,8 @@ def read_environment() -> Environment:
         for fault in error.errors():
             name = str(fault["loc"][0])
             name = name if name.isupper() else f"NEXTMOVE_{name.upper()}"
+            if name == "NEXTMOVE_TIME_ZONE" and name not in os.environ and "CELERY_TIMEZONE" in os.environ:
+                name = "CELERY_TIMEZONE"
             lines.append(f"  {name}: {fault['msg'].removeprefix('Value error, ')} (now {fault['input']!r})")
         sys.stderr.write("\n".join(lines) + "\n")
         raise SystemExit(2) from None

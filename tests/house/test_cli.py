@@ -134,3 +134,21 @@ def test_wrong_settings_and_no_schema_have_their_own_exit_codes(tmp_path: Path):
     done = subprocess.run(command, env=empty, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "nextmove doctor" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.django_db
+def test_a_source_is_made_and_answers(client: Any):
+    path = answer("source", "create", "Newsletter")["path"]
+    assert client.post(path, b"[]", content_type="application/json").status_code == 202
+    assert answer("source", "list")[0]["name"] == "Newsletter"
+    assert run("source", "create", "x", "--provider", "pigeon").exit_code == 1
+
+
+def test_a_data_folder_that_cannot_be_written_is_told_with_the_mend(tmp_path: Path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    environment = processes.environment(blocked / "data")
+    done = subprocess.run([*processes.NEXTMOVE, "doctor"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "NEXTMOVE_DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
