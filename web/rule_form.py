@@ -99,6 +99,8 @@ class RuleForm(forms.Form):
         kwargs.setdefault("initial", values_of(rule) if rule is not None else {})
         super().__init__(*args, **kwargs)
         people = User.objects.visible_to(user).active().order_by("first_name", "username")
+        if not user.manages:  # only a manager's rule may give its tasks to somebody else by name
+            people = people.filter(pk=user.pk)
         assign: Any = self.fields["assign"]
         assign.choices = [*STRATEGIES, *((f"user:{one.pk}", one.display_name) for one in people)]
         self.skills = list(Skill.objects.visible_to(user).order_by("name"))

@@ -41,7 +41,7 @@ def test_trigger_title_and_delay_make_a_rule(office: Office, browser_of) -> None
     [
         ({"title": "Call {{contact_nmae}}"}, "Unknown variable"),
         ({"title": ""}, "This field is required"),
-        ({"activity_types": []}, "Name at least one activity type"),
+        ({"activity_types": []}, "Choose at least one activity type"),
         ({"delay": "-1"}, "greater than or equal to 0"),
         ({"delay": "500", "delay_unit": "days"}, "At most a year"),
         ({"kind": "status_change", "from_status": "lead", "to_status": "lead"}, "never happens"),
@@ -64,7 +64,7 @@ def test_the_form_shows_and_keeps_all_a_rule_has(office: Office, browser_of) -> 
         trigger_config={"activity_types": ["email_clicked", "webinar_joined"]},
         delay_hours=72,
         required_skills=[{"skill": "Negotiation", "level": 3}],
-        assign=f"user:{office.colleague.pk}",
+        assign=f"user:{office.member.pk}",
         fires_on_imports=True,
     )
     browser = browser_of(office.member)
