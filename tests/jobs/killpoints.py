@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -133,6 +133,7 @@ def count() -> dict[str, int]:
         "dead": Job.objects.filter(state=Job.DEAD).count(),
         "told of dead": Notification.objects.filter(kind="job_dead").count(),
         "pending": Job.objects.filter(state=Job.PENDING).count(),
+        "periods": Job.objects.filter(key__regex="^cron:(one|two):").count(),
         "sent": len(lines),
         "sent keys": len(set(lines)),
     }
@@ -169,6 +170,23 @@ def before(target: str, name: str) -> Callable[[], Any]:
         return mock.patch.object(importlib.import_module(target), name, die)
 
     return patched
+
+
+def with_broker(patched: Callable[[], Any]) -> Callable[[], Any]:
+    """The same, in a process that has a broker; which one does not matter, as it dies before it speaks to it."""
+
+    def both() -> Any:
+        from django.test.utils import override_settings
+
+        from jobs import broker
+
+        stack = ExitStack()
+        stack.enter_context(override_settings(BROKER_URL="redis://127.0.0.1:1/0"))
+        stack.enter_context(mock.patch.object(broker, "backlog", return_value=0))
+        stack.enter_context(patched())
+        return stack
+
+    return both
 
 
 # --- the scenarios -----------------------------------------------------------------------------------------------
@@ -303,6 +321,33 @@ def with_failing_job() -> dict[str, Any]:
     return context
 
 
+def tick(context: dict[str, Any]) -> None:
+    """Two entries are due; the process dies between them."""
+    from celery.schedules import crontab
+
+    from jobs import schedule
+
+    every = {"task": "automation.tasks.send_task_reminders", "schedule": crontab()}
+    schedule.Clock().tick({"one": every, "two": every}, now=context["now"])
+
+
+def with_clock() -> dict[str, Any]:
+    """After the restart the clock ticks again, in the same minute."""
+    from django.utils import timezone
+
+    context = workspace() | {"now": timezone.now() + timedelta(minutes=1)}
+    context["repeat"] = lambda: tick(context)
+    return context
+
+
+def relay(context: dict[str, Any]) -> None:
+    from django.utils import timezone
+
+    from jobs import relay
+
+    relay.relay(now=timezone.now())
+
+
 def run_jobs(context: dict[str, Any]) -> None:
     from jobs import runner
 
@@ -320,6 +365,7 @@ NOTHING = {
     "dead": 0,
     "told of dead": 0,
     "pending": 0,
+    "periods": 0,
     "sent": 0,
     "sent keys": 0,
 }
@@ -345,6 +391,24 @@ POINTS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], Callable[[], A
         complete,
         after("work.lifecycle", "complete"),
         ONE_COMPLETION,
+    ),
+    "complete: committed, jobs not published": (
+        with_open_task,
+        complete,
+        with_broker(before("jobs.queue", "_publish")),
+        ONE_COMPLETION,
+    ),
+    "relay: marked as sent, not published": (
+        with_job("tests.mark_twice"),
+        relay,
+        with_broker(before("jobs.queue", "publish")),
+        TWO_MARKS,
+    ),
+    "schedule: one period written, the next not": (
+        with_clock,
+        tick,
+        after("jobs.queue", "enqueue"),
+        NOTHING | {"periods": 2},
     ),
     "job: before the claim": (with_job("tests.mark_twice"), run_jobs, before("jobs.running", "_claim"), TWO_MARKS),
     "job: claimed, not begun": (with_job("tests.mark_twice"), run_jobs, after("jobs.running", "_claim"), TWO_MARKS),
