@@ -212,12 +212,18 @@ class _Finder:
             self.by_external = {(i.source, i.external_id): i.contact for i in known.select_related("contact")}
 
     def find(self, item: Incoming) -> Contact | None:
-        if item.contact_id is not None:
-            return self.by_id.get(item.contact_id)
-        if item.contact_external_id:
+        if item.contact_id is None and item.contact_external_id:
             contact = self.by_external.get((item.source, item.contact_external_id))
             if contact is not None:
                 return contact
+        contact = self._named(item)
+        if contact and item.contact_external_id and (item.source, item.contact_external_id) not in self.by_external:
+            self._remember(contact, item)
+        return contact
+
+    def _named(self, item: Incoming) -> Contact | None:
+        if item.contact_id is not None:
+            return self.by_id.get(item.contact_id)
         email = item.contact_email.strip().lower()
         if email and email not in self.by_email and self.creates_contacts:
             try:
@@ -227,6 +233,14 @@ class _Finder:
             except ValidationError:
                 return None
         return self.by_email.get(email)
+
+    def _remember(self, contact: Contact, item: Incoming) -> None:
+        """An event that names the contact twice teaches the other system's id; one that is taken stays whose it is."""
+        identity = ContactIdentity(
+            team=self.team, contact=contact, source=item.source, external_id=item.contact_external_id
+        )
+        ContactIdentity.objects.bulk_create([identity], ignore_conflicts=True)
+        self.by_external[item.source, item.contact_external_id] = contact
 
     @staticmethod
     def fault(item: Incoming) -> Fault:

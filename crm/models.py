@@ -1,8 +1,7 @@
 """Contacts, and the append-only ledger of what happened to them or to a task."""
 
 import uuid
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -131,21 +130,6 @@ class Activity(models.Model):
     STATUS_CHANGED = "status_changed"
     TASK_CREATED, TASK_ASSIGNED, TASK_COMPLETED = "task_created", "task_assigned", "task_completed"
     TASK_STATUS_CHANGED = "task_status_changed"
-    KNOWN_TYPES: ClassVar[Sequence[str]] = (
-        EMAIL_OPENED,
-        EMAIL_CLICKED,
-        EMAIL_REPLIED,
-        EMAIL_BOUNCED,
-        FORM_SUBMITTED,
-        CALL,
-        MEETING,
-        NOTE,
-        STATUS_CHANGED,
-        TASK_CREATED,
-        TASK_ASSIGNED,
-        TASK_COMPLETED,
-        TASK_STATUS_CHANGED,
-    )
     LIVE, IMPORT, SYSTEM = "live", "import", "system"
     HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
 

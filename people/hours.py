@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 
 from domain import calendars
 from people.models import TimeOff, User, WorkingSpan
@@ -32,12 +31,3 @@ def schedules(users: Iterable[User]) -> Mapping[int, calendars.Schedule]:
         )
         for user in people
     }
-
-
-def weekly_hours(schedule: calendars.Schedule) -> Decimal:
-    """Contracted hours of a week without absences, on the wall clock."""
-    minutes = sum(
-        (span.ends.hour * 60 + span.ends.minute) - (span.starts.hour * 60 + span.starts.minute)
-        for span in schedule.spans
-    )
-    return Decimal(minutes) / 60

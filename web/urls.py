@@ -1,12 +1,16 @@
 """The addresses of the pages."""
 
 from django.urls import path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from web import activity, contacts, inbox, monitor, mywork, newtask, profile, rules, tasks, team, theme, tokens
 
 app_name = "web"
+# allauth's own pages would promise a letter that nobody sends.
+no_mail = TemplateView.as_view(template_name="account/no_mail.html")
 urlpatterns = [
+    path("accounts/password/reset/", no_mail, name="no-reset"),
+    path("accounts/email/", no_mail, name="no-email"),
     path("", mywork.page, name="mywork"),
     path("bell", inbox.bell, name="bell"),
     path("theme", theme.choose, name="theme"),

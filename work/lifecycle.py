@@ -25,7 +25,6 @@ from work.models import Assignment, Task, TaskSkill
 SOURCE = "nextmove"
 SCORE_JOB = "automation.tasks.update_user_performance_metrics"
 NEXT_TASK_JOB = "automation.tasks.assign_next_task_for_user"
-MOST_HOURS = Decimal(1000)
 
 
 class NotOpen(Exception):

@@ -77,3 +77,28 @@ def test_numbers_out_of_range_in_the_api_are_refused() -> None:
     headers = {"authorization": f"Bearer {builders.make_token(user)}"}
     answer = Client(headers=headers).post("/api/activities", body, content_type="application/json")
     assert answer.status_code == 422, answer.content
+
+
+def test_an_event_that_names_its_contact_twice_teaches_the_other_systems_id() -> None:
+    user = builders.make_manager()
+    contact, other = builders.make_contact(user), builders.make_contact(user)
+    client = Client(headers={"authorization": f"Bearer {builders.make_token(user)}"})
+
+    def record(**named: Any) -> Any:
+        body = {"activity_type": "call", "source": "erp"} | named
+        return client.post("/api/activities", body, content_type="application/json")
+
+    assert record(contact_external_id="C-7").status_code == 422, "nobody is known by it yet"
+    assert record(contact_external_id="C-7", contact_email=contact.email).status_code == 202
+    assert record(contact_external_id="C-7").status_code == 202
+    assert record(contact_external_id="C-7", contact_id=other.pk).status_code == 202, "taken ids stay whose they are"
+    assert record(contact_external_id="C-7").status_code == 202
+    assert (contact.activities.count(), other.activities.count()) == (3, 1)
+    assert (
+        client.post(
+            "/api/activities",
+            {"activity_type": "call", "source": "other", "contact_external_id": "C-7"},
+            content_type="application/json",
+        ).status_code
+        == 422
+    ), "ids are those of one source"
