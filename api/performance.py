@@ -1,5 +1,6 @@
 """/automation/performance: how people and the team are doing."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -80,14 +81,7 @@ def high_performers(
     request: HttpRequest, threshold: Annotated[Threshold, Query(80)], include_provisional: Provisional
 ) -> dict[str, Any]:
     """People strictly above the threshold, best first."""
-    user = _lead(request)
-    rows = team.high_performers(
-        user.team,
-        now=timezone.now(),
-        threshold=Decimal(str(threshold)),
-        include_provisional=include_provisional,
-    )
-    return {"threshold": threshold, "results": rows}
+    return _listed(request, team.high_performers, threshold, include_provisional)
 
 
 @router.get("/automation/performance/at-risk", auth=scope("performance:read"), response=ScoredList)
@@ -95,17 +89,22 @@ def at_risk_performers(
     request: HttpRequest, threshold: Annotated[Threshold, Query(50)], include_provisional: Provisional
 ) -> dict[str, Any]:
     """People strictly below the threshold, lowest first."""
-    user = _lead(request)
-    rows = team.at_risk(
-        user.team,
-        now=timezone.now(),
-        threshold=Decimal(str(threshold)),
-        include_provisional=include_provisional,
-    )
-    return {"threshold": threshold, "results": rows}
+    return _listed(request, team.at_risk, threshold, include_provisional)
 
 
 def _lead(request: HttpRequest) -> User:
     user = caller(request)
     need(user, "view_team", "see the team's figures")
     return user
+
+
+def _listed(
+    request: HttpRequest, find: Callable[..., list[dict[str, Any]]], threshold: float, include_provisional: bool
+) -> dict[str, Any]:
+    rows = find(
+        _lead(request).team,
+        now=timezone.now(),
+        threshold=Decimal(str(threshold)),
+        include_provisional=include_provisional,
+    )
+    return {"threshold": threshold, "results": rows}
