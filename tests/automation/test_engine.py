@@ -47,6 +47,7 @@ def test_a_click_becomes_one_task_due_from_when_it_happened(manager: User, conta
     rule = builders.make_rule(manager, reminder_offset_hours=1)
     event = click(contact, occurred_at=timezone.now() - timedelta(hours=2))
     assert drain(manager) == {"processed": 1, "fired": 1, "suppressed": 0, "failed": 0, "retried": 0}
+    assert engine.pending_teams(timezone.now()) == [], "what is processed is looked at no more"
     task = rule.tasks.get()
     assert task.due_date == event.occurred_at + timedelta(hours=4)
     assert task.remind_at == event.occurred_at + timedelta(hours=3)
