@@ -223,3 +223,15 @@ def test_words_in_other_letters_are_understood_and_unknown_ones_refused(member: 
     for wrong in ({"status": "whatever"}, {"priority": "soon"}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Task.objects.create(title="By hand", owner=member, **wrong)
+
+
+def test_who_lost_a_task_meanwhile_cannot_finish_it(manager: User, member: User) -> None:
+    task = builders.make_task(member)
+    seen = finishing.held_by(member, task.pk)
+    assert seen is not None
+    dispatch.assign(task, manager, by=manager, now=timezone.now())
+    with pytest.raises(lifecycle.NotOpen):
+        lifecycle.complete(seen, by=member, now=timezone.now())
+    task.refresh_from_db()
+    assert (task.status, task.assignee) == (Task.TODO, manager)
+    assert not Job.objects.exists()
