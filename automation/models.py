@@ -1,7 +1,8 @@
-"""Rules, their frozen versions, what fired or did not and why, and groups of scheduled tasks."""
+"""Rules, their frozen versions, what fired or did not and why; sequences, campaigns and who is in them; batches."""
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -26,8 +27,17 @@ class RuleQuerySet(FilledInQuerySet):
 class TaskAutomationRule(models.Model):
     """When something happens, make a task. Rows written by hand are as good as those of the API."""
 
-    ACTIVITY, STATUS_CHANGE = "activity", "status_change"
-    TRIGGERS = [(ACTIVITY, "Something a contact did"), (STATUS_CHANGE, "A contact's status changed")]
+    ACTIVITY, STATUS_CHANGE, TASK_COMPLETED = "activity", "status_change", "task_completed"
+    CADENCE, TIME, OVERDUE, INACTIVITY = "cadence", "time", "overdue", "inactivity"
+    TRIGGERS = [
+        (ACTIVITY, "Something a contact did"),
+        (STATUS_CHANGE, "A contact's status changed"),
+        (CADENCE, "A contact's cadence came round"),
+        (TIME, "At set times"),
+        (OVERDUE, "A task or follow-up is overdue"),
+        (INACTIVITY, "Nothing heard for a while"),
+        (TASK_COMPLETED, "A task was completed"),
+    ]
     ONCE_WHILE_OPEN, ONCE_EVER, ONCE_PER_WINDOW, EVERY_TIME = (
         "once_while_open",
         "once_ever",
@@ -40,6 +50,10 @@ class TaskAutomationRule(models.Model):
         (ONCE_PER_WINDOW, "Once for each contact in a number of hours"),
         (EVERY_TIME, "Every time"),
     ]
+    DELAYS = [("elapsed", "Elapsed time"), ("calendar", "Calendar days"), ("business", "Working time")]
+    OUTSIDE = [("", "As the delay has it"), ("next", "Next"), ("previous", "Previous"), ("as_is", "As it falls")]
+    DELAY, DROP = "delay", "drop"
+    OVERFLOWS = [(DELAY, "Later, when there is room"), (DROP, "Not at all")]
     OWN, TEAM = "own", "team"
     SCOPES = [(OWN, "Contacts its owner owns"), (TEAM, "The team's contacts")]
 
@@ -56,7 +70,25 @@ class TaskAutomationRule(models.Model):
     reminder_offset_hours = models.DecimalField(
         max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
+    condition = models.TextField(blank=True, help_text="In CEL, as contact.lead_score > 80; empty holds always")
+    delay_kind = models.CharField(max_length=10, choices=DELAYS, default="elapsed")
+    delay_days = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(3650)])
+    delay_at = models.TimeField(null=True, blank=True, help_text="Local time of day for a delay in days")
+    outside_hours = models.CharField(max_length=8, choices=OUTSIDE, blank=True, help_text="Due outside working time")
     is_active = models.BooleanField(default=True)
+    settle_seconds = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(7 * 86_400)])
+    limit_per_hour = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    limit_owner_day = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    limit_contact_day = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    overflow = models.CharField(max_length=8, choices=OVERFLOWS, default=DELAY)
+    burst = models.PositiveIntegerField(
+        default=100, help_text="Tasks in an hour from which a sudden rush pauses the rule; 0 never pauses it"
+    )
+    paused_reason = models.TextField(blank=True, editable=False, help_text="Why it switched itself off")
+    active_since = models.DateTimeField(null=True, editable=False, help_text="It fires for nothing from before")
+    seen_active = models.BooleanField(default=False, editable=False)
+    next_run_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of a rule on time")
+    planned_for = models.CharField(max_length=64, blank=True, editable=False, help_text="Content that was planned")
     repeat_policy = models.CharField(max_length=20, choices=REPEATS, default=ONCE_WHILE_OPEN)
     repeat_window_hours = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])
     assign = models.CharField(
@@ -84,7 +116,12 @@ class TaskAutomationRule(models.Model):
         indexes = [
             models.Index(
                 fields=["team", "trigger_type"], name="rule_live", condition=Q(is_active=True, archived_at__isnull=True)
-            )
+            ),
+            models.Index(
+                fields=["next_run_at"],
+                name="rule_to_run",
+                condition=Q(is_active=True, archived_at__isnull=True, next_run_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -96,6 +133,10 @@ class TaskAutomationRule(models.Model):
             self.team_id = self.owner.team_id
         if not self.scope:
             self.scope = self.TEAM if self.owner.manages else self.OWN
+        if self.is_active != self.seen_active:
+            self.seen_active = self.is_active
+            # A new rule counts from its own beginning, one switched on again from now.
+            self.active_since = timezone.now() if self.pk else self.created_at
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
@@ -108,7 +149,7 @@ class TaskAutomationRule(models.Model):
 
 
 class RuleVersion(models.Model):
-    """A rule as it stood when it first fired after a change."""
+    """A rule as it stood when it was published, or first fired after a change."""
 
     rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -133,19 +174,28 @@ class FiringQuerySet(models.QuerySet["Firing"]):
 
 
 class Firing(models.Model):
-    """What one rule made of one event: a task, nothing and why, or a failure."""
+    """What one rule made of one event: a task, nothing and why, a failure; or what it waits for."""
 
-    FIRED, SUPPRESSED, FAILED = "fired", "suppressed", "failed"
+    FIRED, SUPPRESSED, FAILED, WAITING = "fired", "suppressed", "failed", "waiting"
 
     rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, related_name="firings")
     version = models.ForeignKey(RuleVersion, on_delete=models.CASCADE, null=True, related_name="firings")
-    trigger_key = models.CharField(max_length=80, help_text="activity:42")
+    trigger_key = models.CharField(max_length=80, help_text="activity:42, overdue:task:7:20260617T1000")
+    kind = models.CharField(max_length=20, blank=True, help_text="The event's trigger type")
+    occurred_at = models.DateTimeField(null=True, help_text="The instant of the event")
+    data = models.JSONField(default=dict, help_text="What templates may show of the event")
+    cause = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="caused_firings")
+    root = models.ForeignKey(Activity, on_delete=models.SET_NULL, null=True, related_name="+")
+    depth = models.PositiveSmallIntegerField(default=0, help_text="How many firings lie between it and the root")
+    path = models.JSONField(default=list, help_text="Ids of the rules passed, the first one first")
+    due_at = models.DateTimeField(null=True, help_text="When one that waits is looked at again")
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", help_text="The task's")
     activity = models.ForeignKey(Activity, on_delete=models.SET_NULL, null=True, related_name="firings")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="firings")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="firings")
     outcome = models.CharField(max_length=10)
     reason = models.CharField(max_length=500, blank=True)
-    at = models.DateTimeField()
+    at = models.DateTimeField(help_text="When it was decided")
 
     objects = FiringQuerySet.as_manager()
 
@@ -154,10 +204,142 @@ class Firing(models.Model):
         indexes = [
             models.Index(fields=["rule", "-at"], name="firing_newest"),
             models.Index(fields=["contact", "rule", "-at"], name="firing_contact"),
+            models.Index(fields=["owner", "-at"], name="firing_owner", condition=Q(outcome="fired")),
+            models.Index(fields=["due_at"], name="firing_waiting", condition=Q(outcome="waiting")),
         ]
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.trigger_key}: {self.outcome}"
+
+
+class ParkedPair(models.Model):
+    """A rule that ran in circles over one contact: it leaves that contact alone until somebody lets it go on."""
+
+    rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, related_name="parked_pairs")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=255)
+    chain = models.JSONField(default=list, help_text="Rule names, the first cause first")
+    at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "contact"], condition=Q(released_at__isnull=True), name="parked_once_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} for {self.contact_id}: {self.reason}"
+
+
+class TeamQuerySet(FilledInQuerySet):
+    def visible_to(self, user: User) -> "TeamQuerySet":
+        """Everybody in the team may read its sequences and campaigns."""
+        return self.filter(team_id=user.team_id, archived_at__isnull=True)
+
+
+class Programme(models.Model):
+    """What sequences and campaigns share: steps for a contact over time, and what ends them early."""
+
+    REFUSE, AFTER_END, ALWAYS = "refuse", "after_end", "always"
+    REENROL = [
+        (REFUSE, "Not while active"),
+        (AFTER_END, "Only once it has ended, and never twice at a time"),
+        (ALWAYS, "As often as asked"),
+    ]
+
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", blank=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    is_active = models.BooleanField(default=True)
+    exits = models.JSONField(default=dict, blank=True, help_text="What ends it early; all of it when left out")
+    reenrol = models.CharField(max_length=10, choices=REENROL, default=REFUSE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TeamQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def fill_in(self) -> None:
+        if self.team_id is None:
+            self.team_id = self.owner.team_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.fill_in()
+        super().save(*args, **kwargs)
+
+
+class Sequence(Programme):
+    """Follow-up tasks for one contact. The three presets are rows of this kind, one a team, made when first used."""
+
+    ANCHOR, PUSH = "anchor", "push"
+    SLIPS = [(ANCHOR, "Dates stay"), (PUSH, "Later steps move along")]
+    AT_ONCE, ONE_BY_ONE = "at_once", "one_by_one"
+    PACINGS = [(AT_ONCE, "All tasks at once"), (ONE_BY_ONE, "Each task when its time comes")]
+
+    preset = models.CharField(max_length=20, blank=True, editable=False, help_text="standard, aggressive or gentle")
+    slip = models.CharField(max_length=8, choices=SLIPS, default=ANCHOR)
+    pacing = models.CharField(max_length=12, choices=PACINGS, default=ONE_BY_ONE)
+    steps = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "preset"], condition=~Q(preset=""), name="one_sequence_per_preset")
+        ]
+
+
+class Campaign(Programme):
+    """Steps of several channels for many contacts; its steps are rows that may be written by hand."""
+
+
+class AutomationStep(models.Model):
+    """One step of a campaign. `delay_days` counts from the previous step; a TASK makes a task titled `name`."""
+
+    TASK, EMAIL, SMS, WAIT = "task", "email", "sms", "wait"
+    MESSAGE_TYPES = [(TASK, "Task"), (EMAIL, "E-mail"), (SMS, "SMS"), (WAIT, "Wait")]
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="steps")
+    message_type = models.CharField(max_length=8, choices=MESSAGE_TYPES, default=TASK)
+    name = models.CharField(max_length=255, blank=True)
+    body = models.TextField(blank=True)
+    delay_days = models.DecimalField(max_digits=8, decimal_places=2, default=0, validators=[MinValueValidator(0)])
+    order = models.PositiveIntegerField(default=1)
+    condition = models.TextField(blank=True)
+    priority = models.CharField(max_length=8, choices=Task.PRIORITIES, default=Task.MEDIUM)
+    settings = models.JSONField(default=dict, blank=True, help_text="What else a step takes: wait_for_previous and such")
+
+    class Meta:
+        ordering = ["order", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.order}. {self.name or self.message_type}"
+
+
+class StepsVersion(models.Model):
+    """A programme's steps as they stood when somebody was enrolled: who is under way goes on by them."""
+
+    sequence = models.ForeignKey(Sequence, on_delete=models.CASCADE, null=True, related_name="versions")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, null=True, related_name="versions")
+    number = models.PositiveIntegerField()
+    content_hash = models.CharField(max_length=64)
+    content = models.JSONField()
+    frozen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sequence", "content_hash"], name="one_steps_version_per_sequence"),
+            models.UniqueConstraint(fields=["campaign", "content_hash"], name="one_steps_version_per_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
 
 
 class BatchQuerySet(models.QuerySet["ScheduledTaskBatch"]):
@@ -169,15 +351,33 @@ class BatchQuerySet(models.QuerySet["ScheduledTaskBatch"]):
 class ScheduledTaskBatch(models.Model):
     """Tasks that were scheduled together. Its tasks carry `batch:ID` as group key; progress is counted from them."""
 
-    SEQUENCE, RECURRING = "sequence", "recurring"
-    KINDS = [(SEQUENCE, "Follow-up sequence"), (RECURRING, "Recurring")]
+    SEQUENCE, RECURRING, CAMPAIGN, BULK = "sequence", "recurring", "campaign", "bulk"
+    KINDS = [
+        (SEQUENCE, "Follow-up sequence"),
+        (RECURRING, "Recurring"),
+        (CAMPAIGN, "Campaign"),
+        (BULK, "Bulk enrolment"),
+    ]
+    SCHEDULE, COMPLETION, TOUCH = "schedule", "completion", "touch"
+    RECURS_FROM = [
+        (TOUCH, "The last touch of the contact"),
+        (SCHEDULE, "The calendar"),
+        (COMPLETION, "The last one's completion"),
+    ]
 
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="batches")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=KINDS)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="batches")
+    sequence = models.ForeignKey(Sequence, on_delete=models.SET_NULL, null=True, related_name="batches")
+    campaign = models.ForeignKey(Campaign, on_delete=models.SET_NULL, null=True, related_name="batches")
     task_template = models.JSONField(default=dict, help_text="What a recurring series makes each time")
+    cadence = models.CharField(max_length=10, blank=True, help_text="Of a recurring series")
+    anchor_day = models.PositiveSmallIntegerField(null=True, help_text="The first day of the month chosen")
+    recurs_from = models.CharField(max_length=10, choices=RECURS_FROM, blank=True)
+    next_run_at = models.DateTimeField(null=True, help_text="Of a series on the calendar")
+    ended_at = models.DateTimeField(null=True)
     active_key = models.CharField(
         max_length=80, null=True, unique=True, help_text="sequence:NAME:CONTACT while its tasks are open"
     )
@@ -187,6 +387,13 @@ class ScheduledTaskBatch(models.Model):
 
     class Meta:
         verbose_name_plural = "scheduled task batches"
+        indexes = [
+            models.Index(
+                fields=["next_run_at"],
+                name="batch_to_run",
+                condition=Q(next_run_at__isnull=False, ended_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -205,10 +412,92 @@ class ScheduledTaskBatch(models.Model):
         return Task.objects.filter(group_key=self.group_key)
 
 
+class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
+    def visible_to(self, user: User) -> "EnrolmentQuerySet":
+        team = self.filter(team_id=user.team_id)
+        return team if user.leads else team.filter(Q(owner=user) | Q(contact__owner=user))
+
+    def due(self, now: datetime) -> "EnrolmentQuerySet":
+        """Reads only the partial index on those under way."""
+        return self.filter(next_step_at__lte=now, state=Enrolment.ACTIVE)
+
+    def to_resume(self, now: datetime) -> "EnrolmentQuerySet":
+        """Paused until a date, as by an automatic reply, that has come."""
+        return self.filter(resume_at__lte=now, state=Enrolment.PAUSED)
+
+
+class Enrolment(models.Model):
+    """One contact's way through a sequence or a campaign, on the version it was enrolled in."""
+
+    ACTIVE, PAUSED, FINISHED, EXITED, STOPPED = "active", "paused", "finished", "exited", "stopped"
+    UNDER_WAY: ClassVar[tuple[str, ...]] = (ACTIVE, PAUSED)
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="enrolments")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", help_text="Who enrolled it")
+    sequence = models.ForeignKey(Sequence, on_delete=models.PROTECT, null=True, related_name="enrolments")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, related_name="enrolments")
+    version = models.ForeignKey(StepsVersion, on_delete=models.PROTECT, related_name="enrolments")
+    batch = models.ForeignKey(ScheduledTaskBatch, on_delete=models.PROTECT, related_name="enrolments")
+    state = models.CharField(max_length=10, default=ACTIVE)
+    started_at = models.DateTimeField(help_text="What days are counted from")
+    next_step_at = models.DateTimeField(null=True, help_text="When the next planned step is due")
+    paused_at = models.DateTimeField(null=True)
+    resume_at = models.DateTimeField(null=True, help_text="A pause that ends by itself")
+    ended_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=255, blank=True, help_text="Why it paused or ended")
+    undo = models.JSONField(null=True, help_text="What an undo restores")
+    undo_until = models.DateTimeField(null=True)
+    active_key = models.CharField(max_length=80, null=True, unique=True, help_text="sequence:7:42 while under way")
+    created_at = models.DateTimeField()
+
+    objects = EnrolmentQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_step_at"],
+                name="enrolment_due",
+                condition=Q(state="active", next_step_at__isnull=False),
+            ),
+            models.Index(
+                fields=["resume_at"], name="enrolment_to_resume", condition=Q(state="paused", resume_at__isnull=False)
+            ),
+            models.Index(fields=["contact", "state"], name="enrolment_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} in {self.sequence_id or self.campaign_id}"
+
+
+class EnrolmentStep(models.Model):
+    """One step of one enrolment: planned with its date, then done, skipped or cancelled, once."""
+
+    PLANNED, DONE, SKIPPED, CANCELLED = "planned", "done", "skipped", "cancelled"
+
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="steps")
+    key = models.CharField(max_length=40, help_text="The step's own, the same over versions")
+    number = models.PositiveIntegerField()
+    due_at = models.DateTimeField(null=True, help_text="Empty while the step waits for the one before it")
+    due_wall = models.CharField(max_length=32, blank=True)
+    due_zone = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=10, default=PLANNED)
+    reason = models.CharField(max_length=255, blank=True)
+    task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="enrolment_steps")
+    at = models.DateTimeField(null=True, help_text="When it was done, skipped or cancelled")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["enrolment", "key"], name="one_step_per_enrolment")]
+
+    def __str__(self) -> str:
+        return f"{self.enrolment_id}: {self.number} {self.state}"
+
+
 class EngineQueue(models.Model):
     """One row a team: whoever holds its lock drains the team's activities, so policies and order cannot race."""
 
     team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    drained_at = models.DateTimeField(null=True, help_text="When it was last seen empty")
 
     def __str__(self) -> str:
         return f"queue of {self.team_id}"

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -25,8 +26,23 @@ class ContactQuerySet(FilledInQuerySet):
         return self.filter(next_touch_at__isnull=True, contact_cadence__in=known).exclude(contact_cadence="")
 
     def changed_by_hand(self) -> "ContactQuerySet":
-        """Rows whose status nobody has turned into an activity yet; reads only the partial index."""
-        return self.exclude(seen_status=F("status"))
+        """Rows of which something was changed past the verbs and not looked at yet; reads only the partial index."""
+        return self.filter(CHANGED_BY_HAND)
+
+    def standing(self) -> "ContactQuerySet":
+        """Those that work is made for: neither merged into another nor erased."""
+        return self.filter(merged_into__isnull=True, erased_at__isnull=True)
+
+
+CHANGED_BY_HAND = (
+    ~Q(seen_status=F("status"))
+    | ~Q(seen_cadence=F("contact_cadence"))
+    | ~Q(seen_timezone=F("timezone"))
+    | Q(next_follow_up_at__isnull=False, seen_follow_up_at__isnull=True)
+    | Q(next_follow_up_at__isnull=True, seen_follow_up_at__isnull=False)
+    | Q(next_follow_up_at__lt=F("seen_follow_up_at"))
+    | Q(next_follow_up_at__gt=F("seen_follow_up_at"))
+)
 
 
 class Contact(models.Model):
@@ -48,6 +64,7 @@ class Contact(models.Model):
     name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=40, blank=True)
+    phone_e164 = models.CharField(max_length=16, blank=True, editable=False, help_text="The phone, normalised")
     company = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=10, choices=STATUSES, default=LEAD)
     contact_cadence = models.CharField(max_length=10, choices=CADENCES, blank=True)
@@ -55,7 +72,27 @@ class Contact(models.Model):
     next_touch_at = models.DateTimeField(null=True, blank=True, help_text="What the sweep reads")
     timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
     lead_score = models.IntegerField(default=0)
+    tags = models.JSONField(default=list, blank=True)
+    cadence_anchor_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(31)], help_text="First day chosen"
+    )
+    last_touch_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="The last real touch")
+    last_activity_at = models.DateTimeField(null=True, blank=True, editable=False)
+    quiet_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When rules on silence look at it again"
+    )
+    do_not_contact = models.BooleanField(default=False)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True)
+    complained_at = models.DateTimeField(null=True, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="A hard bounce of its address")
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="absorbed"
+    )
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     seen_status = models.CharField(max_length=10, blank=True, editable=False, help_text="The status last processed")
+    seen_cadence = models.CharField(max_length=10, blank=True, editable=False)
+    seen_timezone = models.CharField(max_length=64, blank=True, editable=False)
+    seen_follow_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=current_time, editable=False)
 
     objects = ContactQuerySet.as_manager()
@@ -66,7 +103,14 @@ class Contact(models.Model):
         ]
         indexes = [
             models.Index(fields=["team", "name", "id"], name="contact_list"),
-            models.Index(fields=["team"], name="contact_changed_by_hand", condition=~Q(seen_status=F("status"))),
+            models.Index(fields=["team"], name="contact_changed_by_hand", condition=CHANGED_BY_HAND),
+            models.Index(fields=["team", "phone_e164"], name="contact_phone", condition=~Q(phone_e164="")),
+            models.Index(fields=["quiet_at"], name="contact_quiet", condition=Q(quiet_at__isnull=False)),
+            models.Index(
+                fields=["team", "last_activity_at"],
+                name="contact_last_activity",
+                condition=Q(last_activity_at__isnull=False),
+            ),
             models.Index(
                 fields=["team"],
                 name="contact_unplanned",
@@ -84,6 +128,10 @@ class Contact(models.Model):
             self.team_id = self.owner.team_id
         if self.pk is None and not self.seen_status:
             self.seen_status = self.status
+        if self.pk is None and not self.seen_cadence:
+            self.seen_cadence = self.contact_cadence
+        if self.pk is None and not self.seen_timezone:
+            self.seen_timezone = self.timezone
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
@@ -126,7 +174,10 @@ class ActivityQuerySet(FilledInQuerySet):
 class Activity(models.Model):
     EMAIL_OPENED, EMAIL_CLICKED = "email_opened", "email_clicked"
     EMAIL_REPLIED, EMAIL_BOUNCED = "email_replied", "email_bounced"
+    EMAIL_AUTO_REPLIED, EMAIL_UNSUBSCRIBED = "email_auto_replied", "email_unsubscribed"
+    EMAIL_COMPLAINED, EMAIL_SENT = "email_complained", "email_sent"
     FORM_SUBMITTED, CALL, MEETING, NOTE = "form_submitted", "call", "meeting", "note"
+    MEETING_BOOKED = "meeting_booked"
     STATUS_CHANGED = "status_changed"
     TASK_CREATED, TASK_ASSIGNED, TASK_COMPLETED = "task_created", "task_assigned", "task_completed"
     TASK_STATUS_CHANGED = "task_status_changed"
@@ -147,6 +198,7 @@ class Activity(models.Model):
     data = models.JSONField(default=dict, blank=True)
     content_hash = models.CharField(max_length=64, blank=True, editable=False)
     processed_at = models.DateTimeField(null=True, blank=True)
+    dismissed_at = models.DateTimeField(null=True, blank=True, help_text="An unmatched one that nobody has to look at")
 
     objects = ActivityQuerySet.as_manager()
 
@@ -158,6 +210,11 @@ class Activity(models.Model):
             models.Index(fields=["contact", "-occurred_at"], name="activity_timeline"),
             models.Index(fields=["team", "-occurred_at", "-id"], name="activity_stream"),
             models.Index(fields=["task_id"], name="activity_task", condition=Q(task_id__isnull=False)),
+            models.Index(
+                fields=["team", "-id"],
+                name="activity_unmatched",
+                condition=Q(contact__isnull=True, task_id__isnull=True, dismissed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -179,6 +236,7 @@ class ActivityConflict(models.Model):
     """A second event under a key that is taken, with another body: kept to be looked at, never processed."""
 
     activity = models.ForeignKey(Activity, on_delete=models.CASCADE, related_name="conflicts")
+    dismissed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(default=current_time)
     content_hash = models.CharField(max_length=64)
     data = models.JSONField(default=dict)
@@ -202,7 +260,54 @@ class InboundSource(models.Model):
     name = models.CharField(max_length=100)
     secret = models.CharField(max_length=64, unique=True, default=new_secret)
     creates_contacts = models.BooleanField(default=False, help_text="Make a contact for an unknown address")
+    keys = models.JSONField(default=dict, blank=True, help_text="What proves the provider's requests, by its own names")
+    notice = models.TextField(blank=True, help_text="What somebody has to do before events arrive")
     created_at = models.DateTimeField(default=current_time)
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.name}"
+
+
+class InboundForm(models.Model):
+    """A form on somebody's site: its key is its address, its mapping says what goes into which field of the contact."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="inbound_forms")
+    owner = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="Of contacts it makes"
+    )
+    name = models.CharField(max_length=100)
+    key = models.CharField(max_length=64, unique=True, default=new_secret)
+    mapping = models.JSONField(default=dict, blank=True, help_text='{"E-Mail": "email", "Budget": "data.budget"}')
+    honeypot = models.CharField(max_length=60, blank=True, help_text="A field that people do not see; bots fill it")
+    allowed_origins = models.JSONField(default=list, blank=True, help_text="Sites whose scripts may post to it")
+    redirect_url = models.URLField(blank=True, help_text="Where a browser goes afterwards")
+    creates_contacts = models.BooleanField(default=True)
+    rate_per_minute = models.PositiveIntegerField(default=60, validators=[MinValueValidator(1)])
+    is_active = models.BooleanField(default=True)
+    trapped = models.PositiveIntegerField(default=0, editable=False, help_text="Submissions that filled the honeypot")
+    created_at = models.DateTimeField(default=current_time)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactMerge(models.Model):
+    """One contact absorbed into another, with what it takes to part them again for 30 days."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    survivor = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="merges")
+    absorbed = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+    before = models.JSONField(default=dict, help_text="What was moved and changed, by room")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["absorbed"], condition=Q(undone_at__isnull=True), name="absorbed_once_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.absorbed_id} into {self.survivor_id}"

@@ -40,6 +40,15 @@ class TeamManager(models.Manager.from_queryset(TeamQuerySet)):  # type: ignore[m
 class Team(models.Model):
     name = models.CharField(max_length=100)
     timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
+    country = models.CharField(max_length=2, blank=True, help_text="Whose public holidays count, such as DE")
+    region = models.CharField(max_length=10, blank=True, help_text="A part of the country, such as BY")
+    overdue_lead_hours = models.PositiveIntegerField(
+        default=24, help_text="After this many hours overdue a task is told to the lead"
+    )
+    touches_per_day = models.PositiveIntegerField(
+        default=20, validators=[MinValueValidator(1)], help_text="Cadence touches planned for one owner's day, at most"
+    )
+    calendar_digest = models.CharField(max_length=64, blank=True, editable=False)
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=current_time, editable=False)
 
@@ -52,6 +61,38 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TeamSpan(models.Model):
+    """One stretch of a team's working week; of people without hours of their own, and of work that is nobody's yet."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="working_spans")
+    weekday = models.PositiveSmallIntegerField(validators=[MaxValueValidator(6)], help_text="0 is Monday")
+    starts = models.TimeField()
+    ends = models.TimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "weekday", "starts"], name="one_team_span_per_start"),
+            models.CheckConstraint(condition=Q(ends__gt=models.F("starts")), name="team_span_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team_id}: {self.weekday} {self.starts}-{self.ends}"
+
+
+class TeamDayOff(models.Model):
+    """A day on which the whole team is off, beside its public holidays."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="days_off")
+    on = models.DateField()
+    name = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "on"], name="one_day_off_per_date")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id}: {self.on} {self.name}"
 
 
 class PeopleQuerySet(models.QuerySet["User"]):
@@ -74,6 +115,8 @@ class User(AbstractUser):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="members", blank=True)
     role = models.CharField(max_length=10, choices=ROLES, default=MEMBER)
     timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
+    country = models.CharField(max_length=2, blank=True, help_text="Whose public holidays count; the team's when empty")
+    region = models.CharField(max_length=10, blank=True)
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 

@@ -63,6 +63,13 @@ class Task(models.Model):
     )
     remind_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="due_date less the offset")
     reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
+    due_spec = models.JSONField(null=True, blank=True, editable=False, help_text="The delay it was derived by")
+    due_wall = models.CharField(max_length=32, blank=True, editable=False, help_text="The wall time meant, ISO")
+    due_zone = models.CharField(max_length=64, blank=True, editable=False, help_text="And its zone")
+    chase_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When somebody is next told, or a rule looks, that it is late"
+    )
+    chased_for = models.DateTimeField(null=True, blank=True, editable=False, help_text="The due date chase_at is of")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_tasks")
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
@@ -80,6 +87,9 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    edited_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a person last changed it")
+    banner = models.CharField(max_length=255, blank=True, editable=False, help_text="What happened since it was made")
+    close_reason = models.CharField(max_length=255, blank=True, editable=False, help_text="Why it became obsolete")
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = TaskQuerySet.as_manager()
@@ -106,6 +116,16 @@ class Task(models.Model):
                 name="task_to_remind",
                 condition=Q(remind_at__isnull=False, reminded_at__isnull=True),
             ),
+            models.Index(
+                fields=["chase_at"],
+                name="task_to_chase",
+                condition=Q(chase_at__isnull=False, status__in=["todo", "in_progress", "blocked"]),
+            ),
+            models.Index(
+                fields=["team"],
+                name="task_derived",
+                condition=Q(due_spec__isnull=False, status__in=["todo", "in_progress", "blocked"]),
+            ),
             models.Index(fields=["group_key"], name="task_group", condition=~Q(group_key="")),
             models.Index(fields=["contact", "status"], name="task_contact"),
             models.Index(fields=["team", "-id"], name="task_newest"),
@@ -127,6 +147,8 @@ class Task(models.Model):
             remind_at = self.due_date - timedelta(hours=float(self.reminder_offset_hours))
         if remind_at != self.remind_at:
             self.remind_at, self.reminded_at = remind_at, None
+        if self.due_date != self.chased_for:
+            self.chase_at = self.chased_for = self.due_date
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
