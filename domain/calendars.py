@@ -1,6 +1,6 @@
 """Local time made certain: which zone counts, what a wall time means across clock changes, and working time."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -9,6 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 _HOUR_US = Decimal(3_600_000_000)
+_MICROSECOND = timedelta(microseconds=1)
 _SEARCH_DAYS = 400  # A schedule without working time for over a year has nowhere to move a due time to.
 
 
@@ -32,11 +33,21 @@ class Span:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Somebody's working week in their zone, without the spans that begin on a day off."""
+    """Somebody's working week in their zone, without the spans that begin on a day off.
+
+    `days_off` is only asked whether it holds a date, so holidays can be worked out a year at a time.
+    """
 
     spans: tuple[Span, ...]
     zone: ZoneInfo
-    days_off: frozenset[date] = frozenset()
+    days_off: Container[date] = frozenset()
+
+
+class NoWorkingTime(ValueError):
+    """The schedule has no working time in the next 400 days: nothing can be counted in it."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"No working time in the {_SEARCH_DAYS} days after {day}: check working hours and days off.")
 
 
 DEFAULT_WEEK: tuple[Span, ...] = tuple(Span(day, time(9), time(17)) for day in range(5))
@@ -92,16 +103,87 @@ def working_hours(schedule: Schedule, *, start: datetime, end: datetime) -> Deci
     if end <= start:
         return Decimal(0)
     worked = timedelta()
-    covered = start
-    last = end.astimezone(schedule.zone).date()
+    for begins, ends in _stretches(schedule, start, until=end.astimezone(schedule.zone).date()):
+        if begins >= end:
+            break
+        worked += min(ends, end) - begins
+    return Decimal(worked // _MICROSECOND) / _HOUR_US
+
+
+def add_working_hours(schedule: Schedule, start: datetime, hours: Decimal | int) -> datetime:
+    """The first instant, in UTC, by which `hours` of working time have passed since `start`; 0 hours is `start`.
+
+    So `working_hours` from `start` to the answer is `hours` again (to the microsecond), and work that ends with the
+    day is due at the day's end, not the next morning. Raises ValueError for negative hours, NoWorkingTime.
+    """
+    if hours < 0:
+        raise ValueError(f"hours is {hours}: give 0 or more.")
+    left = timedelta(microseconds=round(Decimal(hours) * _HOUR_US))
+    last = start.astimezone(UTC)
+    if not left:
+        return last
+    for begins, ends in _stretches(schedule, last):
+        if begins + left <= ends:
+            return begins + left
+        left -= ends - begins
+        last = ends
+    raise NoWorkingTime(last.astimezone(schedule.zone).date())
+
+
+def add_working_days(schedule: Schedule, start: datetime, days: int) -> datetime:
+    """`start` moved by working days, in UTC, at the same local wall time; see `working_day_after`."""
+    local = start.astimezone(schedule.zone)
+    day = working_day_after(schedule, local.date(), days)
+    return from_wall(datetime.combine(day, local.time()), schedule.zone)
+
+
+def working_day_after(schedule: Schedule, day: date, days: int) -> date:
+    """The day that is `days` working days after `day`.
+
+    A working day is one on which working time begins: a night shift belongs to the evening it starts. From a day that
+    is none the count starts at the next one, so one working day after a Saturday is the Tuesday, as after the Monday.
+    Raises ValueError for a negative count, NoWorkingTime.
+    """
+    if days < 0:
+        raise ValueError(f"days is {days}: give 0 or more.")
+    if not is_working_day(schedule, day):
+        day = next_working_day(schedule, day)
+    for _ in range(days):
+        day = next_working_day(schedule, day)
+    return day
+
+
+def is_working_day(schedule: Schedule, day: date) -> bool:
+    """Whether working time begins on this local day; a day that the zone itself skips has none."""
+    return any(ends > begins for begins, ends in _spans_on(schedule, day))
+
+
+def next_working_day(schedule: Schedule, day: date) -> date:
+    """The first working day after `day`, `day` itself not counted. Raises NoWorkingTime."""
+    for days in range(1, _SEARCH_DAYS + 1):
+        if is_working_day(schedule, found := day + timedelta(days=days)):
+            return found
+    raise NoWorkingTime(day)
+
+
+def _stretches(
+    schedule: Schedule, start: datetime, *, until: date | None = None
+) -> Iterator[tuple[datetime, datetime]]:
+    """Working time from `start` on as instants, in order, never overlapping.
+
+    Ends with the spans that begin on the local day `until`; without it, after 400 days in a row that bring nothing.
+    """
+    covered = start.astimezone(UTC)
     day = start.astimezone(schedule.zone).date() - timedelta(days=1)  # a night span may reach over midnight
-    while day <= last:
+    idle = 0
+    while day <= until if until is not None else idle <= _SEARCH_DAYS:
+        idle += 1
         for begins, ends in _spans_on(schedule, day):
-            if (upto := min(ends, end)) > (begin := max(begins, covered)):
-                worked += upto - begin
-                covered = upto
+            if ends > (begin := max(begins, covered)):
+                yield begin, ends
+                covered = ends
+                idle = 0
         day += timedelta(days=1)
-    return Decimal(worked // timedelta(microseconds=1)) / _HOUR_US
 
 
 def _spans_on(schedule: Schedule, day: date) -> Iterator[tuple[datetime, datetime]]:
