@@ -116,8 +116,11 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task: 
         raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
     with transaction.atomic():
         kept = Task.objects.select_for_update().get(pk=task.pk)
+        derived_date = kept.due_date
         for name, value in fields.items():
             setattr(kept, name, value)
+        if kept.due_date != derived_date:  # a person's own date follows no calendar
+            kept.due_spec, kept.due_wall, kept.due_zone = None, "", ""
         kept.version += 1
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
