@@ -10,7 +10,9 @@ from domain.conditions.evaluation import Condition, check, compiled
 from domain.conditions.explaining import Clause, explain, sentence
 from domain.conditions.fields import Values
 from domain.conditions.operators import operators_for
-from domain.conditions.rows import Row, Rows, from_rows, rows_from_json, rows_to_json, to_rows
+from domain.conditions.reading import to_rows
+from domain.conditions.row_json import rows_from_json, rows_to_json
+from domain.conditions.rows import Row, Rows, from_rows
 
 __all__ = [
     "CATALOGUE",

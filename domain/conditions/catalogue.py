@@ -13,6 +13,7 @@ Kind = Literal["text", "number", "bool", "time", "duration", "list", "map", "any
 CONTACT_STATUSES: Final = ("lead", "active", "inactive", "lost")
 _MOMENT: Final = "2026-03-02T09:30:00Z"
 _TASK_STATUSES: Final = ("todo", "in_progress", "blocked", "done", "cancelled", "obsolete")
+_STATUSES: Final = CONTACT_STATUSES + _TASK_STATUSES  # an activity tells of a contact's or of a task's change
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ CATALOGUE: Final[Mapping[str, Mapping[str, Field]]] = {
         Field("campaign", "text", "Activity campaign", example="spring"),
         Field("tags", "list", "Activity tags", example=["pricing"]),
         Field("data", "map", "Activity data", example={"plan": "pro"}),
-        Field("old_status", "text", "Old status", CONTACT_STATUSES, "lead"),
-        Field("new_status", "text", "New status", CONTACT_STATUSES, "active"),
+        Field("old_status", "text", "Old status", _STATUSES, "lead"),
+        Field("new_status", "text", "New status", _STATUSES, "active"),
     ),
     "task": _named(
         Field("title", "text", "Task title", example="Call Ada"),

@@ -1,4 +1,4 @@
-"""Conditions checked, compiled and judged: the only place that talks with the CEL engine at run time."""
+"""Conditions checked, compiled and judged: the only place that runs the CEL engine on records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,10 @@ import cel
 from domain.conditions.catalogue import CATALOGUE
 from domain.conditions.compiling import Compiler
 from domain.conditions.errors import ConditionError, ConditionFailed
-from domain.conditions.fields import Ref, Values, engine_value, shown
-from domain.conditions.syntax import Logic, Node, parse, show
+from domain.conditions.fields import Ref, Values, shown
+from domain.conditions.parser import parse
+from domain.conditions.supplying import variables
+from domain.conditions.tree import Logic, Node, show
 
 _TRIAL_NOW: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -21,46 +23,47 @@ _TRIAL_NOW: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 class Condition:
     """A compiled condition. Judging it changes nothing, and any number of threads may do so at once.
 
-    `fields` are the "root.field" it reads; `reads_now` says whether `holds` needs `now`.
+    `text` is its CEL on one line, `refs` the fields it reads by the variable that carries each.
     """
 
     text: str
     program: cel.Program | None
     refs: Mapping[str, Ref]
-    reads_now: bool
+    reads_now: bool = False
+    loops: bool = False
 
     @property
     def fields(self) -> frozenset[str]:
+        """The "root.field" it reads; whatever it reads below activity.data is "activity.data"."""
         return frozenset(ref.name for ref in self.refs.values())
 
     def holds(self, values: Values, *, now: datetime | None = None) -> bool:
-        """Whether it is true of `values`, at `now` where it reads that. Raises ConditionFailed if nobody can say."""
+        """Whether it is true of `values`, at `now` (aware) where it reads that. Raises ConditionFailed if it is neither."""
         if self.program is None:
             return True
-        variables: dict[str, object] = {name: engine_value(ref, values) for name, ref in self.refs.items()}
+        carried = variables(self.refs, values, loops=self.loops)
         if self.reads_now:
             if now is None:
                 raise ConditionFailed(f"{self.text} reads now, and no time was given.")
-            variables["now"] = now.astimezone(UTC)
-        result = self.run(self.program, variables, values)
+            carried["now"] = now.astimezone(UTC)
+        try:
+            result = self.program.execute(cel.Context(carried, {"measure": _measure}))
+        except Exception as error:
+            raise self._failed(error, values) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # what a panic of the engine arrives as
+                raise
+            raise self._failed(error, values) from error
         if not isinstance(result, bool):
             raise ConditionFailed(f"{self.text} gave {shown(result)}, which is neither true nor false.")
         return result
 
-    def run(self, program: cel.Program, variables: dict[str, object], values: Values) -> object:
-        try:
-            return program.execute(cel.Context(variables, {"measure": _measure}))
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of the engine is no Exception
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            raise ConditionFailed(f"{self.text} cannot be judged: {self._why(error, values)}") from error
-
-    def _why(self, error: BaseException, values: Values) -> str:
-        read = "; ".join(f"{ref.full_name} is {shown(ref.value(values))}" for ref in self.refs.values())
-        mixed = "the kinds do not match" if isinstance(error, TypeError) else str(error).split(". Check ")[0]
-        return f"{mixed} ({read})." if read else f"{mixed}."
+    def _failed(self, error: BaseException, values: Values) -> ConditionFailed:
+        """The engine's words name our variables, not fields: say which values were read instead."""
+        told = str(error).split(". Check ")[0].splitlines()
+        reason = "the kinds do not match" if isinstance(error, TypeError) or not told else told[0]
+        read = ", ".join(f"{ref.full_name} is {shown(ref.value(values))}" for ref in self.refs.values())
+        return ConditionFailed(f"{self.text} cannot be judged: {reason} ({read or 'it reads no field'}).")
 
 
 def _measure(value: object) -> float:
@@ -74,30 +77,19 @@ def _measure(value: object) -> float:
 def compiled(source: str) -> Condition:
     """The condition ready to be judged. Raises ConditionError; an empty source always holds."""
     if not source.strip():
-        return Condition("", None, {}, reads_now=False)
-    return compiled_tree(parse(source), source)
+        return Condition("", None, {})
+    return compiled_part(parse(source), source)
 
 
-def compiled_tree(node: Node, source: str) -> Condition:
+def compiled_part(node: Node, source: str) -> Condition:
     """Like `compiled`, for a part of `source`."""
     compiler = Compiler(source)
     text = compiler.condition(node)
     try:
         program = cel.compile(text)
     except Exception as error:
-        raise ConditionError("The condition is nested too deeply: take brackets out, or split the rule.") from error
-    return Condition(show(node), program, compiler.refs, compiler.reads_now)
-
-
-def check(source: str) -> None:
-    """Raises ConditionError unless `source` can be saved: grammar, fields, kinds, limits, then trial runs.
-
-    The trial runs judge each part on examples, and on nothing at all.
-    """
-    compiled(source)
-    if source.strip():
-        for part in parts(parse(source)):
-            _try(compiled_tree(part, source))
+        raise ConditionError("the condition is nested too deeply: take brackets out, or split the rule.") from error
+    return Condition(show(node), program, compiler.refs, compiler.reads_now, loops=compiler.loops > 0)
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -105,20 +97,32 @@ def parts(node: Node) -> tuple[Node, ...]:
     return node.parts if isinstance(node, Logic) and node.sign == "&&" else (node,)
 
 
-def _examples() -> Values:
-    return {
-        root: {
-            field.name: datetime.fromisoformat(str(field.example)) if field.kind == "time" else field.example
-            for field in fields.values()
-        }
-        for root, fields in CATALOGUE.items()
-    }
+def check(source: str) -> None:
+    """Raises ConditionError unless `source` can be saved: grammar, fields, kinds, limits, then trial runs.
+
+    The trial runs judge each part on the examples of the catalogue, and on nothing at all.
+    """
+    if compiled(source).program is None:
+        return
+    for part in parts(parse(source)):
+        _try(compiled_part(part, source))
 
 
 def _try(condition: Condition) -> None:
-    known = all(ref.kind != "any" and ref.name != "activity.data" for ref in condition.refs.values())
-    for values in (_examples(), {}) if known else ({},):
+    """What is in activity.data is anybody's guess: a part that reads it is tried on nothing only."""
+    guessed = "activity.data" in condition.fields
+    for values in ({},) if guessed else (_examples(), {}):
         try:
             condition.holds(values, now=_TRIAL_NOW)
-        except ConditionFailed as error:
-            raise ConditionError(f"A trial run failed. {error}") from error
+        except ConditionFailed as failure:
+            raise ConditionError(f"A trial run failed: {failure}") from failure
+
+
+def _examples() -> Values:
+    return {
+        root: {
+            name: datetime.fromisoformat(str(field.example)) if field.kind == "time" else field.example
+            for name, field in fields.items()
+        }
+        for root, fields in CATALOGUE.items()
+    }

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.conditions.errors import ConditionError, ConditionFailed
-from domain.conditions.evaluation import compiled_tree, parts
+from domain.conditions.evaluation import compiled_part, parts
 from domain.conditions.fields import Values
 from domain.conditions.operators import OPERATORS
-from domain.conditions.rows import Row, row_field, to_rows
-from domain.conditions.syntax import parse
+from domain.conditions.parser import parse
+from domain.conditions.reading import to_rows
+from domain.conditions.rows import Row, row_field
+from domain.conditions.tree import Node
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ def explain(source: str, values: Values, *, now: datetime | None = None) -> list
     return [_clause(part, source, values, now) for part in parts(parse(source))]
 
 
-def _clause(part: object, source: str, values: Values, now: datetime | None) -> Clause:
-    condition = compiled_tree(part, source)  # type: ignore[arg-type]
+def _clause(part: Node, source: str, values: Values, now: datetime | None) -> Clause:
+    condition = compiled_part(part, source)
     read = {ref.full_name: ref.value(values) for ref in condition.refs.values()}
     try:
         return Clause(condition.text, condition.holds(values, now=now), read)

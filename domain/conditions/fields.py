@@ -1,19 +1,28 @@
 """Names in a tree turned into fields of the catalogue, and the values a field takes on one record."""
 
+import reprlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from domain.conditions.catalogue import CATALOGUE, Field, Kind, field_at
-from domain.conditions.errors import ConditionError, ConditionFailed
+from domain.conditions.errors import ConditionError
 from domain.conditions.lexer import fault
-from domain.conditions.syntax import Index, Literal, Name, Node, Select, is_name, quoted
+from domain.conditions.tree import Index, Literal, Name, Node, Select, is_name, quoted
 
-MAX_ITEMS: Final = 2000
-MAX_TEXT: Final = 100_000
-_ABSENT: Final[Mapping[Kind, object]] = {"text": "", "bool": False, "list": [], "map": {}}
+KIND_WORDS: Final[Mapping[str, str]] = {
+    "text": "text",
+    "number": "a number",
+    "bool": "yes or no",
+    "time": "a time",
+    "duration": "a duration",
+    "list": "a list",
+    "map": "a map",
+    "any": "a value",
+    "null": "null",
+}
 
 Values = Mapping[str, Mapping[str, object]]
 """What a condition is judged on: root to field to value. What is left out is absent."""
@@ -43,7 +52,7 @@ class Ref(Node):
 
     def value(self, values: Values) -> object:
         """Its value among `values` as it was given; None when absent."""
-        found: object = values.get(self.root, {}).get(self.field.name)
+        found: object = (values.get(self.root) or {}).get(self.field.name)
         for step in self.path:
             found = _below(found, step)
         return found
@@ -112,86 +121,8 @@ def _literal_key(key: Node) -> str | int | None:
     return None
 
 
-def engine_value(ref: Ref, values: Values) -> object:
-    """The value as the engine takes it: numbers are floats, times aware; absent text is empty, absent yes/no is no.
-
-    Raises ConditionFailed for a value that is not of the field's kind, or too large to judge.
-    """
-    value = ref.value(values)
-    if value is None:
-        return _ABSENT.get(ref.kind)
-    converted = _Converter(ref).convert(value)
-    kind = ref.kind
-    if kind == "text" and not isinstance(converted, str):
-        return str(value)
-    wrong = {
-        "number": not isinstance(converted, float),
-        "time": not isinstance(converted, datetime),
-        "bool": not isinstance(converted, bool),
-        "list": not isinstance(converted, list),
-        "map": not isinstance(converted, dict),
-    }
-    if wrong.get(kind):
-        raise ConditionFailed(f"{ref.full_name} holds {shown(value)}, which is not {KIND_WORDS[kind]}.")
-    return converted
-
-
-KIND_WORDS: Final[Mapping[str, str]] = {
-    "text": "text",
-    "number": "a number",
-    "bool": "yes or no",
-    "time": "a time",
-    "duration": "a duration",
-    "list": "a list",
-    "map": "a map",
-    "any": "a value",
-    "null": "null",
-}
-
-
 def shown(value: object) -> str:
     """A value in a message, cut short."""
-    text = quoted(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-@dataclass
-class _Converter:
-    ref: Ref
-    left: int = MAX_ITEMS
-
-    def convert(self, value: object) -> object:
-        if value is None or isinstance(value, bool | timedelta):
-            return value
-        if isinstance(value, str):
-            if len(value) > MAX_TEXT:
-                raise ConditionFailed(
-                    f"{self.ref.full_name} holds a text of over {MAX_TEXT} characters: too long to judge."
-                )
-            return value
-        if isinstance(value, int | float | Decimal):
-            return self.number(value)
-        if isinstance(value, date):
-            moment = value if isinstance(value, datetime) else datetime.combine(value, time())
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        return self.collection(value)
-
-    def number(self, value: int | float | Decimal) -> float:
-        try:
-            return float(value)
-        except (OverflowError, ValueError):
-            raise ConditionFailed(f"{self.ref.full_name} holds a number that is too large to judge.") from None
-
-    def collection(self, value: object) -> object:
-        if isinstance(value, Mapping):
-            self.spend(len(value))
-            return {str(key): self.convert(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            self.spend(len(value))
-            return [self.convert(item) for item in value]
-        return str(value)
-
-    def spend(self, count: int) -> None:
-        self.left -= count
-        if self.left < 0:
-            raise ConditionFailed(f"{self.ref.full_name} holds more than {MAX_ITEMS} values: too many to judge.")
+    if isinstance(value, str):
+        return quoted(value) if len(value) <= 60 else f"{quoted(value[:57])}..."
+    return str(value) if isinstance(value, int | float | Decimal | date) else reprlib.repr(value)

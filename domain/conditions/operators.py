@@ -1,13 +1,13 @@
 """The operators of condition rows: which kinds have them, their words, the value they take, the CEL they are."""
 
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from domain.conditions import syntax
-from domain.conditions.syntax import Binary, Call, Listing, Logic, Name, Node, Unary
+from domain.conditions.tree import Binary, Call, Listing, Literal, Logic, Name, Node, Unary
 
-Takes = Literal["nothing", "text", "texts", "number", "numbers", "hours", "time"]
+Takes = typing.Literal["nothing", "text", "texts", "number", "numbers", "hours", "time"]
 """What stands in a row's value; `numbers` are a lowest and a highest, `hours` are above 0, `time` is RFC 3339 text."""
 
 
@@ -40,8 +40,8 @@ def _has_not(field: Node, value: tuple[Node, ...]) -> Node:
 
 
 def _ago(value: tuple[Node, ...]) -> Node:
-    hours = value[0].value if isinstance(value[0], syntax.Literal) else 0
-    return Binary("-", Name("now"), Call("duration", None, (syntax.Literal(f"{hours!r}h"),)))
+    hours = value[0].value if isinstance(value[0], Literal) else 0
+    return Binary("-", Name("now"), Call("duration", None, (Literal(f"{hours!r}h"),)))
 
 
 def _within(field: Node, value: tuple[Node, ...]) -> Node:
@@ -84,8 +84,8 @@ _BOOL: Final = (
     Operator("is_false", "is no", "is no", "nothing", lambda field, _: Unary("!", field)),
 )
 _BOOL_IN_DATA: Final = (
-    Operator("is_true", "is yes", "is yes", "nothing", lambda f, _: Binary("==", f, syntax.Literal(True))),
-    Operator("is_false", "is no", "is no", "nothing", lambda f, _: Binary("==", f, syntax.Literal(False))),
+    Operator("is_true", "is yes", "is yes", "nothing", lambda f, _: Binary("==", f, Literal(True))),
+    Operator("is_false", "is no", "is no", "nothing", lambda f, _: Binary("==", f, Literal(False))),
 )
 _TIME: Final = (
     Operator("before", "is before", "is before {}", "time", _moment("<")),

@@ -1,8 +1,6 @@
-"""Conditions as rows for people who write no CEL: rows to CEL and back, rows to JSON and back."""
+"""Conditions as rows, for people who write no CEL: what a row is, whether it is sound, and its CEL."""
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -10,17 +8,11 @@ from typing import Final, Literal
 from domain.conditions.catalogue import field_at, near
 from domain.conditions.compiling import Compiler
 from domain.conditions.errors import ConditionError
-from domain.conditions.fields import Ref, reference, shown
+from domain.conditions.fields import Ref, shown
 from domain.conditions.lexer import MAX_LENGTH
 from domain.conditions.operators import OPERATORS, Operator
-from domain.conditions.syntax import Literal as Value
-from domain.conditions.syntax import (
-    Logic,
-    Node,
-    children,
-    parse,
-    show,
-)
+from domain.conditions.tree import Literal as Value
+from domain.conditions.tree import Logic, Node, show
 
 Match = Literal["all", "any"]
 MAX_ROWS: Final = 50
@@ -73,12 +65,13 @@ def from_rows(rows: Rows) -> str:
 
 def _numbered(number: int, row: Row) -> Node:
     try:
-        return _tree(row)
+        return row_tree(row)
     except ConditionError as error:
         raise ConditionError(f"Row {number} ({row.field} {row.operator}): {error}") from None
 
 
-def _tree(row: Row) -> Node:
+def row_tree(row: Row) -> Node:
+    """The CEL tree of one row. Raises ConditionError."""
     ref, operator = _checked(row)
     tree = operator.build(ref.tree(), tuple(Value(item) for item in _items(row.value)))  # type: ignore[arg-type]
     Compiler("").condition(tree)
@@ -161,113 +154,3 @@ _WANTED: Final = {
     "hours": f"a number of hours above 0 and at most {MAX_HOURS}",
     "time": "a time with its zone, such as 2026-03-02T09:30:00+01:00",
 }
-
-
-def to_rows(source: str) -> Rows | None:
-    """The rows that say what `source` says, or None where rows cannot. Raises ConditionError for bad grammar only."""
-    if not source.strip():
-        return Rows()
-    tree = parse(source)
-    whole = _row(tree)
-    if whole is not None:
-        return Rows("all", (whole,))
-    if not isinstance(tree, Logic):
-        return None
-    rows = tuple(row for part in tree.parts if (row := _row(part)) is not None)
-    if len(rows) < len(tree.parts) or len(rows) > MAX_ROWS:
-        return None
-    return Rows("all" if tree.sign == "&&" else "any", rows)
-
-
-def _row(tree: Node) -> Row | None:
-    """The row whose tree this is: every operator of the one field it reads is tried with the literals found in it."""
-    try:
-        found, literals = _read(tree)
-    except ConditionError:
-        return None
-    if len(set(found)) != 1:
-        return None
-    ref = found[0]
-    name = ".".join([ref.name, *map(str, ref.path)])
-    text = show(tree)
-    for operator in OPERATORS.get(ref.kind, {}).values():
-        for value in _guesses(operator, literals):
-            row = Row(name, operator.name, value)
-            try:
-                if show(_tree(row)) == text:
-                    return row
-            except ConditionError:
-                continue
-    return None
-
-
-def _read(tree: Node) -> tuple[list[Ref], list[object]]:
-    """The fields and the literals in a tree, in reading order. Raises ConditionError for an unknown field."""
-    ref = reference(tree)
-    if ref is not None:
-        return [ref], []
-    if isinstance(tree, Value):
-        return [], [tree.value]
-    below = [_read(child) for child in children(tree)]
-    return [ref for refs, _ in below for ref in refs], [literal for _, found in below for literal in found]
-
-
-def _guesses(operator: Operator, literals: list[object]) -> list[object]:
-    if operator.takes == "nothing":
-        return [None]
-    if operator.takes in ("texts", "numbers"):
-        return [tuple(literals)]
-    if operator.takes == "hours":
-        return [_hours(literals[0])] if literals else []
-    return literals[:1]
-
-
-def _hours(text: object) -> object:
-    try:
-        number = float(str(text).removesuffix("h"))
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() and "." not in str(text) else number
-
-
-def rows_to_json(rows: Rows) -> dict[str, object]:
-    """JSON-ready: {"match": "all", "rows": [{"field": …, "operator": …, "value": …}]}."""
-    return {
-        "match": rows.match,
-        "rows": [
-            {
-                "field": row.field,
-                "operator": row.operator,
-                "value": list(row.value) if isinstance(row.value, tuple) else row.value,
-            }
-            for row in rows.rows
-        ],
-    }
-
-
-def rows_from_json(data: object) -> Rows:
-    """The rows in what `rows_to_json` gives, or in its JSON text. Raises ConditionError naming the row at fault."""
-    if isinstance(data, str | bytes):
-        try:
-            data = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise ConditionError(f"The rows are not JSON: {error}.") from None
-    if not isinstance(data, Mapping) or not isinstance(data.get("rows", []), list):
-        raise ConditionError('Rows are given as {"match": "all", "rows": [{"field": …, "operator": …, "value": …}]}.')
-    match = data.get("match", "all")
-    rows = Rows(match, tuple(_row_from_json(number, item) for number, item in enumerate(data.get("rows", []), start=1)))
-    from_rows(rows)
-    return rows
-
-
-def _row_from_json(number: int, item: object) -> Row:
-    if not isinstance(item, Mapping):
-        raise ConditionError(f"Row {number} is {shown(item)}: give its field, operator and value.")
-    missing = [key for key in ("field", "operator") if not isinstance(item.get(key), str)]
-    if missing:
-        raise ConditionError(f"Row {number} has no {missing[0]}: give it as text.")
-    if unknown := set(item) - {"field", "operator", "value"}:
-        raise ConditionError(
-            f"Row {number} has {sorted(map(str, unknown))[0]}, which is unknown: a row has field, operator and value."
-        )
-    return Row(item["field"], item["operator"], item.get("value"))
