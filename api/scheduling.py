@@ -17,7 +17,7 @@ from api.fields import Id, In, Out, Text, named
 from api.paging import Cursor, Limit, Page, page
 from api.rules import TitleTemplate
 from api.tasks import BATCH, Priority
-from automation import sequences
+from automation import recurring, sequences
 from automation.models import ScheduledTaskBatch
 from crm.models import Contact
 from people import rights
@@ -113,8 +113,8 @@ def schedule_recurring(request: HttpRequest, payload: RecurringIn) -> Status[dic
     contact = _editable_contact(user, payload.contact_id)
     template = payload.task_template.model_dump(exclude_unset=True)
     try:
-        batch, tasks = sequences.schedule_recurring(contact, payload.cadence, template, owner=user, now=timezone.now())
-    except sequences.BadTemplate as bad:
+        batch, tasks = recurring.schedule_recurring(contact, payload.cadence, template, owner=user, now=timezone.now())
+    except recurring.BadTemplate as bad:
         raise invalid("/task_template", "template", str(bad)) from None
     return Status(201, _scheduled(batch, tasks))
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from assignment import dispatch
-from automation import sequences
+from automation import recurring
 from automation.models import ScheduledTaskBatch
 from crm.models import Contact
 from domain import calendars, recurrence
@@ -116,7 +116,7 @@ def _touch(contact: Contact, now: datetime) -> bool:
                 task_template={"title": "Get in touch with {{contact_name}}", "priority": Task.MEDIUM},
                 created_at=now,
             )
-        return sequences.next_of_series(batch, due, now=now) is not None
+        return recurring.next_of_series(batch, due, now=now) is not None
 
 
 def _missed(contact: Contact) -> datetime:

@@ -1,4 +1,4 @@
-"""Follow-up sequences and recurring series: groups of tasks that a person schedules for a contact."""
+"""Follow-up sequences: groups of tasks that a person schedules for a contact."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,15 +8,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from assignment import dispatch
-from automation.firing import template_values
+from automation.drafting import template_values
 from automation.models import ScheduledTaskBatch
 from crm.models import Contact
-from domain import calendars, recurrence, sequencing, templating
+from domain import sequencing, templating
 from people.models import User
 from work import lifecycle
 from work.models import Task
 
-TEMPLATE_FIELDS = frozenset({"title", "description", "priority", "estimated_hours", "reminder_offset_hours"})
 STEP_TITLES = {
     "standard": "Follow up with {{contact_name}}",
     "aggressive": "Follow up with {{contact_name}}",
@@ -31,10 +30,6 @@ class AlreadyEnrolled(Exception):
     def __init__(self, batch: ScheduledTaskBatch) -> None:
         super().__init__(f"The contact is in this sequence already, as batch {batch.pk}: finish or cancel its tasks.")
         self.batch = batch
-
-
-class BadTemplate(ValueError):
-    """The task template cannot be used; the message says what to change."""
 
 
 def enrol(
@@ -74,65 +69,6 @@ def enrol(
             raise
         raise AlreadyEnrolled(holder) from None
     return batch, tasks
-
-
-def schedule_recurring(
-    contact: Contact, cadence: str, task_template: Mapping[str, Any], *, owner: User, now: datetime
-) -> tuple[ScheduledTaskBatch, list[Task]]:
-    """Sets the contact's cadence and makes the first task of the series, due at its first occurrence.
-
-    Later ones come as the cadence falls due. Asking again replaces the series and makes a task all the same.
-    Raises ValueError for an unknown cadence, BadTemplate.
-    """
-    template = checked_template(task_template)
-    zone = calendars.first_zone(contact.timezone, owner.timezone, contact.team.timezone).zone
-    first = recurrence.next_occurrence(cadence, after=now, zone=zone)
-    with transaction.atomic():
-        batch = ScheduledTaskBatch.objects.create(
-            owner=owner,
-            team_id=contact.team_id,
-            name=f"{dict(Contact.CADENCES)[cadence]} task for {contact.name}"[:200],
-            kind=ScheduledTaskBatch.RECURRING,
-            contact=contact,
-            task_template=template,
-            created_at=now,
-        )
-        task = _make(batch, template, first, key=f"{first:%Y%m%dT%H%M}", now=now)
-        Contact.objects.filter(pk=contact.pk).update(contact_cadence=cadence, next_touch_at=first)
-        contact.contact_cadence, contact.next_touch_at = cadence, first
-    return batch, [task]
-
-
-def next_of_series(batch: ScheduledTaskBatch, due: datetime, *, now: datetime) -> Task | None:
-    """The series' task for an occurrence; None when there is one already."""
-    key = f"{due:%Y%m%dT%H%M}"
-    if Task.objects.filter(origin_key=_origin(batch, key)).exists():
-        return None
-    return _make(batch, batch.task_template, due, key=key, now=now)
-
-
-def checked_template(template: Mapping[str, Any]) -> dict[str, Any]:
-    """A task template as it is kept. Raises BadTemplate."""
-    unknown = set(template) - TEMPLATE_FIELDS
-    if unknown:
-        known = ", ".join(sorted(TEMPLATE_FIELDS))
-        raise BadTemplate(f"Unknown field {', '.join(sorted(unknown))} in the task template: use {known}.")
-    title = template.get("title")
-    if not isinstance(title, str) or not title.strip():
-        raise BadTemplate("The task template needs a title.")
-    try:
-        templating.check(title)
-        templating.check(str(template.get("description") or ""), limit=templating.DESCRIPTION_LIMIT)
-    except templating.TemplateError as failure:
-        raise BadTemplate(str(failure)) from failure
-    priority = template.get("priority", Task.MEDIUM)
-    if priority not in dict(Task.PRIORITIES):
-        raise BadTemplate(f"Unknown priority {priority!r}: use {', '.join(dict(Task.PRIORITIES))}.")
-    for name in ("estimated_hours", "reminder_offset_hours"):
-        value = template.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
-            raise BadTemplate(f"{name} is a number of hours above 0.")
-    return {**template, "priority": priority}
 
 
 def _make(

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from assignment import dispatch
-from automation import engine, firing, sequences
+from automation import engine, firing, recurring, sequences
 from automation.models import Firing
 from crm import contacts, intake
 from crm.models import Activity, Contact
-from domain import templating
+from domain import policies, templating
 from people.models import User
 from work import lifecycle
 from work.models import Task
@@ -116,7 +116,7 @@ class TaskScheduler:
         self, contact: Contact | int, cadence: str, task_template: Mapping[str, Any]
     ) -> list[Task]:
         """Sets the contact's cadence and makes the first task; later ones come as they fall due."""
-        _, tasks = sequences.schedule_recurring(
+        _, tasks = recurring.schedule_recurring(
             _contact(contact), cadence, task_template, owner=self.owner, now=timezone.now()
         )
         return tasks
@@ -132,7 +132,7 @@ class TaskScheduler:
         if built_in is None or fired:
             return None
         once_key = f"built-in:{activity.activity_type}:contact:{contact.pk}"
-        values = firing.template_values(contact, activity)
+        values = drafting.template_values(contact, events.of_activity(activity))
         with engine.alone(contact.team_id):
             standing = Task.objects.open().filter(once_key=once_key).first()
             if standing is not None:
@@ -180,8 +180,8 @@ def _first_task(fired: list[Firing]) -> Task | None:
         if one.task is not None:
             return one.task
     for one in fired:
-        if one.reason == firing.STILL_OPEN and one.contact is not None:
-            return firing.open_task_of(one.rule, one.contact)
+        if one.reason == policies.STILL_OPEN and one.contact is not None:
+            return history.open_task_of(one.rule, one.contact)
     return None
 
 

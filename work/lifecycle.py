@@ -109,8 +109,11 @@ EDITABLE = frozenset(
 )
 
 
-def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:  # noqa: ARG001 (the audit's place)
-    """Changes what may be edited. Raises ValidationError, and TypeError for what only verbs may change."""
+def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
+    """Changes what may be edited. One that a person edited is no longer closed by itself (see `close`).
+
+    Raises ValidationError, and TypeError for what only verbs may change.
+    """
     refused = set(fields) - EDITABLE
     if refused:
         raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
@@ -121,6 +124,8 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task: 
             setattr(kept, name, value)
         if kept.due_date != derived_date:  # a person's own date follows no calendar
             kept.due_spec, kept.due_wall, kept.due_zone = None, "", ""
+        if by is not None:
+            kept.edited_at = now
         kept.version += 1
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
@@ -256,6 +261,37 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
         for name, value in changes.items():
             setattr(task, name, value)
     return task
+
+
+def close(task: Task, *, reason: str, now: datetime) -> bool:
+    """Makes a task obsolete that is no longer needed, for a reason people read, if nobody has touched it.
+
+    One that was started, edited or blocked stays with the reason as its banner, and the answer is False; so it is for
+    a finished one, which stays as it is. Asking again changes nothing more.
+    """
+    with transaction.atomic():
+        untouched = Task.objects.filter(
+            pk=task.pk, status=Task.TODO, edited_at__isnull=True, started_at__isnull=True, completed_at__isnull=True
+        )
+        closed: dict[str, Any] = {"status": Task.OBSOLETE, "close_reason": reason[:255], "once_key": None}
+        if not untouched.update(**closed, version=F("version") + 1):
+            Task.objects.open().filter(pk=task.pk).exclude(banner=reason[:255]).update(
+                banner=reason[:255], version=F("version") + 1
+            )
+            return False
+        finishing.end_assignment(task, Assignment.DROPPED, now=now)
+        _record(
+            task,
+            Activity.TASK_STATUS_CHANGED,
+            None,
+            now,
+            old_status=Task.TODO,
+            new_status=Task.OBSOLETE,
+            reason=reason[:255],
+        )
+        for name, value in closed.items():
+            setattr(task, name, value)
+    return True
 
 
 def release_work_of(user: User, by: User | None, now: datetime) -> None:

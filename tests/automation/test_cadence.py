@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from automation import cadence, engine, sequences, tasks
+from automation import cadence, engine, recurring, sequences, tasks
 from automation.models import Firing
 from crm.models import Activity, Contact
 from people.models import User
@@ -108,8 +108,8 @@ def test_a_sequence_may_begin_again_once_it_is_finished(user: User) -> None:
     [{}, {"title": " "}, {"title": "{{nobody}}"}, {"title": "x", "colour": "red"}, {"title": "x", "priority": "now"}],
 )
 def test_a_bad_task_template_says_what_to_change(user: User, template: dict[str, str]) -> None:
-    with pytest.raises(sequences.BadTemplate):
-        sequences.schedule_recurring(builders.make_contact(user), "weekly", template, owner=user, now=timezone.now())
+    with pytest.raises(recurring.BadTemplate):
+        recurring.schedule_recurring(builders.make_contact(user), "weekly", template, owner=user, now=timezone.now())
 
 
 def test_a_rule_never_fires_on_what_it_caused_itself(user: User) -> None:
