@@ -1,4 +1,4 @@
-"""What can start a rule, in one shape: a row of the ledger, or an instant that came (a touch, a due date, a silence)."""
+"""What can start a rule, in one shape: a row of the ledger, or an instant that came (a touch, a date, a silence)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,8 +36,10 @@ class Event:
         return str(self.data.get("new_status") or "")
 
 
-def of_activity(activity: Activity) -> Event:
-    """A row of the ledger; its task is loaded only when a rule asks for it."""
+def of_activity(activity: Activity, *, task: Task | None = None) -> Event:
+    """A row of the ledger, with the task it is about where there is one."""
+    if task is None and activity.task_id is not None:
+        task = Task.objects.filter(pk=activity.task_id).first()
     kind = {
         Activity.STATUS_CHANGED: TaskAutomationRule.STATUS_CHANGE,
         Activity.TASK_COMPLETED: TaskAutomationRule.TASK_COMPLETED,
@@ -49,7 +51,7 @@ def of_activity(activity: Activity) -> Event:
         occurred_at=activity.occurred_at,
         received_at=activity.received_at,
         contact=activity.contact,
-        task=Task.objects.filter(pk=activity.task_id).first() if activity.task_id is not None else None,
+        task=task,
         activity=activity,
         activity_type=activity.activity_type,
         origin=activity.origin,

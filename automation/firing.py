@@ -1,131 +1,175 @@
-"""One rule and one event: whether it fires, the task it makes, and who gets it. Runs under the team's queue lock."""
+"""One rule and one event: judged by its policy, then a task, nothing and why, a failure, or a wait; each exactly once.
 
-from datetime import datetime, timedelta
+Everything here runs under the team's queue lock.
+"""
+
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from assignment import dispatch
+from automation import chains, drafting
+from automation.drafting import Draft
+from automation.events import Event
+from automation.history import LedgerHistory
 from automation.models import Firing, RuleVersion, TaskAutomationRule
-from crm.models import Activity, Contact
-from domain import templating
+from crm.models import Contact
+from domain import policies, templating
 from people.models import Skill, User
 from work import lifecycle
 from work.models import Task
 
-TOO_OLD = "the event is older than the rule allows"
-IMPORTED = "imported events do not fire"
-MACHINE = "opened or clicked by a program"
-STILL_OPEN = "its task for this contact is still open"
-ONCE_ONLY = "it fired for this contact before"
-IN_WINDOW = "it fired for this contact within its window"
+LATE = "Late: {count} earlier runs were missed meanwhile, and are one with this task."
+WAITS_LIMIT = "waits: {reason}"
 
 
-def fire(rule: TaskAutomationRule, version: RuleVersion, activity: Activity, *, key: str, now: datetime) -> Firing:
-    """Writes what the rule makes of the event: a task, a suppression with its reason, or a failure with its own.
+def judge(
+    rule: TaskAutomationRule, event: Event, chain: chains.Chain, *, now: datetime, waited: Firing | None = None
+) -> policies.Verdict:
+    """What the rule's policy says, with what the rule has done so far."""
+    owner = drafting.owner_for(rule, event.contact)
+    return policies.judge(
+        drafting.policy_of(rule),
+        drafting.occurrence_of(rule, event, chain.path),
+        LedgerHistory(rule, event.contact, owner, leaving_out=waited),
+        now=now,
+        owner_day=drafting.owner_day(rule, owner, now),
+        contact_day=drafting.contact_day(rule, event.contact, owner, now),
+    )
+
+
+def settle(rule: TaskAutomationRule, version: RuleVersion, event: Event, *, now: datetime) -> Firing:
+    """Judges an event nobody has judged for this rule and writes what comes of it.
 
     The firing is unique on (rule, key) and its task on the firing, so running this again makes nothing new.
     """
-    firing = Firing(rule=rule, version=version, trigger_key=key, activity=activity, contact=activity.contact, at=now)
-    reason = _suppressed(rule, activity)
-    if reason is not None:
-        firing.outcome, firing.reason = Firing.SUPPRESSED, reason
-        firing.save(force_insert=True)
-        return firing
-    firing.outcome = Firing.FIRED
-    try:
-        with transaction.atomic():
-            firing.save(force_insert=True)
-            firing.task = _make_task(rule, firing, activity, now)
-            firing.save(update_fields=["task"])
-            _hand_out(rule, firing.task, now)
-    except (templating.TemplateError, ValidationError, lifecycle.NotAllowed) as failure:
-        firing = Firing(
-            rule=rule,
-            version=version,
-            trigger_key=key,
-            activity=activity,
-            contact=activity.contact,
-            at=now,
-            outcome=Firing.FAILED,
-            reason=str(failure)[:500],
-        )
-        firing.save(force_insert=True)
+    chain = chains.of(event)
+    verdict = judge(rule, event, chain, now=now)
+    return carry_out(_new(rule, version, event, chain, now), event, verdict, chain, now=now)
+
+
+def settle_waiting(waited: Firing, version: RuleVersion, event: Event, *, now: datetime) -> Firing:
+    """Judges again what has waited, now that its time has come."""
+    waited.version, waited.at = version, now
+    chain = chains.Chain(waited.root_id, tuple(waited.path))
+    verdict = judge(waited.rule, event, chain, now=now, waited=waited)
+    return carry_out(waited, event, verdict, chain, now=now)
+
+
+def carry_out(firing: Firing, event: Event, verdict: policies.Verdict, chain: chains.Chain, *, now: datetime) -> Firing:
+    """Writes the verdict down, and the task with it when it says so."""
+    if verdict.outcome == "fire":
+        return _fire(firing, event, now)
+    if verdict.outcome == "wait":
+        return keep(firing, Firing.WAITING, WAITS_LIMIT.format(reason=verdict.reason), due_at=verdict.until)
+    if verdict.outcome == "park" and event.contact is not None:
+        chains.park(firing.rule, event, chain, verdict.reason, now=now)
+    return keep(firing, Firing.SUPPRESSED, verdict.reason)
+
+
+def keep(firing: Firing, outcome: str, reason: str, *, due_at: datetime | None = None) -> Firing:
+    """Saves a firing that makes no task, at least not now."""
+    firing.outcome, firing.reason, firing.due_at = outcome, reason[:500], due_at
+    firing.save(force_insert=firing.pk is None)
     return firing
 
 
-def open_task_of(rule: TaskAutomationRule, contact: Contact) -> Task | None:
-    """The rule's task for the contact that somebody still has to do."""
-    return Task.objects.open().filter(firings__rule=rule, contact=contact).order_by("pk").first()
+def fail(rule: TaskAutomationRule, version: RuleVersion, event: Event, why: Exception, *, now: datetime) -> Firing:
+    """An event whose condition could not be evaluated: this firing fails, and no other."""
+    return keep(_new(rule, version, event, chains.of(event), now), Firing.FAILED, str(why))
 
 
-def template_values(contact: Contact, event: Activity | None) -> dict[str, Any]:
-    """What templates may show: plain values only. A fixed variable outside its trigger is empty."""
-    data = event.data if event is not None else {}
-    return {
-        "contact_name": contact.name,
-        "contact_email": contact.email,
-        "activity_type": event.activity_type if event is not None else "",
-        "old_status": str(data.get("old_status") or ""),
-        "new_status": str(data.get("new_status") or ""),
-        "contact": {field: getattr(contact, field) for field in templating.CONTACT_FIELDS},
-    }
+def wait(
+    rule: TaskAutomationRule, version: RuleVersion, event: Event, *, until: datetime, reason: str, now: datetime
+) -> Firing:
+    """An event that is judged later, as a change that has to settle."""
+    return keep(_new(rule, version, event, chains.of(event), now), Firing.WAITING, reason, due_at=until)
 
 
-def _suppressed(rule: TaskAutomationRule, activity: Activity) -> str | None:
-    """Why the rule lets this event pass, if it does."""
-    if activity.received_at - activity.occurred_at > timedelta(hours=rule.max_event_age_hours):
-        return TOO_OLD
-    if activity.origin == Activity.IMPORT and not rule.fires_on_imports:
-        return IMPORTED
-    if activity.signal == Activity.MACHINE and not rule.fires_on_machines:
-        return MACHINE
-    assert activity.contact is not None  # Compiled.covers lets no other event through
-    if rule.repeat_policy == rule.ONCE_WHILE_OPEN:
-        return STILL_OPEN if open_task_of(rule, activity.contact) else None
-    before = Firing.objects.filter(rule=rule, contact=activity.contact, outcome=Firing.FIRED)
-    if rule.repeat_policy == rule.ONCE_EVER:
-        return ONCE_ONLY if before.exists() else None
-    if rule.repeat_policy == rule.ONCE_PER_WINDOW:
-        since = activity.occurred_at - timedelta(hours=rule.repeat_window_hours)
-        return IN_WINDOW if before.filter(activity__occurred_at__gt=since).exists() else None
-    return None
+def _new(rule: TaskAutomationRule, version: RuleVersion, event: Event, chain: chains.Chain, now: datetime) -> Firing:
+    return Firing(
+        rule=rule,
+        version=version,
+        trigger_key=event.key,
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        data=_shown(event),
+        activity=event.activity,
+        contact=event.contact,
+        cause=event.task,
+        root_id=chain.root_id,
+        depth=len(chain.path),
+        path=list(chain.path),
+        at=now,
+    )
 
 
-def _make_task(rule: TaskAutomationRule, firing: Firing, activity: Activity, now: datetime) -> Task:
-    contact = activity.contact
-    assert contact is not None
-    values = template_values(contact, activity)
-    owner = contact.owner if contact.owner is not None and contact.owner.is_active else rule.owner
+def _shown(event: Event) -> dict[str, Any]:
+    """What is kept of an event that has no row of its own, and the words of a status change."""
+    kept = dict(event.data) if event.activity is None else {}
+    if event.old_status or event.new_status:
+        kept |= {"old_status": event.old_status, "new_status": event.new_status}
+    return kept
+
+
+def _fire(firing: Firing, event: Event, now: datetime) -> Firing:
+    rule, waited = firing.rule, firing.pk
+    firing.outcome, firing.reason, firing.due_at = Firing.FIRED, "", None
+    try:
+        with transaction.atomic():
+            made = drafting.draft(rule, event)
+            firing.owner = made.owner
+            firing.save(force_insert=waited is None)
+            firing.task = _make_task(rule, firing, event, made, now)
+            firing.save(update_fields=["task"])
+            _hand_out(rule, firing.task, now)
+    except (templating.TemplateError, ValidationError, lifecycle.NotAllowed) as failure:
+        firing.pk, firing.task, firing.owner = waited, None, None
+        return keep(firing, Firing.FAILED, str(failure))
+    return firing
+
+
+def _make_task(rule: TaskAutomationRule, firing: Firing, event: Event, made: Draft, now: datetime) -> Task:
     return lifecycle.create(
         rule.team,
-        title=templating.render_title(rule.task_title_template, values, fallback=rule.name),
-        description=templating.render(rule.task_description_template, values),
+        title=made.title,
+        description=_description(made, event),
         priority=rule.task_priority,
-        due_date=activity.occurred_at + timedelta(hours=float(rule.delay_hours)),
+        due_date=made.due_date,
+        due_wall=made.due_wall,
+        due_zone=made.due_zone,
+        due_spec=made.due_spec,
         reminder_offset_hours=rule.reminder_offset_hours,
-        contact=contact,
-        owner=owner,
+        contact=event.contact,
+        owner=made.owner,
         estimated_hours=rule.estimated_hours,
         required_skills=_requirements(rule),
         origin_key=f"firing:{firing.pk}",
-        once_key=_once_key(rule, contact),
+        once_key=_once_key(rule, event.contact),
         now=now,
     )
 
 
-def _once_key(rule: TaskAutomationRule, contact: Contact) -> str | None:
+def _description(made: Draft, event: Event) -> str:
+    missed = event.data.get("missed")
+    if not missed:
+        return made.description
+    return "\n\n".join(filter(None, (made.description, LATE.format(count=missed))))
+
+
+def _once_key(rule: TaskAutomationRule, contact: Contact | None) -> str | None:
     """The unique key of an open task under `once_while_open`; one finished or moved to another contact lets it go."""
     if rule.repeat_policy != rule.ONCE_WHILE_OPEN:
         return None
-    key = f"rule:{rule.pk}:contact:{contact.pk}"
+    key = f"rule:{rule.pk}:contact:{contact.pk if contact is not None else 0}"
     Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN, contact=contact).update(once_key=None)
     return key
 
 
 def _requirements(rule: TaskAutomationRule) -> list[lifecycle.Requirement]:
-    levels = {entry["skill"].lower(): int(entry.get("level", 1)) for entry in rule.required_skills}
+    levels = drafting.requirements_of(rule)
     if not levels:
         return []
     skills = Skill.objects.filter(team_id=rule.team_id)
@@ -151,6 +195,5 @@ def _hand_out(rule: TaskAutomationRule, task: Task, now: datetime) -> None:
 
 def _owner_reasons(rule: TaskAutomationRule, task: Task) -> dict[str, Any]:
     assert task.owner is not None
-    assert task.contact is not None
-    whose = "contact" if task.contact.owner_id == task.owner_id else "rule"
+    whose = "contact" if task.contact is not None and task.contact.owner_id == task.owner_id else "rule"
     return {"sentence": f"{task.owner.display_name} owns the {whose}.", "rule_id": rule.pk}

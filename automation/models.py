@@ -23,6 +23,20 @@ class RuleQuerySet(FilledInQuerySet):
     def live(self) -> "RuleQuerySet":
         return self.filter(is_active=True, archived_at__isnull=True)
 
+    def unplanned(self) -> "RuleQuerySet":
+        """Live rules on time whose first instants nobody has worked out since they changed; reads a partial index."""
+        return self.live().filter(planned_for="", trigger_type__in=PLANNED_KINDS)
+
+    def update(self, **fields: Any) -> int:
+        """A rule changed by hand is planned anew."""
+        if "planned_for" not in fields and PLANNED_BY & set(fields):
+            fields["planned_for"] = ""
+        return super().update(**fields)
+
+
+PLANNED_KINDS = ("time", "inactivity", "overdue")
+PLANNED_BY = frozenset({"is_active", "trigger_type", "trigger_config", "scope", "owner", "owner_id", "archived_at"})
+
 
 class TaskAutomationRule(models.Model):
     """When something happens, make a task. Rows written by hand are as good as those of the API."""
@@ -85,10 +99,12 @@ class TaskAutomationRule(models.Model):
         default=100, help_text="Tasks in an hour from which a sudden rush pauses the rule; 0 never pauses it"
     )
     paused_reason = models.TextField(blank=True, editable=False, help_text="Why it switched itself off")
-    active_since = models.DateTimeField(null=True, editable=False, help_text="It fires for nothing from before")
+    off_since = models.DateTimeField(null=True, editable=False, help_text="When it was last switched off")
+    active_since = models.DateTimeField(null=True, editable=False, help_text="And on; between them nothing fires it")
     seen_active = models.BooleanField(default=False, editable=False)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of a rule on time")
-    planned_for = models.CharField(max_length=64, blank=True, editable=False, help_text="Content that was planned")
+    planned_for = models.CharField(max_length=64, blank=True, editable=False, help_text="The content it was planned by")
+    planned_at = models.DateTimeField(null=True, editable=False, help_text="It looks for nothing from before")
     repeat_policy = models.CharField(max_length=20, choices=REPEATS, default=ONCE_WHILE_OPEN)
     repeat_window_hours = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])
     assign = models.CharField(
@@ -122,6 +138,13 @@ class TaskAutomationRule(models.Model):
                 name="rule_to_run",
                 condition=Q(is_active=True, archived_at__isnull=True, next_run_at__isnull=False),
             ),
+            models.Index(
+                fields=["team"],
+                name="rule_unplanned",
+                condition=Q(
+                    is_active=True, archived_at__isnull=True, planned_for="", trigger_type__in=list(PLANNED_KINDS)
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -133,10 +156,25 @@ class TaskAutomationRule(models.Model):
             self.team_id = self.owner.team_id
         if not self.scope:
             self.scope = self.TEAM if self.owner.manages else self.OWN
-        if self.is_active != self.seen_active:
-            self.seen_active = self.is_active
-            # A new rule counts from its own beginning, one switched on again from now.
-            self.active_since = timezone.now() if self.pk else self.created_at
+        self.planned_for = ""
+        if self.pk is None and not self.is_active:
+            self.off_since = self.created_at
+        elif self.is_active != self.seen_active:
+            self.note_switched(timezone.now() if self.pk else self.created_at)
+
+    def note_switched(self, at: datetime) -> None:
+        """Remembers when it was switched: what happened while it was off never fires it."""
+        self.seen_active = self.is_active
+        if self.is_active:
+            self.active_since = at
+        else:
+            self.off_since = at
+
+    def was_off(self, at: datetime) -> bool:
+        """Whether the instant lies in the last stretch in which it was off."""
+        if self.off_since is None or at < self.off_since:
+            return False
+        return self.active_since is None or self.active_since < self.off_since or at < self.active_since
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
@@ -242,11 +280,11 @@ class TeamQuerySet(FilledInQuerySet):
 class Programme(models.Model):
     """What sequences and campaigns share: steps for a contact over time, and what ends them early."""
 
-    REFUSE, AFTER_END, ALWAYS = "refuse", "after_end", "always"
+    REFUSE, ONCE, ALWAYS = "refuse", "once", "always"
     REENROL = [
-        (REFUSE, "Not while active"),
-        (AFTER_END, "Only once it has ended, and never twice at a time"),
-        (ALWAYS, "As often as asked"),
+        (REFUSE, "Not while under way"),
+        (ONCE, "Once for each contact"),
+        (ALWAYS, "As often as asked, also side by side"),
     ]
 
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -313,7 +351,9 @@ class AutomationStep(models.Model):
     order = models.PositiveIntegerField(default=1)
     condition = models.TextField(blank=True)
     priority = models.CharField(max_length=8, choices=Task.PRIORITIES, default=Task.MEDIUM)
-    settings = models.JSONField(default=dict, blank=True, help_text="What else a step takes: wait_for_previous and such")
+    settings = models.JSONField(
+        default=dict, blank=True, help_text="What else a step takes: wait_for_previous and such"
+    )
 
     class Meta:
         ordering = ["order", "id"]
@@ -370,6 +410,9 @@ class ScheduledTaskBatch(models.Model):
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=KINDS)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="batches")
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="parts", help_text="The bulk run it was part of"
+    )
     sequence = models.ForeignKey(Sequence, on_delete=models.SET_NULL, null=True, related_name="batches")
     campaign = models.ForeignKey(Campaign, on_delete=models.SET_NULL, null=True, related_name="batches")
     task_template = models.JSONField(default=dict, help_text="What a recurring series makes each time")
@@ -441,11 +484,16 @@ class Enrolment(models.Model):
     batch = models.ForeignKey(ScheduledTaskBatch, on_delete=models.PROTECT, related_name="enrolments")
     state = models.CharField(max_length=10, default=ACTIVE)
     started_at = models.DateTimeField(help_text="What days are counted from")
-    next_step_at = models.DateTimeField(null=True, help_text="When the next planned step is due")
+    next_step_at = models.DateTimeField(
+        null=True, help_text="When it is looked at next: a step is due, or a task it waits for may be done"
+    )
     paused_at = models.DateTimeField(null=True)
     resume_at = models.DateTimeField(null=True, help_text="A pause that ends by itself")
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it paused or ended")
+    heard_activity = models.BigIntegerField(
+        default=0, help_text="Up to this id of the ledger nothing ends it: an undo has decided that"
+    )
     undo = models.JSONField(null=True, help_text="What an undo restores")
     undo_until = models.DateTimeField(null=True)
     active_key = models.CharField(max_length=80, null=True, unique=True, help_text="sequence:7:42 while under way")
@@ -471,20 +519,20 @@ class Enrolment(models.Model):
 
 
 class EnrolmentStep(models.Model):
-    """One step of one enrolment: planned with its date, then done, skipped or cancelled, once."""
+    """One step of one enrolment: planned with its date, then done, skipped, failed or cancelled, once."""
 
-    PLANNED, DONE, SKIPPED, CANCELLED = "planned", "done", "skipped", "cancelled"
+    PLANNED, DONE, SKIPPED, FAILED, CANCELLED = "planned", "done", "skipped", "failed", "cancelled"
 
     enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="steps")
     key = models.CharField(max_length=40, help_text="The step's own, the same over versions")
     number = models.PositiveIntegerField()
-    due_at = models.DateTimeField(null=True, help_text="Empty while the step waits for the one before it")
+    due_at = models.DateTimeField(help_text="Not before then; one that waits for the task before it may come later")
     due_wall = models.CharField(max_length=32, blank=True)
     due_zone = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=10, default=PLANNED)
     reason = models.CharField(max_length=255, blank=True)
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="enrolment_steps")
-    at = models.DateTimeField(null=True, help_text="When it was done, skipped or cancelled")
+    at = models.DateTimeField(null=True, help_text="When it was done, skipped, failed or cancelled")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["enrolment", "key"], name="one_step_per_enrolment")]

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q
+from django.utils import timezone
 
-from automation.models import Firing, TaskAutomationRule
+from automation import drafting
+from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
-from domain import templating
+from domain import conditions, delays, templating
+from jobs import bell
 from people.models import Skill, Team, User
 from work.models import Task
 
@@ -19,11 +23,17 @@ CONTENT = (
     "name",
     "trigger_type",
     "trigger_config",
+    "condition",
     "task_title_template",
     "task_description_template",
     "task_priority",
     "delay_hours",
+    "delay_kind",
+    "delay_days",
+    "delay_at",
+    "outside_hours",
     "reminder_offset_hours",
+    "settle_seconds",
     "repeat_policy",
     "repeat_window_hours",
     "assign",
@@ -32,6 +42,11 @@ CONTENT = (
     "max_event_age_hours",
     "fires_on_imports",
     "fires_on_machines",
+    "limit_per_hour",
+    "limit_owner_day",
+    "limit_contact_day",
+    "overflow",
+    "burst",
     "scope",
     "owner_id",
 )
@@ -67,6 +82,8 @@ def check(rule: TaskAutomationRule) -> Errors:
     _check_template(errors, "task_title_template", rule.task_title_template, templating.TITLE_LIMIT)
     _check_template(errors, "task_description_template", rule.task_description_template, templating.DESCRIPTION_LIMIT)
     _check_hours(errors, rule)
+    _check_delay(errors, rule)
+    _check_condition(errors, rule)
     if fault := _fault_of_strategy(rule):
         errors["assign"] = [fault]
     if faults := _faults_of_skills(rule):
@@ -74,29 +91,56 @@ def check(rule: TaskAutomationRule) -> Errors:
     return errors
 
 
-def create(owner: User, **fields: Any) -> TaskAutomationRule:
+def create(owner: User, *, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
     """A new rule of this owner. Raises BadRule."""
-    rule = TaskAutomationRule(owner=owner, **fields)
-    return _save(rule)
+    rule = TaskAutomationRule(owner=owner, **({"created_at": now} if now else {}), **fields)
+    return _save(rule, now or rule.created_at)
 
 
-def update(rule: TaskAutomationRule, **fields: Any) -> TaskAutomationRule:
-    """Changes a rule; what it has already done stays under its old version. Raises BadRule."""
+def update(rule: TaskAutomationRule, *, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
+    """Changes a rule; what it has already done stays under its old version. Raises BadRule.
+
+    Switching it on is told apart from any other change: what happened while it was off fires nothing.
+    """
+    at = now or timezone.now()
     for name, value in fields.items():
         if name not in EDITABLE:
             raise BadRule({name: ["This cannot be changed."]})
         setattr(rule, name, value)
-    return _save(rule)
+    if rule.is_active != rule.seen_active:
+        rule.note_switched(at)
+        rule.paused_reason = ""
+    return _save(rule, at)
 
 
 def archive(rule: TaskAutomationRule, *, now: datetime) -> None:
     """Deleting keeps the row: its tasks and firings name it."""
-    TaskAutomationRule.objects.filter(pk=rule.pk).update(is_active=False, archived_at=now)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(
+        is_active=False, seen_active=False, off_since=now, archived_at=now
+    )
+
+
+def freeze(rule: TaskAutomationRule, digest: str, *, now: datetime) -> RuleVersion:
+    """The version with this content, made when there is none yet."""
+    known = RuleVersion.objects.filter(rule=rule)
+    found = known.filter(content_hash=digest).first()
+    if found is not None:
+        return found
+    number = known.order_by("-number").values_list("number", flat=True).first() or 0
+    return RuleVersion.objects.create(
+        rule=rule, number=number + 1, content_hash=digest, content=content_of(rule), frozen_at=now
+    )
 
 
 def content_of(rule: TaskAutomationRule) -> dict[str, Any]:
     """What a version freezes, JSON-ready."""
-    return {name: str(value) if isinstance(value := getattr(rule, name), Decimal) else value for name in CONTENT}
+    return {name: _plain(getattr(rule, name)) for name in CONTENT}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, time):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def content_hash(rule: TaskAutomationRule) -> str:
@@ -112,8 +156,8 @@ def sentence(rule: TaskAutomationRule) -> str:
     """The rule in words: When … , then …"""
     trigger = KINDS.get(rule.trigger_type)
     when = trigger.sentence(rule.trigger_config) if trigger and not rule.parked_reason else rule.trigger_type
-    due = f" within {rule.delay_hours.normalize():f} h" if rule.delay_hours else " at once"
-    return f"When {when}, then “{rule.task_title_template}”{due}"
+    only = f" and {conditions.sentence(rule.condition)}" if rule.condition.strip() and not rule.parked_reason else ""
+    return f"When {when}{only}, then “{rule.task_title_template}” {delays.sentence(drafting.delay_of(rule))}"
 
 
 def figures(rules: list[TaskAutomationRule]) -> dict[int, dict[str, Any]]:
@@ -174,13 +218,18 @@ def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:  # noq
         TaskAutomationRule.objects.filter(owner=user).update(owner=manager)
 
 
-def _save(rule: TaskAutomationRule) -> TaskAutomationRule:
+def _save(rule: TaskAutomationRule, now: datetime) -> TaskAutomationRule:
+    """A rule that runs is published as a version at once, so that its first firing has nothing to freeze."""
     rule.fill_in()
     errors = check(rule)
     if errors:
         raise BadRule(errors)
     rule.parked_reason = ""
-    rule.save()
+    with transaction.atomic():
+        rule.save()
+        if rule.is_active:
+            freeze(rule, content_hash(rule), now=now)
+        transaction.on_commit(lambda: bell.ring(rule.team_id), robust=True)
     return rule
 
 
@@ -199,6 +248,22 @@ def _check_hours(errors: Errors, rule: TaskAutomationRule) -> None:
                 errors[field] = ["At most a year, 8,784 hours."]
         except InvalidOperation:
             errors.setdefault(field, ["Give a number of hours."])
+
+
+def _check_delay(errors: Errors, rule: TaskAutomationRule) -> None:
+    if {"delay_hours", "delay_kind", "delay_days", "outside_hours"} & set(errors):
+        return
+    if faults := delays.check(drafting.delay_of(rule)):
+        errors["delay_hours" if rule.delay_days is None else "delay_days"] = faults
+
+
+def _check_condition(errors: Errors, rule: TaskAutomationRule) -> None:
+    try:
+        conditions.check(rule.condition)
+    except conditions.ConditionError as failure:
+        errors.setdefault("condition", []).append(str(failure))
+    if rule.settle_seconds and rule.trigger_type != TaskAutomationRule.STATUS_CHANGE:
+        errors["settle_seconds"] = ["Only a change of status settles: leave it 0."]
 
 
 def _fault_of_strategy(rule: TaskAutomationRule) -> str | None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from assignment import dispatch
-from automation import engine, firing, recurring, sequences
+from automation import drafting, engine, events, history, recurring, sequences
 from automation.models import Firing
 from crm import contacts, intake
 from crm.models import Activity, Contact

@@ -16,8 +16,8 @@ from people.rows import FilledInQuerySet
 
 class ContactQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "ContactQuerySet":
-        """Members see the contacts they own; leads and managers the team's."""
-        team = self.filter(team_id=user.team_id)
+        """Members see the contacts they own; leads and managers the team's. Merged and erased ones show nowhere."""
+        team = self.standing().filter(team_id=user.team_id)
         return team if user.leads else team.filter(owner=user)
 
     def unplanned(self) -> "ContactQuerySet":
@@ -132,6 +132,8 @@ class Contact(models.Model):
             self.seen_cadence = self.contact_cadence
         if self.pk is None and not self.seen_timezone:
             self.seen_timezone = self.timezone
+        if self.pk is None and self.quiet_at is None:
+            self.quiet_at = self.created_at  # looked at once, by rules on silence
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
@@ -181,6 +183,8 @@ class Activity(models.Model):
     STATUS_CHANGED = "status_changed"
     TASK_CREATED, TASK_ASSIGNED, TASK_COMPLETED = "task_created", "task_assigned", "task_completed"
     TASK_STATUS_CHANGED = "task_status_changed"
+    DO_NOT_CONTACT, OPTED_IN = "do_not_contact", "opted_in"
+    CONTACT_MERGED, CONTACT_PARTED, CONTACT_ERASED = "contact_merged", "contact_parted", "contact_erased"
     LIVE, IMPORT, SYSTEM = "live", "import", "system"
     HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
 

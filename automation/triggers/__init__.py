@@ -1,18 +1,23 @@
-"""What can start a rule: one module a kind, each with its config's check, its sentence and its match.
-
-Adding a kind is a module and a line here.
+"""What can start a rule: one module a kind, each with its settings' schema, its sentence, its match, and its place in
+a simulation. Adding a kind is a module and a line here.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
-from automation.triggers import activity, status_change
-from crm.models import Activity
+from automation.events import Event
+from automation.models import TaskAutomationRule
+from automation.triggers import activity, cadence, configs, inactivity, overdue, status_change, task_completed, time
+from automation.triggers.past import Past
 
 
 class Trigger(Protocol):
     """What each module of this folder offers."""
 
     KIND: str
+    LABEL: str
+    Config: type[configs.Config]
 
     def check(self, config: dict[str, Any]) -> list[str]:
         """What is wrong with a config; empty when nothing is."""
@@ -20,8 +25,15 @@ class Trigger(Protocol):
     def sentence(self, config: dict[str, Any]) -> str:
         """The config as people read it, after "When"."""
 
-    def matches(self, config: dict[str, Any], event: Activity) -> bool:
+    def matches(self, config: dict[str, Any], event: Event) -> bool:
         """Whether an event starts the rule."""
 
+    def current(self, rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+        """The events that the records, as they stand now, would be: what a dry run looks at."""
 
-KINDS: dict[str, Trigger] = {activity.KIND: activity, status_change.KIND: status_change}
+    def past(self, rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
+        """The events that would have started the rule between two dates: what a backtest replays."""
+
+
+MODULES: tuple[Any, ...] = (activity, status_change, cadence, time, overdue, inactivity, task_completed)
+KINDS: dict[str, Trigger] = {module.KIND: module for module in MODULES}

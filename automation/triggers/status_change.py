@@ -1,24 +1,42 @@
 """A contact's status changed, from and to given words or any."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from pydantic import field_validator, model_validator
+
+from automation.events import Event
+from automation.models import TaskAutomationRule
+from automation.triggers import configs
+from automation.triggers.past import Past
 from crm.models import Activity, Contact
 
-KIND = "status_change"
+KIND = TaskAutomationRule.STATUS_CHANGE
+LABEL = "A contact's status changed"
 STATUSES = tuple(status for status, _ in Contact.STATUSES)
 
 
+class Config(configs.Config):
+    from_status: str | None = None
+    to_status: str | None = None
+
+    @field_validator("from_status", "to_status")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value not in (None, "", *STATUSES):
+            raise ValueError(f"There is no status {value!r}: use one of {', '.join(STATUSES)}, or leave it out for any")
+        return value
+
+    @model_validator(mode="after")
+    def _different(self) -> "Config":
+        if self.from_status and self.from_status == self.to_status:
+            raise ValueError("from_status and to_status are the same: such a change never happens")
+        return self
+
+
 def check(config: dict[str, Any]) -> list[str]:
-    unknown = set(config) - {"from_status", "to_status"}
-    faults = [f"Unknown setting {name!r}: this trigger takes from_status and to_status." for name in sorted(unknown)]
-    faults += [
-        f"{name} is {config[name]!r}: use one of {', '.join(STATUSES)}, or leave it out for any."
-        for name in ("from_status", "to_status")
-        if config.get(name) not in (None, "", *STATUSES)
-    ]
-    if not faults and config.get("from_status") and config.get("from_status") == config.get("to_status"):
-        faults.append("from_status and to_status are the same: such a change never happens.")
-    return faults
+    return configs.faults(Config, config)
 
 
 def sentence(config: dict[str, Any]) -> str:
@@ -30,8 +48,41 @@ def sentence(config: dict[str, Any]) -> str:
     return f"a contact leaves {old}" if old else "a contact's status changes"
 
 
-def matches(config: dict[str, Any], event: Activity) -> bool:
-    if event.activity_type != Activity.STATUS_CHANGED:
-        return False
+def matches(config: dict[str, Any], event: Event) -> bool:
+    return event.activity_type == Activity.STATUS_CHANGED and fits(config, event.old_status, event.new_status)
+
+
+def fits(config: dict[str, Any], old_status: str, new_status: str) -> bool:
+    """Whether a change between the two words is the one the rule waits for. Back where it began is no change."""
     old, new = config.get("from_status"), config.get("to_status")
-    return (not old or event.data.get("old_status") == old) and (not new or event.data.get("new_status") == new)
+    return old_status != new_status and old in (None, "", old_status) and new in (None, "", new_status)
+
+
+def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+    """Each contact as if its present status had just been set."""
+    rows = Contact.objects.standing().filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
+    wanted = rule.trigger_config.get("to_status")
+    if wanted:
+        rows = rows.filter(status=wanted)
+    old = rule.trigger_config.get("from_status") or ""
+    for contact in rows.iterator(chunk_size=500):
+        data = {"old_status": old, "new_status": contact.status}
+        yield Event(
+            kind=KIND,
+            key=f"current:{contact.pk}",
+            team_id=rule.team_id,
+            occurred_at=now,
+            received_at=now,
+            contact=contact,
+            activity_type=Activity.STATUS_CHANGED,
+            data=data,
+        )
+
+
+def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
+    """All changes when the rule lets them settle: which of them count is judged as they come."""
+    for event in ledger.events():
+        if event.activity_type == Activity.STATUS_CHANGED and (
+            rule.settle_seconds or matches(rule.trigger_config, event)
+        ):
+            yield event

@@ -9,7 +9,8 @@ from django.db import connection, connections
 from django.db.models import F
 from django.utils import timezone
 
-from automation import engine, rules
+from automation import engine, firing, rules
+from automation.events import Event
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.task_scheduler import TaskScheduler
 from crm import contacts, intake
@@ -183,14 +184,14 @@ def test_one_bad_record_becomes_a_job_and_the_rest_are_done(manager: User, monke
     for one in everybody:
         click(one)
     bad = everybody[7]
-    fire = engine.firings.fire
+    settle = firing.settle
 
-    def stumbles(rule: TaskAutomationRule, version: RuleVersion, activity: Activity, **more: object) -> Firing:
-        if activity.contact_id == bad.pk and bad.name != "mended":
+    def stumbles(rule: TaskAutomationRule, version: RuleVersion, event: Event, **more: object) -> Firing:
+        if event.contact == bad and bad.name != "mended":
             raise RuntimeError("unforeseen")
-        return fire(rule, version, activity, **more)  # type: ignore[arg-type]
+        return settle(rule, version, event, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine.firings, "fire", stumbles)
+    monkeypatch.setattr(firing, "settle", stumbles)
     totals = drain(manager)
     assert (totals["fired"], totals["retried"]) == (19, 1)
     assert not Activity.objects.unprocessed().exists(), "nothing is tried for ever"

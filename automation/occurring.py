@@ -1,0 +1,93 @@
+"""One event and the rules it may start: each (rule, event) is judged once, under the team's queue lock."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from automation import events, firing, rushes, settling
+from automation.events import Event
+from automation.models import EngineQueue, Firing, TaskAutomationRule
+from automation.readiness import Ready, make_ready, ready_rules
+from domain.conditions import ConditionFailed
+
+
+@contextlib.contextmanager
+def alone(team_id: int, *, skip: bool = False) -> Iterator[bool]:
+    """One transaction that holds the team's queue. With `skip`, yields False when somebody else holds it."""
+    EngineQueue.objects.get_or_create(team_id=team_id)
+    with transaction.atomic():
+        held = EngineQueue.objects.select_for_update(skip_locked=skip).filter(team_id=team_id).first()
+        yield held is not None
+
+
+def occur(event: Event, *, now: datetime, rule: TaskAutomationRule | None = None) -> list[Firing]:
+    """Runs the rules over an instant that came, or only the one rule whose instant it is.
+
+    Call it while holding the team's queue (`alone`). Each (rule, event) is judged once, however often this is called.
+    """
+    if rule is None:
+        ready = ready_rules(event.team_id, now, kinds=(event.kind,))
+    else:
+        one = make_ready(rule, now)
+        ready = [one] if one is not None else []
+    return settle_all(ready, event, now)
+
+
+def conclude_waiting(waited: Firing, *, now: datetime) -> Firing:
+    """What has waited is judged, unless its rule does not run any more. Call it while holding the team's queue."""
+    rule = waited.rule
+    ready = make_ready(rule, now) if rule.is_active and rule.archived_at is None else None
+    if ready is None:
+        return firing.keep(waited, Firing.SUPPRESSED, "the rule was switched off meanwhile")
+    if waited.reason == settling.WAITS:
+        return _counted(ready, settling.conclude(ready, waited, now=now), now)
+    event = events.of_firing(waited)
+    return _counted(ready, firing.settle_waiting(waited, ready.version(now), event, now=now), now)
+
+
+def settle_all(ready: Iterable[Ready], event: Event, now: datetime) -> list[Firing]:
+    """The firings of an event: those it already has are answered, not repeated."""
+    matching = [one for one in ready if _is_concerned(one, event)]
+    if not matching:
+        return []
+    known = {
+        made.rule_id: made
+        for made in Firing.objects.filter(
+            rule__in=[one.rule for one in matching], trigger_key=event.key
+        ).select_related("task", "rule")
+    }
+    result = []
+    for one in matching:
+        made = known.get(one.rule.pk) or _settle(one, event, now)
+        if made is not None:
+            result.append(made)
+    return result
+
+
+def _is_concerned(ready: Ready, event: Event) -> bool:
+    return settling.may_settle(ready, event) if settling.settles(ready.rule) else ready.covers(event)
+
+
+def _settle(ready: Ready, event: Event, now: datetime) -> Firing | None:
+    """The rule's firing for an event it has not seen; None when its condition does not hold, which leaves no row."""
+    if settling.settles(ready.rule):
+        return settling.follow(ready, event, now=now)
+    try:
+        if not ready.holds(event, now):
+            return None
+    except ConditionFailed as failure:
+        return firing.fail(ready.rule, ready.version(now), event, failure, now=now)
+    return _counted(ready, firing.settle(ready.rule, ready.version(now), event, now=now), now)
+
+
+def _counted(ready: Ready, made: Firing, now: datetime) -> Firing:
+    """Moves the rule's counters by what was really made, and watches for a rush."""
+    if made.outcome == Firing.FIRED:
+        TaskAutomationRule.objects.filter(pk=ready.rule.pk).update(
+            times_triggered=F("times_triggered") + 1, tasks_created=F("tasks_created") + 1
+        )
+        rushes.watch(ready, now)
+    return made

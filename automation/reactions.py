@@ -1,0 +1,13 @@
+"""What follows from an activity of itself, before any rule of a person is asked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from automation import silence
+from automation.readiness import Ready
+from crm.models import Activity
+
+
+def follow(activity: Activity, ready: Sequence[Ready], *, now: datetime) -> None:
+    """In this order: an opt-out is noted, then ends what it ends; only then anything new begins."""
+    silence.follow(activity, ready)

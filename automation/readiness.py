@@ -1,0 +1,105 @@
+"""Rules made ready to run: checked once a change, with the version that their firings name."""
+
+import logging
+from datetime import datetime, timedelta
+
+from automation import rules, values
+from automation.events import Event
+from automation.models import EngineQueue, Firing, RuleVersion, TaskAutomationRule
+from automation.triggers import KINDS
+from domain import conditions
+
+log = logging.getLogger("nextmove.automation")
+
+
+class Ready:
+    """A rule that can run. Lives as long as one batch: what it remembers is forgotten with it."""
+
+    def __init__(self, rule: TaskAutomationRule, content_hash: str) -> None:
+        self.rule = rule
+        self.content_hash = content_hash
+        self.condition = conditions.compiled(rule.condition)
+        self.stopped = False
+        self._version: RuleVersion | None = None
+        self._this_hour: int | None = None
+
+    def covers(self, event: Event) -> bool:
+        """Whether the event is the rule's business: in its time, by its trigger, within its scope."""
+        rule = self.rule
+        if self.stopped or rule.was_off(event.received_at) or rule.was_off(event.occurred_at):
+            return False
+        return KINDS[rule.trigger_type].matches(rule.trigger_config, event) and self.in_scope(event)
+
+    def in_scope(self, event: Event) -> bool:
+        """A rule of its owner's own answers for contacts they own, and for work of theirs that has no contact."""
+        rule, contact, task = self.rule, event.contact, event.task
+        if contact is not None and (contact.erased_at is not None or contact.merged_into_id is not None):
+            return False
+        if rule.scope == TaskAutomationRule.TEAM:
+            return True
+        if contact is not None:
+            return contact.owner_id == rule.owner_id
+        return task is None or rule.owner_id in (task.owner_id, task.assignee_id)
+
+    def holds(self, event: Event, now: datetime) -> bool:
+        """Whether the rule's condition is true of the event. Raises ConditionFailed when nobody can say."""
+        if not self.condition.text:
+            return True
+        return self.condition.holds(values.of(event, self.rule.team, now=now), now=now)
+
+    def version(self, now: datetime) -> RuleVersion:
+        if self._version is None:
+            self._version = rules.freeze(self.rule, self.content_hash, now=now)
+        return self._version
+
+    def made_another(self, now: datetime) -> int:
+        """Tasks of the last hour with the one just made, counted in the database once a batch."""
+        if self._this_hour is None:
+            since = now - timedelta(hours=1)
+            self._this_hour = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=since).count()
+        else:
+            self._this_hour += 1
+        return self._this_hour
+
+
+def ready_rules(team_id: int, now: datetime, *, kinds: tuple[str, ...] = ()) -> list[Ready]:
+    """The team's live rules that are sound. One that is not is parked with the reason, and says so on its page."""
+    live = TaskAutomationRule.objects.live().filter(team_id=team_id).select_related("owner", "team").order_by("pk")
+    if kinds:
+        live = live.filter(trigger_type__in=kinds)
+    return [ready for rule in live if (ready := make_ready(rule, now)) is not None]
+
+
+def make_ready(rule: TaskAutomationRule, now: datetime) -> Ready | None:
+    """Checks a rule again only when its content changed since it was last checked, whoever wrote the row."""
+    if not rule.seen_active:
+        _notice_switched_on(rule, now)
+    digest = rules.content_hash(rule)
+    if rule.content_hash != digest:
+        errors = _errors_of(rule)
+        rule.content_hash = digest
+        rule.parked_reason = str(rules.BadRule(errors)) if errors else ""
+        TaskAutomationRule.objects.filter(pk=rule.pk).update(
+            content_hash=rule.content_hash, parked_reason=rule.parked_reason
+        )
+        if errors:
+            log.warning("rule %s is parked: %s", rule.pk, rule.parked_reason)
+    return None if rule.parked_reason else Ready(rule, digest)
+
+
+def _notice_switched_on(rule: TaskAutomationRule, now: datetime) -> None:
+    """Switched on past the verbs: since when nobody knows, but not before the queue was last seen empty."""
+    drained = EngineQueue.objects.filter(team_id=rule.team_id).values_list("drained_at", flat=True).first()
+    rule.note_switched(drained or now)
+    TaskAutomationRule.objects.filter(pk=rule.pk, seen_active=False).update(
+        seen_active=True, active_since=rule.active_since
+    )
+
+
+def _errors_of(rule: TaskAutomationRule) -> rules.Errors:
+    """What is wrong with a rule. One written past every check may hold anything: what it breaks is its own fault."""
+    try:
+        return rules.check(rule)
+    except Exception as error:
+        log.warning("rule %s cannot be read", rule.pk, exc_info=True)
+        return {"rule": [f"It cannot be read: {error!r}"]}

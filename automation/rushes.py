@@ -1,0 +1,46 @@
+"""The breaker: a rule that suddenly makes far more tasks than it usually does switches itself off and says so."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from automation.models import Firing, TaskAutomationRule
+from automation.readiness import Ready
+from domain import policies
+from notifications import outbox
+from notifications.models import Notification
+
+DAYS = timedelta(days=7)
+
+
+def watch(ready: Ready, now: datetime) -> None:
+    """Call after each task of the rule. Nearly always one comparison; the history is read only in a rush."""
+    rule = ready.rule
+    this_hour = ready.made_another(now)
+    if not rule.burst or this_hour < rule.burst:
+        return
+    if policies.is_rush(this_hour, _busy_hours(rule, now), least=rule.burst):
+        ready.stopped = True
+        _pause(rule, this_hour, now)
+
+
+def _busy_hours(rule: TaskAutomationRule, now: datetime) -> list[int]:
+    """Tasks of each whole hour before the last one, of the last seven days, without the hours in which it rested."""
+    hour = timedelta(hours=1)
+    made = Firing.objects.filter(rule=rule, outcome=Firing.FIRED, at__gt=now - DAYS, at__lte=now - hour)
+    return list(Counter((now - at) // hour for at in made.values_list("at", flat=True)).values())
+
+
+def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:
+    reason = f"It made {this_hour} tasks within an hour, over ten times what is usual for it."
+    mine = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
+    if not mine.update(is_active=False, seen_active=False, off_since=now, paused_reason=reason):
+        return
+    outbox.tell(
+        rule.owner,
+        kind=Notification.RULE,
+        key=f"rush:{rule.pk}:{now:%Y%m%dT%H%M%S}",
+        title=f"“{rule.name}” switched itself off",
+        body=f"{reason} Look at what it made, then switch it on again or raise its limit.",
+        path=f"/automations/task-scheduling/{rule.pk}",
+        now=now,
+    )

@@ -1,0 +1,103 @@
+"""Contacts of which nothing was heard: when rules on silence look at a contact next, and what they find then.
+
+`Contact.quiet_at` never lies behind the true instant: signs of life only move that later, and a contact is looked at
+exactly when its turn comes. So a sign of life usually writes nothing here.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from automation import occurring
+from automation.models import TaskAutomationRule
+from automation.readiness import Ready, ready_rules
+from automation.triggers import inactivity
+from crm.models import Activity, Contact
+
+log = logging.getLogger("nextmove.automation")
+
+LIMIT = 100
+KIND = TaskAutomationRule.INACTIVITY
+
+
+def follow(activity: Activity, ready: Sequence[Ready]) -> None:
+    """A sign of life is remembered; a contact that no rule on silence watches yet is watched from now on."""
+    contact = activity.contact
+    if contact is None or activity.activity_type in inactivity.OWN_MAKING:
+        return
+    changes = {}
+    if contact.last_activity_at is None or contact.last_activity_at < activity.occurred_at:
+        changes["last_activity_at"] = activity.occurred_at
+    rules = [one.rule.trigger_config for one in ready if one.rule.trigger_type == KIND]
+    spans = [inactivity.span(config) for config in rules if inactivity.counts(config, activity.activity_type)]
+    if spans and contact.quiet_at is None:
+        changes["quiet_at"] = activity.occurred_at + min(spans)
+    if changes:
+        Contact.objects.filter(pk=contact.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(contact, name, value)
+
+
+def due_teams(now: datetime) -> list[int]:
+    return sorted(set(Contact.objects.filter(quiet_at__lte=now).values_list("team_id", flat=True)))
+
+
+def oldest_due(now: datetime) -> datetime | None:
+    return Contact.objects.filter(quiet_at__lte=now).order_by("quiet_at").values_list("quiet_at", flat=True).first()
+
+
+def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
+    """Looks at the contacts whose turn it is, in one committed batch."""
+    with occurring.alone(team_id, skip=True) as mine:
+        if not mine:
+            return {"quiet": 0}
+        ready = ready_rules(team_id, now, kinds=(KIND,))
+        due = Contact.objects.filter(team_id=team_id, quiet_at__lte=now)
+        if not ready:
+            return {"quiet": 0 * due.update(quiet_at=None)}
+        found = 0
+        for contact in due.select_related("owner", "team").order_by("quiet_at")[:LIMIT]:
+            try:
+                with transaction.atomic():
+                    found += _look(contact, ready, now)
+            except Exception:
+                log.exception("contact %s could not be looked at for silence", contact.pk)
+                Contact.objects.filter(pk=contact.pk).update(quiet_at=None)
+    return {"quiet": found}
+
+
+def _look(contact: Contact, ready: Sequence[Ready], now: datetime) -> int:
+    """Fires the silences that are complete, and sets the next look to the first that will be."""
+    found, ahead = 0, []
+    for one in ready:
+        event = inactivity.silence(
+            one.rule.trigger_config, contact, inactivity.last_sign(one.rule.trigger_config, contact)
+        )
+        if event.occurred_at > now:
+            ahead.append(event.occurred_at)
+        elif not _complete_before(one.rule, event.occurred_at):
+            found += len(occurring.occur(event, now=now, rule=one.rule))
+    Contact.objects.filter(pk=contact.pk).update(quiet_at=min(ahead, default=None))
+    return found
+
+
+def _complete_before(rule: TaskAutomationRule, due: datetime) -> bool:
+    """A silence that was complete when the rule began, or began anew, is what it found, not what happened since."""
+    return rule.planned_at is not None and due <= rule.planned_at
+
+
+def plan(rule: TaskAutomationRule, *, now: datetime) -> int:
+    """Watches the contacts whose silence may complete from now on. Call it when such a rule begins or changes."""
+    config = rule.trigger_config
+    length = inactivity.span(config)
+    heard = Q(last_activity_at__gt=now - length) | Q(last_activity_at__isnull=True, created_at__gt=now - length)
+    rows = Contact.objects.standing().filter(heard, team_id=rule.team_id)
+    if config.get("activity_types"):
+        # Its own signs may lie before the last one: each contact is looked at once, and then when its turn comes.
+        return rows.update(quiet_at=Least(Coalesce(F("quiet_at"), now), now))
+    due = Greatest(Coalesce(F("last_activity_at"), F("created_at")), F("created_at")) + length
+    return rows.update(quiet_at=Least(Coalesce(F("quiet_at"), due), due))

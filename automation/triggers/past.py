@@ -1,0 +1,50 @@
+"""The ledger between two dates, as triggers read it to say what would have started a rule."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from automation import events
+from automation.events import Event
+from crm.models import Activity, Contact
+from people.models import Team
+from work.models import Task
+
+
+@dataclass(frozen=True)
+class Past:
+    """A team's history from `start` up to, not including, `end`. Read once, whatever number of rules look at it."""
+
+    team: Team
+    start: datetime
+    end: datetime
+
+    @cached_property
+    def contacts(self) -> dict[int, Contact]:
+        """As they stand now: what a field held then is not kept, the status and the touches apart."""
+        rows = Contact.objects.standing().filter(team=self.team).select_related("owner", "team")
+        return {contact.pk: contact for contact in rows}
+
+    @cached_property
+    def _activities(self) -> list[Activity]:
+        rows = Activity.objects.filter(team=self.team, received_at__gte=self.start, received_at__lt=self.end)
+        return list(rows.order_by("received_at", "pk"))
+
+    @cached_property
+    def _tasks(self) -> dict[int, Task]:
+        ids = {activity.task_id for activity in self._activities if activity.task_id is not None}
+        return Task.objects.in_bulk(ids)
+
+    @cached_property
+    def _events(self) -> list[Event]:
+        found = []
+        for activity in self._activities:
+            activity.contact = self.contacts.get(activity.contact_id) if activity.contact_id is not None else None
+            task = self._tasks.get(activity.task_id) if activity.task_id is not None else None
+            found.append(events.of_activity(activity, task=task))
+        return found
+
+    def events(self) -> Iterator[Event]:
+        """What was recorded, in the order it arrived, with the contacts as they stand now."""
+        return iter(self._events)

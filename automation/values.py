@@ -1,0 +1,98 @@
+"""What conditions may ask about an event: plain values of the contact, the activity, the task and the team."""
+
+from datetime import datetime
+from typing import Any
+
+from automation.events import Event
+from automation.models import Firing
+from crm.models import Contact
+from domain import calendars
+from people.models import Team
+from work.models import Task
+
+Values = dict[str, dict[str, Any]]
+
+
+def of(event: Event, team: Team, *, now: datetime) -> Values:
+    """By root and field, as `domain.conditions.CATALOGUE` names them; what there is not is left out."""
+    return {
+        "contact": _contact(event.contact, now) if event.contact is not None else {},
+        "activity": _activity(event, team),
+        "task": _task(event.task, now) if event.task is not None else {},
+        "team": {"name": team.name, "timezone": team.timezone},
+    }
+
+
+def _contact(contact: Contact, now: datetime) -> dict[str, Any]:
+    return {
+        "name": contact.name,
+        "email": contact.email,
+        "phone": contact.phone,
+        "company": contact.company,
+        "status": contact.status,
+        "lead_score": contact.lead_score,
+        "timezone": contact.timezone,
+        "contact_cadence": contact.contact_cadence,
+        "owner": contact.owner.username if contact.owner is not None else "",
+        "has_owner": contact.owner_id is not None,
+        "do_not_contact": contact.do_not_contact,
+        "unsubscribed": contact.unsubscribed_at is not None,
+        "bounced": contact.bounced_at is not None,
+        "created_at": contact.created_at,
+        "last_activity_at": contact.last_activity_at,
+        "last_touch_at": contact.last_touch_at,
+        "next_follow_up_at": contact.next_follow_up_at,
+        "next_touch_at": contact.next_touch_at,
+        "days_since_activity": _days(contact.last_activity_at, now),
+        "days_since_touch": _days(contact.last_touch_at, now),
+        "tags": list(contact.tags) if isinstance(contact.tags, list) else [],
+    }
+
+
+def _activity(event: Event, team: Team) -> dict[str, Any]:
+    zone = calendars.first_zone(event.contact.timezone if event.contact is not None else "", team.timezone).zone
+    local = event.occurred_at.astimezone(zone)
+    tags = event.data.get("tags")
+    return {
+        "type": event.activity_type,
+        "source": event.activity.source if event.activity is not None else "",
+        "origin": event.origin,
+        "signal": event.signal,
+        "occurred_at": event.occurred_at,
+        "hour": local.hour,
+        "weekday": local.isoweekday(),
+        "url": str(event.data.get("url") or ""),
+        "subject": str(event.data.get("subject") or ""),
+        "campaign": str(event.data.get("campaign") or ""),
+        "tags": [str(tag) for tag in tags] if isinstance(tags, list) else [],
+        "data": dict(event.data),
+        "old_status": event.old_status,
+        "new_status": event.new_status,
+    }
+
+
+def _task(task: Task, now: datetime) -> dict[str, Any]:
+    made_by = Firing.objects.filter(task=task, outcome=Firing.FIRED).values_list("rule", flat=True).first()
+    until = task.completed_at or now
+    late = (until - task.due_date).total_seconds() / 3600 if task.due_date is not None else 0.0
+    return {
+        "title": task.title,
+        "status": task.status,
+        "priority": task.priority,
+        "due_date": task.due_date,
+        "created_at": task.created_at,
+        "completed_at": task.completed_at,
+        "estimated_hours": _number(task.estimated_hours),
+        "actual_hours": _number(task.actual_hours),
+        "hours_late": max(0.0, late),
+        "rule": made_by or 0,
+        "assignee": task.assignee.username if task.assignee is not None else "",
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _days(since: datetime | None, now: datetime) -> float | None:
+    return None if since is None else (now - since).total_seconds() / 86_400
