@@ -87,20 +87,28 @@ def _count(delay: Delay, start: datetime, schedule: calendars.Schedule) -> datet
         return _local_days(delay.days or 0, delay.at, start, schedule.zone)
     if delay.days is None:
         return calendars.add_working_hours(schedule, start, delay.hours)
+    return _working_days(delay.days, delay.at, start, schedule)
+
+
+def _working_days(days: int, at: time | None, start: datetime, schedule: calendars.Schedule) -> datetime:
+    """Without days to go, an hour of today that is over means the next working day."""
     local = start.astimezone(schedule.zone)
-    day = calendars.working_day_after(schedule, local.date(), delay.days)
-    instant = calendars.from_wall(datetime.combine(day, delay.at or local.time()), schedule.zone)
-    if instant < start and day == local.date():  # an hour of today that is over
-        day = calendars.next_working_day(schedule, day)
-        instant = calendars.from_wall(datetime.combine(day, delay.at or local.time()), schedule.zone)
-    return instant
+    day = calendars.working_day_after(schedule, local.date(), days)
+    if day == local.date() and at is None:
+        return start.astimezone(UTC)  # the wall time alone would go back to the first of two in a fold
+    instant = calendars.from_wall(datetime.combine(day, at or local.time()), schedule.zone)
+    if instant >= start:
+        return instant
+    return calendars.from_wall(
+        datetime.combine(calendars.next_working_day(schedule, day), at or local.time()), schedule.zone
+    )
 
 
 def _local_days(days: int, at: time | None, start: datetime, zone: ZoneInfo) -> datetime:
     """Without days to go, an hour of today that is over means tomorrow."""
     local = start.astimezone(zone)
     if days == 0 and at is None:
-        return start.astimezone(UTC)  # the wall time alone would go back to the first of two in a fold
+        return start.astimezone(UTC)
     wall = datetime.combine(local.date() + timedelta(days=days), at or local.time())
     instant = calendars.from_wall(wall, zone)
     return instant if instant >= start else calendars.from_wall(wall + timedelta(days=1), zone)
