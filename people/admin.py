@@ -13,15 +13,26 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from jobs.admin import ReadOnlyAdmin
 from people import deactivation
-from people.models import ApiToken, Skill, Team, TimeOff, User, UserSkill, WorkingSpan
+from people.models import ApiToken, Skill, Team, TeamDayOff, TeamSpan, TimeOff, User, UserSkill, WorkingSpan
 
 admin.site.unregister(Group)  # rights follow the role and the team, never a group
 
 
+class TeamSpanInline(TabularInline):
+    model = TeamSpan
+    extra = 0
+
+
+class TeamDayOffInline(TabularInline):
+    model = TeamDayOff
+    extra = 0
+
+
 @admin.register(Team)
 class TeamAdmin(ModelAdmin):
-    list_display = ("name", "timezone", "is_default")
+    list_display = ("name", "timezone", "country", "is_default")
     search_fields = ("name",)
+    inlines = (TeamSpanInline, TeamDayOffInline)
 
 
 class SpanInline(TabularInline):
@@ -55,7 +66,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     inlines = (SkillInline, SpanInline, TimeOffInline)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email", "timezone")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "timezone", "country", "region")}),
         ("Team", {"fields": ("team", "role")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "last_login", "date_joined")}),
     )

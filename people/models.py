@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.timezone import now as current_time
 
 from domain import calendars
+from people import holidays
 
 
 def validate_zone(name: str) -> None:
@@ -40,8 +41,18 @@ class TeamManager(models.Manager.from_queryset(TeamQuerySet)):  # type: ignore[m
 class Team(models.Model):
     name = models.CharField(max_length=100)
     timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
-    country = models.CharField(max_length=2, blank=True, help_text="Whose public holidays count, such as DE")
-    region = models.CharField(max_length=10, blank=True, help_text="A part of the country, such as BY")
+    country = models.CharField(
+        max_length=2,
+        blank=True,
+        validators=[holidays.validate_country],
+        help_text="Whose public holidays count, such as DE",
+    )
+    region = models.CharField(
+        max_length=20,
+        blank=True,
+        validators=[holidays.validate_region],
+        help_text="A part of the country, such as BY",
+    )
     overdue_lead_hours = models.PositiveIntegerField(
         default=24, help_text="After this many hours overdue a task is told to the lead"
     )
@@ -61,6 +72,9 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        holidays.validate(self.country, self.region)
 
 
 class TeamSpan(models.Model):
@@ -115,8 +129,13 @@ class User(AbstractUser):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="members", blank=True)
     role = models.CharField(max_length=10, choices=ROLES, default=MEMBER)
     timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
-    country = models.CharField(max_length=2, blank=True, help_text="Whose public holidays count; the team's when empty")
-    region = models.CharField(max_length=10, blank=True)
+    country = models.CharField(
+        max_length=2,
+        blank=True,
+        validators=[holidays.validate_country],
+        help_text="Whose public holidays count; the team's when empty",
+    )
+    region = models.CharField(max_length=20, blank=True, validators=[holidays.validate_region])
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
@@ -129,6 +148,10 @@ class User(AbstractUser):
         if self.team_id is None:
             self.team = Team.objects.default()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        holidays.validate(self.country, self.region, team_country=self.team.country if self.team_id else "")
 
     @property
     def display_name(self) -> str:
