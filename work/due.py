@@ -70,8 +70,7 @@ def rederive(tasks: Iterable[Task], *, now: datetime, known: hours.TeamHours | N
         if not _pending(task, now) or _set_by_hand(task):
             continue
         try:
-            with transaction.atomic():
-                moved += _derive_again(task, known)
+            moved += _derive_again(task, known)
         except Exception:
             log.exception("the due date of task %s could not be derived again", task.pk)
     return moved
@@ -102,7 +101,7 @@ def calendar_changed(team: Team) -> bool:
 
 
 def follow_calendars(team_id: int, *, now: datetime) -> int:
-    """Derives a team's due dates anew when its calendar has changed; how many moved. Seven queries when it has not.
+    """Derives a team's due dates anew when its calendar has changed; how many moved. Six queries when it has not.
 
     The digest is kept last and only over the one it was read beside: killed before that, or with another change
     meanwhile, the next call does it again.
@@ -154,4 +153,5 @@ def _derive_again(task: Task, known: hours.TeamHours | None) -> bool:
         name: getattr(task, name) for name in ("remind_at", "reminded_at", "chase_at", "chased_for")
     }
     mine = Task.objects.open().filter(pk=task.pk, due_date=old, due_spec__isnull=False)
-    return bool(mine.update(**changes, version=F("version") + 1)) and derived.due_date != old
+    with transaction.atomic():  # so that one the database refuses stops no other
+        return bool(mine.update(**changes, version=F("version") + 1)) and derived.due_date != old
