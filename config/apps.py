@@ -9,12 +9,13 @@ class WiringConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from automation import cadence, engine, reminders, rules, tasks
+        from automation import cadence, contact_merges, engine, reminders, rules, tasks
+        from crm import merge
         from jobs import hooks
         from notifications import outbox
         from people import deactivation
         from people.models import Team
-        from work import lifecycle
+        from work import contact_moves, lifecycle
 
         def due_teams(now: datetime) -> list[int]:
             return sorted({*reminders.due_teams(now), *cadence.unplanned_teams()})
@@ -25,3 +26,5 @@ class WiringConfig(AppConfig):
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)
+        merge.register(contact_merges.STEP)
+        merge.register(contact_moves.STEP)

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
+from crm import addresses
 from crm.models import Activity, Contact
 from people.models import Team, User
 
@@ -21,9 +22,8 @@ class EmailTaken(Exception):
 
 
 def by_email(team_id: int, email: str) -> Contact | None:
-    """The team's contact with this address, in any case of letters."""
-    email = email.strip().lower()
-    return Contact.objects.filter(team_id=team_id, email__iexact=email).first() if email else None
+    """The team's contact with this address, in any case of letters; the survivor where one was merged."""
+    return addresses.holder_of(team_id, email)
 
 
 class HasHistory(Exception):
@@ -96,6 +96,7 @@ def _save(contact: Contact) -> Contact:
     contact.clean_fields()
     try:
         with transaction.atomic():
+            addresses.trade(contact, contact.email)
             contact.save()
     except IntegrityError:
         other = by_email(contact.team_id, contact.email)

@@ -5,7 +5,15 @@ from itertools import count
 from typing import Any
 
 from assignment.models import Suggestion
-from automation.models import Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.models import (
+    Enrolment,
+    EnrolmentStep,
+    Firing,
+    ScheduledTaskBatch,
+    Sequence,
+    StepsVersion,
+    TaskAutomationRule,
+)
 from crm.models import Activity, Contact, InboundSource
 from jobs.models import Job
 from notifications.models import Notification
@@ -224,3 +232,47 @@ def make_source(team: Team | None = None, **fields: Any) -> InboundSource:
     return InboundSource.objects.create(
         **{"team": team or make_team(), "provider": "sendgrid", "name": "SendGrid"} | fields
     )
+
+
+def make_sequence(owner: User | None = None, **fields: Any) -> Sequence:
+    """Three tasks, a day apart."""
+    steps = [{"key": f"s{number}", "day": number, "title": f"Step {number}"} for number in (1, 2, 3)]
+    return Sequence.objects.create(
+        **{"owner": owner or make_user(), "name": f"Sequence {number()}", "steps": steps} | fields
+    )
+
+
+def make_enrolment(contact: Contact, sequence: Sequence, *, done: int = 0, **fields: Any) -> Enrolment:
+    """Under way: as many of its three steps done as said, each with its task finished, and the next one planned."""
+    owner = fields.pop("owner", None) or contact.owner or sequence.owner
+    version, _ = StepsVersion.objects.get_or_create(
+        sequence=sequence,
+        content_hash="test",
+        defaults={"number": 1, "content": {"steps": sequence.steps}, "frozen_at": NOW},
+    )
+    batch = make_batch(owner, contact=contact, sequence=sequence)
+    defaults = {
+        "team": contact.team,
+        "owner": owner,
+        "version": version,
+        "batch": batch,
+        "started_at": NOW,
+        "next_step_at": NOW + timedelta(days=done + 1),
+        "active_key": f"sequence:{sequence.pk}:{contact.pk}",
+        "created_at": NOW,
+    }
+    enrolment = Enrolment.objects.create(contact=contact, sequence=sequence, **defaults | fields)
+    for place in (1, 2, 3):
+        task = None
+        if place <= done:
+            task = make_done_task(owner, at=NOW, contact=contact, group_key=batch.group_key)
+        EnrolmentStep.objects.create(
+            enrolment=enrolment,
+            key=f"s{place}",
+            number=place,
+            due_at=NOW + timedelta(days=place),
+            state=EnrolmentStep.DONE if task else EnrolmentStep.PLANNED,
+            at=NOW if task else None,
+            task=task,
+        )
+    return enrolment
