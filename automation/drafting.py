@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,6 @@ from domain import calendars, policies, templating
 from domain.delays import Delay
 from people.models import User
 from work import due
-from work.models import Task
 
 DAY = timedelta(days=1)
 
@@ -26,6 +26,7 @@ class Draft:
     description: str
     due_date: datetime
     owner: User
+    estimated_hours: Decimal | None = None
     due_wall: str = ""
     due_zone: str = ""
     due_spec: dict[str, Any] | None = None
@@ -39,6 +40,7 @@ def draft(rule: TaskAutomationRule, event: Event) -> Draft:
         title=templating.render_title(rule.task_title_template, values, fallback=rule.name),
         description=templating.render(rule.task_description_template, values),
         owner=owner,
+        estimated_hours=rule.estimated_hours,
         **_due(rule, event, owner),
     )
 
@@ -128,17 +130,3 @@ def _due(rule: TaskAutomationRule, event: Event, owner: User) -> Mapping[str, An
 def requirements_of(rule: TaskAutomationRule) -> dict[str, int]:
     """Skill names in lower case with the least level."""
     return {entry["skill"].lower(): int(entry.get("level", 1)) for entry in rule.required_skills}
-
-
-def unsaved_task(rule: TaskAutomationRule, made: Draft, event: Event) -> Task:
-    """The draft as a task row that is never saved, for those who show it."""
-    return Task(
-        team=rule.team,
-        title=made.title,
-        description=made.description,
-        priority=rule.task_priority,
-        due_date=made.due_date,
-        owner=made.owner,
-        contact=event.contact,
-        estimated_hours=rule.estimated_hours,
-    )

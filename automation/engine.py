@@ -5,7 +5,7 @@ One worker at a time drains a team, so repeat policies, order and limits cannot 
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -13,6 +13,7 @@ from automation import events, occurring, reactions
 from automation.models import EngineQueue, Firing
 from automation.occurring import alone, occur
 from automation.readiness import Ready, ready_rules
+from automation.setting_aside import set_aside
 from crm import contacts
 from crm.models import Activity, Contact
 from jobs import queue
@@ -107,10 +108,7 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
                     fired = _process(activity, ready, now)
                 _count(fired, 1, totals)
             except Exception:
-                log.warning("activity %s failed and becomes a job", activity.pk, exc_info=True)
-                again = now + timedelta(seconds=60)
-                request = queue.Request(REDO_JOB, [activity.pk], key=_redo_key(activity), team_id=team_id, run_at=again)
-                queue.enqueue(request, now=now)
+                set_aside(REDO_JOB, [activity.pk], key=_redo_key(activity), team_id=team_id, now=now)
                 totals["retried"] += 1
         _mark_processed(team_id, batch, now)
     return len(batch) == BATCH

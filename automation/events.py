@@ -28,6 +28,11 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def subject_id(self) -> int:
+        """The id of what it is about: the task, else the contact, else 0."""
+        return next((row.pk for row in (self.task, self.contact) if row is not None), 0)
+
+    @property
     def old_status(self) -> str:
         return str(self.data.get("old_status") or "")
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
 from automation import events, firing, rushes, settling
 from automation.events import Event
@@ -43,9 +42,9 @@ def conclude_waiting(waited: Firing, *, now: datetime) -> Firing:
     if ready is None:
         return firing.keep(waited, Firing.SUPPRESSED, "the rule was switched off meanwhile")
     if waited.reason == settling.WAITS:
-        return _counted(ready, settling.conclude(ready, waited, now=now), now)
+        return settling.conclude(ready, waited, now=now)
     event = events.of_firing(waited)
-    return _counted(ready, firing.settle_waiting(waited, ready.version(now), event, now=now), now)
+    return rushes.count(ready, firing.settle_waiting(waited, ready.version(now), event, now=now), now)
 
 
 def settle_all(ready: Iterable[Ready], event: Event, now: datetime) -> list[Firing]:
@@ -80,14 +79,4 @@ def _settle(ready: Ready, event: Event, now: datetime) -> Firing | None:
             return None
     except ConditionFailed as failure:
         return firing.fail(ready.rule, ready.version(now), event, failure, now=now)
-    return _counted(ready, firing.settle(ready.rule, ready.version(now), event, now=now), now)
-
-
-def _counted(ready: Ready, made: Firing, now: datetime) -> Firing:
-    """Moves the rule's counters by what was really made, and watches for a rush."""
-    if made.outcome == Firing.FIRED:
-        TaskAutomationRule.objects.filter(pk=ready.rule.pk).update(
-            times_triggered=F("times_triggered") + 1, tasks_created=F("tasks_created") + 1
-        )
-        rushes.watch(ready, now)
-    return made
+    return rushes.count(ready, firing.settle(ready.rule, ready.version(now), event, now=now), now)

@@ -1,7 +1,9 @@
-"""The breaker: a rule that suddenly makes far more tasks than it usually does switches itself off and says so."""
+"""Counting what a rule makes, and the breaker: one that suddenly makes far more than usual switches itself off."""
 
 from collections import Counter
 from datetime import datetime, timedelta
+
+from django.db.models import F
 
 from automation.models import Firing, TaskAutomationRule
 from automation.readiness import Ready
@@ -12,8 +14,18 @@ from notifications.models import Notification
 DAYS = timedelta(days=7)
 
 
-def watch(ready: Ready, now: datetime) -> None:
-    """Call after each task of the rule. Nearly always one comparison; the history is read only in a rush."""
+def count(ready: Ready, made: Firing, now: datetime) -> Firing:
+    """Moves the rule's counters by what was really made, and watches for a rush. Call it once for each firing."""
+    if made.outcome == Firing.FIRED:
+        TaskAutomationRule.objects.filter(pk=ready.rule.pk).update(
+            times_triggered=F("times_triggered") + 1, tasks_created=F("tasks_created") + 1
+        )
+        _watch(ready, now)
+    return made
+
+
+def _watch(ready: Ready, now: datetime) -> None:
+    """Nearly always one comparison; the history is read only in a rush."""
     rule = ready.rule
     this_hour = ready.made_another(now)
     if not rule.burst or this_hour < rule.burst:

@@ -6,12 +6,13 @@ Each change of the contact within the time moves the waiting firing on; what it 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from automation import events, firing
+from automation import events, firing, rushes
 from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
 from automation.readiness import Ready
 from automation.triggers import status_change
 from crm.models import Activity
+from domain import settling
 from domain.conditions import ConditionFailed
 
 WAITS = "waits for the status to settle"
@@ -34,18 +35,22 @@ def may_settle(ready: Ready, event: Event) -> bool:
 
 def follow(ready: Ready, event: Event, *, now: datetime) -> Firing:
     """Puts the change on hold, in place of the one before it if that has not settled yet."""
-    rule = ready.rule
-    began = event.old_status
+    rule, settle = ready.rule, timedelta(seconds=ready.rule.settle_seconds)
     waiting = Firing.objects.select_for_update().filter(rule=rule, contact=event.contact, outcome=Firing.WAITING)
-    for before in waiting.filter(reason=WAITS).order_by("pk"):
-        if before.due_at is not None and before.due_at <= event.occurred_at:
-            conclude(ready, before, now=now)
-        else:
-            began = str(before.data.get("old_status") or began)
-            firing.keep(before, Firing.SUPPRESSED, MOVED_ON)
-    held = replace(event, data={**event.data, "old_status": began})
-    until = event.occurred_at + timedelta(seconds=rule.settle_seconds)
-    return firing.wait(rule, ready.version(now), held, until=until, reason=WAITS, now=now)
+    before = waiting.filter(reason=WAITS).order_by("-pk").first()
+    step = settling.follow(_held(before), event.old_status, event.new_status, at=event.occurred_at, settle=settle)
+    if before is not None and step.settled_before:
+        conclude(ready, before, now=now)
+    elif before is not None:
+        firing.keep(before, Firing.SUPPRESSED, MOVED_ON)
+    row = replace(event, data={**event.data, "old_status": step.held.began})
+    return firing.wait(rule, ready.version(now), row, until=step.held.due_at, reason=WAITS, now=now)
+
+
+def _held(waited: Firing | None) -> settling.Held | None:
+    if waited is None or waited.due_at is None:
+        return None
+    return settling.Held(waited.data.get("old_status", ""), waited.data.get("new_status", ""), waited.due_at)
 
 
 def conclude(ready: Ready, waited: Firing, *, now: datetime) -> Firing:
@@ -58,4 +63,4 @@ def conclude(ready: Ready, waited: Firing, *, now: datetime) -> Firing:
             return firing.keep(waited, Firing.SUPPRESSED, UNMET)
     except ConditionFailed as failure:
         return firing.keep(waited, Firing.FAILED, str(failure))
-    return firing.settle_waiting(waited, ready.version(now), event, now=now)
+    return rushes.count(ready, firing.settle_waiting(waited, ready.version(now), event, now=now), now)

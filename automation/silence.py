@@ -4,7 +4,6 @@
 exactly when its turn comes. So a sign of life usually writes nothing here.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,12 +14,12 @@ from django.db.models.functions import Coalesce, Greatest, Least
 from automation import occurring
 from automation.models import TaskAutomationRule
 from automation.readiness import Ready, ready_rules
+from automation.setting_aside import set_aside
 from automation.triggers import inactivity
 from crm.models import Activity, Contact
 
-log = logging.getLogger("nextmove.automation")
-
 LIMIT = 100
+LOOK_JOB = "automation.tasks.look_for_silence"
 KIND = TaskAutomationRule.INACTIVITY
 
 
@@ -65,9 +64,19 @@ def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
                 with transaction.atomic():
                     found += _look(contact, ready, now)
             except Exception:
-                log.exception("contact %s could not be looked at for silence", contact.pk)
+                key = f"contact:{contact.pk}:silence:{contact.quiet_at:%Y%m%dT%H%M%S}"
+                set_aside(LOOK_JOB, [contact.pk], key=key, team_id=team_id, now=now)
                 Contact.objects.filter(pk=contact.pk).update(quiet_at=None)
     return {"quiet": found}
+
+
+def look_at(contact_id: int, *, now: datetime) -> int:
+    """One contact that was set aside, tried again by its job."""
+    contact = Contact.objects.standing().select_related("owner", "team").filter(pk=contact_id).first()
+    if contact is None:
+        return 0
+    with occurring.alone(contact.team_id):
+        return _look(contact, ready_rules(contact.team_id, now, kinds=(KIND,)), now)
 
 
 def _look(contact: Contact, ready: Sequence[Ready], now: datetime) -> int:

@@ -10,6 +10,7 @@ from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import activity, cadence, configs, inactivity, overdue, status_change, task_completed, time
 from automation.triggers.past import Past
+from crm.models import Contact
 
 
 class Trigger(Protocol):
@@ -28,8 +29,11 @@ class Trigger(Protocol):
     def matches(self, config: dict[str, Any], event: Event) -> bool:
         """Whether an event starts the rule."""
 
-    def current(self, rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
-        """The events that the records, as they stand now, would be: what a dry run looks at."""
+    def current(self, rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
+        """The events that the records, or one contact, as they stand now would be: what a dry run looks at.
+
+        In the order of `Event.subject_id`, so that a long list can be worked on in pages.
+        """
 
     def past(self, rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
         """The events that would have started the rule between two dates: what a backtest replays."""

@@ -11,7 +11,7 @@ from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
 from automation.triggers.past import Past
-from crm.models import Activity
+from crm.models import Activity, Contact
 
 KIND = TaskAutomationRule.ACTIVITY
 LABEL = "Something a contact did"
@@ -55,16 +55,17 @@ def matches(config: dict[str, Any], event: Event) -> bool:
     return event.activity is not None and event.activity_type in config["activity_types"]
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """The latest such activity of each contact within 30 days."""
     rows = Activity.objects.filter(
         team_id=rule.team_id,
         activity_type__in=rule.trigger_config["activity_types"],
         occurred_at__gte=now - RECENT,
         contact__isnull=False,
+        **({"contact": only} if only else {}),
     ).select_related("contact__owner", "contact__team")
     seen: set[int | None] = set()
-    for activity in rows.order_by("-occurred_at", "-pk").iterator(chunk_size=500):
+    for activity in rows.order_by("contact", "-occurred_at", "-pk").iterator(chunk_size=500):
         if activity.contact_id not in seen:
             seen.add(activity.contact_id)
             yield events.of_activity(activity)

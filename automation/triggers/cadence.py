@@ -10,7 +10,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past
+from automation.triggers.past import Past, standing
 from crm.models import Activity, Contact
 from domain import calendars, recurrence
 
@@ -47,10 +47,10 @@ def matches(config: dict[str, Any], event: Event) -> bool:
     return not config.get("cadences") or event.contact.contact_cadence in config["cadences"]
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """The contacts whose touch is due now."""
-    rows = Contact.objects.standing().filter(team_id=rule.team_id, next_touch_at__lte=now)
-    for contact in rows.select_related("owner", "team").order_by("next_touch_at").iterator(chunk_size=500):
+    rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lte=now)
+    for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
         assert contact.next_touch_at is not None
         event = _due(contact, contact.next_touch_at)
         if matches(rule.trigger_config, event):

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from django.db.models import Q
 from pydantic import Field, model_validator
 
 from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past
+from automation.triggers.past import Past, standing
 from crm.models import Activity, Contact
 
 KIND = TaskAutomationRule.INACTIVITY
@@ -87,12 +88,12 @@ def last_sign(config: dict[str, Any], contact: Contact, *, before: datetime | No
     return newest or contact.created_at
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """Who has been silent for as long now."""
     config = rule.trigger_config
-    rows = Contact.objects.standing().filter(team_id=rule.team_id, created_at__lte=now - span(config))
+    rows = standing(only).filter(team_id=rule.team_id, created_at__lte=now - span(config))
     if not config.get("activity_types"):
-        rows = rows.filter(last_activity_at__lte=now - span(config))
+        rows = rows.filter(Q(last_activity_at__lte=now - span(config)) | Q(last_activity_at__isnull=True))
     for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
         since = last_sign(config, contact)
         event = silence(config, contact, since)

@@ -10,7 +10,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past
+from automation.triggers.past import Past, standing
 from crm.models import Contact
 from domain import calendars
 from work.models import Task
@@ -69,10 +69,10 @@ def of_follow_up(contact: Contact, missed: datetime) -> Event:
     return events.at_instant(KIND, f"contact:{contact.pk}", missed, team_id=contact.team_id, contact=contact)
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """What is late by as much now."""
     if rule.trigger_config.get("what") == FOLLOW_UP:
-        rows = Contact.objects.standing().filter(team_id=rule.team_id, next_touch_at__lt=now)
+        rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lt=now)
         for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
             assert contact.next_touch_at is not None
             if _told_at(contact, contact.next_touch_at) <= now:
@@ -80,6 +80,8 @@ def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
         return
     late_by = after(rule.trigger_config)
     tasks = Task.objects.overdue(now - late_by).filter(team_id=rule.team_id)
+    if only is not None:
+        tasks = tasks.filter(contact=only)
     for task in tasks.select_related("contact__owner", "contact__team").order_by("pk").iterator(chunk_size=500):
         yield of_task(task, late_by)
 

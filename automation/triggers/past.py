@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.db.models import QuerySet
+
 from automation import events
 from automation.events import Event
 from crm.models import Activity, Contact
 from people.models import Team
 from work.models import Task
+
+
+def standing(only: Contact | None) -> QuerySet[Contact]:
+    """The contacts to look at: all that stand, or the one."""
+    rows = Contact.objects.standing()
+    return rows.filter(pk=only.pk) if only is not None else rows
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import field_validator, model_validator
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past
+from automation.triggers.past import Past, standing
 from crm.models import Activity, Contact
 
 KIND = TaskAutomationRule.STATUS_CHANGE
@@ -58,9 +58,9 @@ def fits(config: dict[str, Any], old_status: str, new_status: str) -> bool:
     return old_status != new_status and old in (None, "", old_status) and new in (None, "", new_status)
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """Each contact as if its present status had just been set."""
-    rows = Contact.objects.standing().filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
+    rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
     wanted = rule.trigger_config.get("to_status")
     if wanted:
         rows = rows.filter(status=wanted)
@@ -69,7 +69,7 @@ def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
         data = {"old_status": old, "new_status": contact.status}
         yield Event(
             kind=KIND,
-            key=f"current:{contact.pk}",
+            key=f"current:{contact.pk}:{now:%Y%m%dT%H%M%S%f}",
             team_id=rule.team_id,
             occurred_at=now,
             received_at=now,

@@ -9,7 +9,7 @@ from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
 from automation.triggers import configs
 from automation.triggers.past import Past
-from crm.models import Activity
+from crm.models import Activity, Contact
 
 KIND = TaskAutomationRule.TASK_COMPLETED
 LABEL = "A task was completed"
@@ -48,13 +48,16 @@ def matches(config: dict[str, Any], event: Event) -> bool:
     return not wanted or Firing.objects.filter(task=event.task, rule__in=wanted).exists()
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """What was completed within 30 days, each task once."""
     rows = Activity.objects.filter(
-        team_id=rule.team_id, activity_type=Activity.TASK_COMPLETED, occurred_at__gte=now - RECENT
+        team_id=rule.team_id,
+        activity_type=Activity.TASK_COMPLETED,
+        occurred_at__gte=now - RECENT,
+        **({"contact": only} if only else {}),
     ).select_related("contact__owner", "contact__team")
     seen: set[int | None] = set()
-    for activity in rows.order_by("-occurred_at", "-pk").iterator(chunk_size=500):
+    for activity in rows.order_by("task_id", "-occurred_at", "-pk").iterator(chunk_size=500):
         event = events.of_activity(activity)
         if activity.task_id not in seen and matches(rule.trigger_config, event):
             seen.add(activity.task_id)

@@ -89,11 +89,12 @@ def is_for_contacts(rule: TaskAutomationRule) -> bool:
     return rule.trigger_config.get("audience") == "contacts"
 
 
-def current(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """A run now."""
     if not is_for_contacts(rule):
         yield run(rule, now, None)
-    for contact in audience(rule).iterator(chunk_size=500):
+    people = audience(rule) if only is None else audience(rule).filter(pk=only.pk)
+    for contact in people.iterator(chunk_size=500):
         yield run(rule, now, contact)
 
 

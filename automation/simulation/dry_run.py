@@ -1,0 +1,65 @@
+"""The rule over the records as they stand: what it would create, hold back or not match. Writes nothing."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from automation import rules
+from automation.history import LedgerHistory
+from automation.models import TaskAutomationRule
+from automation.readiness import Ready
+from automation.simulation.trial import Outcome, Result, Trial
+from automation.triggers import KINDS
+
+MOST = 10_000
+"""Records looked at; a larger count is said to be cut off."""
+SAMPLES = 20
+
+
+@dataclass
+class DryRun:
+    """Counts by outcome and reason, and the first samples of each outcome."""
+
+    examined: int = 0
+    cut_off: bool = False
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    samples: dict[Outcome, list[Result]] = field(default_factory=dict)
+
+    def add(self, result: Result) -> None:
+        self.counts[result.outcome] += 1
+        if result.outcome != "create":
+            self.reasons[result.reason] += 1
+        kept = self.samples.setdefault(result.outcome, [])
+        if len(kept) < SAMPLES:
+            kept.append(result)
+
+
+def dry_run(rule: TaskAutomationRule, *, now: datetime) -> DryRun:
+    """Tries the rule, saved or not, active or not. Raises BadRule for one that cannot run.
+
+    Each record is judged as the event it would be now, against what the rule has really done and against what it
+    would already have made within this run.
+    """
+    ready = sound(rule)
+    # A present status is one that has settled.
+    trial = Trial(ready, done_after=None, ledger=LedgerHistory if rule.pk else None, settled=True)
+    found = DryRun()
+    for event in islice(KINDS[rule.trigger_type].current(rule, now=now), MOST + 1):
+        if found.examined == MOST:
+            found.cut_off = True
+            break
+        found.examined += 1
+        for result in trial.consider(event, now=now):
+            found.add(result)
+    return found
+
+
+def sound(rule: TaskAutomationRule) -> Ready:
+    """The rule ready to be tried. Raises BadRule with what is wrong."""
+    rule.fill_in()
+    errors = rules.check(rule)
+    if errors:
+        raise rules.BadRule(errors)
+    return Ready(rule, rules.content_hash(rule))
