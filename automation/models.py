@@ -517,6 +517,11 @@ class Enrolment(models.Model):
     def __str__(self) -> str:
         return f"{self.contact_id} in {self.sequence_id or self.campaign_id}"
 
+    @property
+    def group_key(self) -> str:
+        """What its tasks carry: they are those of its batch."""
+        return f"batch:{self.batch_id}"
+
 
 class EnrolmentStep(models.Model):
     """One step of one enrolment: planned with its date, then done, skipped, failed or cancelled, once."""

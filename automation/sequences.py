@@ -1,20 +1,24 @@
-"""Follow-up sequences: groups of tasks that a person schedules for a contact."""
+"""Follow-up sequences: the three that come ready-made, those a team makes itself, and scheduling one for a contact."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from assignment import dispatch
-from automation.drafting import template_values
-from automation.models import ScheduledTaskBatch
+from automation import enrolling, exits, pausing, steps
+from automation.enrolling import AlreadyEnrolled, Refused
+from automation.models import Enrolment, ScheduledTaskBatch, Sequence
+from automation.programmes import BadProgramme
+from automation.steps import Errors
 from crm.models import Contact
-from domain import sequencing, templating
-from people.models import User
-from work import lifecycle
+from domain import sequencing
+from domain.sequencing import UnknownSequence
+from people.models import Team, User
 from work.models import Task
+
+__all__ = ["AlreadyEnrolled", "Refused", "UnknownSequence", "copy", "create", "enrol", "preset", "schedule", "update"]
 
 STEP_TITLES = {
     "standard": "Follow up with {{contact_name}}",
@@ -22,14 +26,8 @@ STEP_TITLES = {
     "gentle": "Check in with {{contact_name}}",
 }
 STEP_PRIORITIES = {"standard": Task.MEDIUM, "aggressive": Task.HIGH, "gentle": Task.LOW}
-
-
-class AlreadyEnrolled(Exception):
-    """The contact is in this sequence; `batch` names the group of tasks that is still open."""
-
-    def __init__(self, batch: ScheduledTaskBatch) -> None:
-        super().__init__(f"The contact is in this sequence already, as batch {batch.pk}: finish or cancel its tasks.")
-        self.batch = batch
+EDITABLE = frozenset({"name", "description", "is_active", "exits", "reenrol", "slip", "pacing", "steps"})
+PRESET_FIXED = "A ready-made sequence stays as it is: copy it, and change the copy."
 
 
 def enrol(
@@ -40,78 +38,119 @@ def enrol(
     now: datetime,
     start_delay_hours: Decimal | int | float = 0,
 ) -> tuple[ScheduledTaskBatch, list[Task]]:
-    """Creates the sequence's tasks at once, days counted from now, all of them the owner's.
+    """Creates the tasks of a ready-made sequence at once, days counted from now, all of them the owner's.
 
-    Raises AlreadyEnrolled while the same sequence has open tasks for the contact, UnknownSequence, ValueError.
+    Raises AlreadyEnrolled while the same sequence has open tasks for the contact, Refused, UnknownSequence, ValueError.
     """
-    dates = sequencing.sequence_due_dates(sequence_type, start=now, start_delay_hours=start_delay_hours)
-    key = f"sequence:{sequence_type}:{contact.pk}"
+    first = sequencing.sequence_due_dates(sequence_type, start=now, start_delay_hours=start_delay_hours)[0]
+    sequence = preset(contact.team, sequence_type, owner=owner, now=now)
+    start = first - timedelta(days=sequencing.PRESETS[sequence_type][0])
+    enrolment, tasks = schedule(contact, sequence, owner=owner, start=start, now=now)
+    return enrolment.batch, tasks
+
+
+def schedule(
+    contact: Contact, sequence: Sequence, *, owner: User, now: datetime, start: datetime | None = None
+) -> tuple[Enrolment, list[Task]]:
+    """Enrols the contact; the enrolment, and the tasks that were made at once. Raises as `enrolling.enrol` does."""
+    name = ""
+    if sequence.preset:
+        _refuse_older_batch(contact, sequence.preset)
+        name = f"{sequence.name} with {contact.name}"
+    enrolment = enrolling.enrol(sequence, contact, owner=owner, start=start, name=name, now=now)
+    tasks = Task.objects.filter(enrolment_steps__enrolment=enrolment).order_by("enrolment_steps__number")
+    return enrolment, list(tasks.select_related("team"))
+
+
+def preset(team: Team, sequence_type: str, *, owner: User, now: datetime) -> Sequence:
+    """The team's row of a ready-made sequence, made when first asked for. Raises UnknownSequence."""
+    if sequence_type not in sequencing.PRESETS:
+        raise UnknownSequence(sequence_type)
+    known = Sequence.objects.filter(team=team, preset=sequence_type).select_related("team", "owner")
+    found: Sequence | None = known.first()
+    if found is not None:
+        return found
     try:
         with transaction.atomic():
-            _let_go_if_finished(key)
-            batch = ScheduledTaskBatch.objects.create(
+            return Sequence.objects.create(
                 owner=owner,
-                team_id=contact.team_id,
-                name=f"{sequence_type.capitalize()} follow-up with {contact.name}"[:200],
-                kind=ScheduledTaskBatch.SEQUENCE,
-                contact=contact,
-                active_key=key,
+                team=team,
+                name=f"{sequence_type.capitalize()} follow-up",
+                preset=sequence_type,
+                pacing=Sequence.AT_ONCE,
+                steps=_preset_steps(sequence_type),
                 created_at=now,
             )
-            template = {"title": STEP_TITLES[sequence_type], "priority": STEP_PRIORITIES[sequence_type]}
-            tasks = [
-                _make(batch, template, due, number=f"{step} of {len(dates)}", key=str(step), now=now)
-                for step, due in enumerate(dates, start=1)
-            ]
-    except IntegrityError:
-        holder = ScheduledTaskBatch.objects.filter(active_key=key).first()
-        if holder is None:
-            raise
-        raise AlreadyEnrolled(holder) from None
-    return batch, tasks
+    except IntegrityError:  # somebody else asked for it first at the same time
+        return known.get()
 
 
-def _make(
-    batch: ScheduledTaskBatch,
-    template: Mapping[str, Any],
-    due: datetime,
-    *,
-    key: str,
-    now: datetime,
-    number: str = "",
-) -> Task:
-    assert batch.contact is not None  # every batch made here is for a contact
-    values = template_values(batch.contact, None)
-    title = templating.render_title(template["title"], values, fallback=batch.name)
-    task = lifecycle.create(
-        batch.contact.team,
-        title=f"{title} ({number})"[:255] if number else title,
-        description=templating.render(str(template.get("description") or ""), values),
-        priority=template.get("priority", Task.MEDIUM),
-        due_date=due,
-        reminder_offset_hours=_hours(template.get("reminder_offset_hours")),
-        estimated_hours=_hours(template.get("estimated_hours")),
-        contact=batch.contact,
-        owner=batch.owner,
-        group_key=batch.group_key,
-        origin_key=_origin(batch, key),
-        now=now,
+def _preset_steps(sequence_type: str) -> list[dict[str, Any]]:
+    days = sequencing.PRESETS[sequence_type]
+    return [
+        {
+            "key": str(number),
+            "title": f"{STEP_TITLES[sequence_type]} ({number} of {len(days)})",
+            "priority": STEP_PRIORITIES[sequence_type],
+            "delay": {"kind": "elapsed", "hours": str(24 * day)},
+            "assign": "enroller",
+        }
+        for number, day in enumerate(days, start=1)
+    ]
+
+
+def _refuse_older_batch(contact: Contact, sequence_type: str) -> None:
+    """One that was scheduled before there were enrolments still counts while its tasks are open."""
+    for batch in ScheduledTaskBatch.objects.filter(active_key=f"sequence:{sequence_type}:{contact.pk}"):
+        if batch.tasks.filter(status__in=Task.OPEN).exists():
+            raise AlreadyEnrolled(batch)
+
+
+def create(owner: User, **fields: Any) -> Sequence:
+    """A new sequence of the owner's team. Raises BadProgramme."""
+    return _save(Sequence(owner=owner, team=owner.team, **fields), before=[])
+
+
+def update(sequence: Sequence, *, now: datetime, **fields: Any) -> Sequence:
+    """Changes a sequence. Those under way finish on the steps they started with. Raises BadProgramme."""
+    if sequence.preset:
+        raise BadProgramme({"steps": [PRESET_FIXED]})
+    before, was_active = sequence.steps, sequence.is_active
+    for name, value in fields.items():
+        if name not in EDITABLE:
+            raise BadProgramme({name: ["This cannot be changed."]})
+        setattr(sequence, name, value)
+    saved = _save(sequence, before=before if isinstance(before, list) else [])
+    if saved.is_active and not was_active:
+        pausing.switched_on(saved, now=now)
+    return saved
+
+
+def copy(sequence: Sequence, *, owner: User, name: str = "") -> Sequence:
+    """A sequence of the owner's with the same steps, to be changed. Raises BadProgramme."""
+    return create(
+        owner,
+        name=(name or f"Copy of {sequence.name}")[:120],
+        description=sequence.description,
+        exits=sequence.exits,
+        reenrol=sequence.reenrol,
+        slip=sequence.slip,
+        pacing=sequence.pacing,
+        steps=[{name: value for name, value in step.items() if name != "key"} for step in sequence.steps],
     )
-    reasons = {"sentence": f"{batch.owner.display_name} scheduled it: {batch.name}."}
-    dispatch.assign(task, batch.owner, by=batch.owner, now=now, method=dispatch.OWNER, reasons=reasons)
-    return task
 
 
-def _hours(value: Any) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
-
-
-def _origin(batch: ScheduledTaskBatch, key: str) -> str:
-    return f"{batch.group_key}:{key}"
-
-
-def _let_go_if_finished(key: str) -> None:
-    """A sequence whose tasks are all finished no longer keeps the contact from the same one again."""
-    for batch in ScheduledTaskBatch.objects.select_for_update().filter(active_key=key):
-        if not batch.tasks.open().exists():  # type: ignore[attr-defined]
-            ScheduledTaskBatch.objects.filter(pk=batch.pk).update(active_key=None)
+def _save(sequence: Sequence, *, before: list[Any]) -> Sequence:
+    errors: Errors = {}
+    try:
+        sequence.clean_fields(exclude=["steps", "exits"])
+    except ValidationError as failure:
+        errors |= failure.message_dict
+    errors |= steps.check(sequence.steps, team=sequence.team, owner=sequence.owner)
+    if faults := exits.check(sequence.exits):
+        errors["exits"] = faults
+    if errors:
+        raise BadProgramme(errors)
+    sequence.steps = steps.keyed(sequence.steps, [step for step in before if isinstance(step, dict)])
+    sequence.save()
+    return sequence
