@@ -62,9 +62,8 @@ def call(compiler: Compiler, node: Call) -> Code:
     values = ((node.target,) if node.target else ()) + node.args
     if len(values) != len(function.takes):
         wanted = len(function.takes) - bool(node.target)
-        raise compiler.wrong(
-            node, f"{node.name}() takes {wanted or 'no'} value{'' if wanted == 1 else 's'} in its brackets"
-        )
+        amount = {0: "nothing", 1: "one value"}.get(wanted, f"{wanted} values")
+        raise compiler.wrong(node, f"{node.name}() takes {amount} in its brackets")
     codes = compiler.codes(values)
     for value, code, kinds in zip(values, codes, function.takes, strict=True):
         compiler.need(value, code, *kinds)
@@ -84,9 +83,7 @@ def _known(compiler: Compiler, node: Call) -> _Function:
         return function
     if function or node.name in LOOPS or node.name == "has":
         method = function.method if function else node.name in LOOPS
-        raise compiler.wrong(
-            node, f"{node.name}() is written {f'value.{node.name}(…)' if method else f'{node.name}(value)'}"
-        )
+        raise compiler.wrong(node, f"write {f'value.{node.name}(…)' if method else f'{node.name}(value)'}")
     known = (*_FUNCTIONS, "has", *LOOPS)
     hint = near(node.name, known) or f" There are {', '.join(known)}"
     raise compiler.wrong(node, f"there is no function {node.name}().{hint}")

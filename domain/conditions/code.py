@@ -8,7 +8,7 @@ from domain.conditions.tree import Literal
 
 @dataclass(frozen=True)
 class Code:
-    """Engine text and what is known of it. `kind` is a Kind, or "null" for the literal; `element` that of a list's items.
+    """Engine text and what is known of it. `kind` is a Kind or "null", the literal; `element` that of a list's items.
 
     `present` is the engine's test for whether it has a value (empty: always). Where that fails, `text` is null if
     `nullable`, and must not be run otherwise.

@@ -36,7 +36,7 @@ def binary(compiler: Compiler, node: Binary) -> Code:
         _comparable(compiler, node, left, right)
         for side, code in ((node.left, left), (node.right, right)):
             compiler.need(side, code, "number", "text", "time", "duration")
-        return Code(all_of(left.present, right.present, f"{left.text} {node.sign} {right.text}"), "bool")
+        return Code(all_of(left.present, right.present, f"({left.text} {node.sign} {right.text})"), "bool")
     return _arithmetic(compiler, node, left, right)
 
 
@@ -89,7 +89,7 @@ def _membership(compiler: Compiler, node: Binary, left: Code, right: Code) -> Co
         for item in node.right.items:
             if isinstance(item, Literal):
                 _fits_choices(compiler, item, left.field, item)
-    return Code(all_of(left.present, right.present, f"{left.text} in {right.text}"), "bool")
+    return Code(all_of(left.present, right.present, f"({left.text} in {right.text})"), "bool")
 
 
 def _arithmetic(compiler: Compiler, node: Binary, left: Code, right: Code) -> Code:

@@ -53,12 +53,10 @@ class Compiler:
         """Engine text for a whole condition. Raises ConditionError unless it says true or false."""
         code = self.code(node)
         if code.kind not in ("bool", "any"):
-            example = {"number": f"{show(node)} > 0", "list": f"size({show(node)}) > 0"}.get(
-                code.kind, f"{show(node)} == …"
-            )
-            raise self.wrong(
-                node, f"the condition gives {KIND_WORDS[code.kind]} and not true or false: compare it, as in {example}"
-            )
+            text = show(node)
+            example = {"number": f"{text} > 0", "list": f"size({text}) > 0"}.get(code.kind, f"{text} == …")
+            given = KIND_WORDS[code.kind]
+            raise self.wrong(node, f"this gives {given} and not true or false: compare it, as in {example}")
         return code.truth
 
     def code(self, node: Node) -> Code:

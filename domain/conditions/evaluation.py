@@ -38,7 +38,7 @@ class Condition:
         return frozenset(ref.name for ref in self.refs.values())
 
     def holds(self, values: Values, *, now: datetime | None = None) -> bool:
-        """Whether it is true of `values`, at `now` (aware) where it reads that. Raises ConditionFailed if it is neither."""
+        """Whether it is true of `values`, at `now` (aware) where it reads that. Raises ConditionFailed if neither."""
         if self.program is None:
             return True
         carried = variables(self.refs, values, loops=self.loops)

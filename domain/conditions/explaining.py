@@ -62,6 +62,6 @@ def _told(row: Row) -> str:
 
 def _value(row: Row) -> str:
     items = row.value if isinstance(row.value, tuple) else (row.value,)
-    told = [str(item) if item != "" else "empty" for item in items]
+    told = [" ".join(str(item).split()) or "empty" for item in items]
     last = " and " if row.operator == "between" else " or "
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])}{last}{told[-1]}"

@@ -37,9 +37,8 @@ def variables(refs: Mapping[str, Ref], values: Values, *, loops: bool) -> dict[s
     found = {name: supply.field(ref, values) for name, ref in refs.items()}
     if loops and supply.items * supply.characters > MAX_LOOPED:
         names = ", ".join(ref.full_name for ref in refs.values())
-        raise ConditionFailed(
-            f"{names} hold too much to loop over: {supply.items} items, {supply.characters} characters."
-        )
+        amount = f"{supply.items} items and {supply.characters} characters"
+        raise ConditionFailed(f"{names} hold {amount}: too much to loop over.")
     return found
 
 
