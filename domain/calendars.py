@@ -103,7 +103,8 @@ def working_hours(schedule: Schedule, *, start: datetime, end: datetime) -> Deci
     if end <= start:
         return Decimal(0)
     worked = timedelta()
-    for begins, ends in _stretches(schedule, start, until=end.astimezone(schedule.zone).date()):
+    until = end.astimezone(schedule.zone).date() + timedelta(days=1)  # a clock put back over midnight has shown it
+    for begins, ends in _stretches(schedule, start, until=until):
         if begins >= end:
             break
         worked += min(ends, end) - begins
@@ -227,7 +228,7 @@ def shift_into_working_time(
     today = instant.astimezone(schedule.zone).date()
     if any(
         begins <= instant <= ends
-        for day in (today - timedelta(days=1), today)
+        for day in (today - timedelta(days=1), today, today + timedelta(days=1))
         for begins, ends in _spans_on(schedule, day)
     ):
         return instant

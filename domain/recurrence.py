@@ -128,7 +128,6 @@ class _Series:
             number = (wall.date() - self.wall.date()).days // self.days
         else:
             number = ((wall.year - self.wall.year) * 12 + wall.month - self.wall.month) // self.months
-        number = max(number, 0)
         while self.occurrence(number + 1) <= now:
             number += 1
         while self.occurrence(number) > now:

@@ -97,6 +97,7 @@ def test_collapsing_finds_the_last_run_also_within_repeated_hours(fields, change
         ({"every": {"hours": 6}}, NOW - timedelta(days=3), NOW + timedelta(hours=6)),  # never before its anchor
         ({"every": {"hours": 6}}, NOW + timedelta(hours=13), NOW + timedelta(hours=18)),
         ({"every": {"days": 2, "at": "09:00"}}, NOW, berlin(2026, 6, 19, 9)),  # 09:00 was over at noon
+        ({"every": {"days": 2, "at": "09:00"}}, NOW - timedelta(days=3), berlin(2026, 6, 19, 9)),
         ({"every": {"days": 2, "at": "13:00"}}, NOW, berlin(2026, 6, 17, 13)),
         ({"every": {"days": 2}}, NOW, berlin(2026, 6, 19, 12)),
         ({"every": {"days": 200, "at": "12:00"}}, NOW, berlin(2027, 1, 3, 12)),  # wall time through the change
@@ -156,6 +157,13 @@ def test_what_a_downtime_comes_to(config, due, latest, following, count):
     anchor = due - timedelta(hours=30) if "hours" in config.get("every", {}) else due - timedelta(hours=1)
     found = cron.collapse(config, due=due, now=NOW, zone=BERLIN, anchor=anchor)
     assert (found.latest, found.following, found.count) == (latest, following, count)
+
+
+def test_in_the_second_of_two_equal_hours_all_runs_of_the_first_are_over():
+    first = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)  # 02:50 in Berlin, the first time
+    now = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10, the second time
+    found = cron.collapse({"cron": "50 2 * * *"}, due=first - timedelta(days=1), now=now, zone=BERLIN, anchor=NOW)
+    assert (found.latest, found.count) == (first, 2)
 
 
 def test_a_long_downtime_is_not_counted_to_the_end():

@@ -139,6 +139,13 @@ def test_the_first_hour_chosen_comes_back_after_a_gap():
     assert missed.latest == local(2026, 3, 31, 2, 30)
 
 
+def test_a_midnight_that_was_over_before_the_clock_went_back_counts():
+    st_johns = ZoneInfo("America/St_Johns")  # until 2011 the clock went from 00:01 back to 23:01 of the day before
+    midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+    missed = collapse("daily", due=midnight - timedelta(days=2), now=midnight + timedelta(minutes=30), zone=st_johns)
+    assert (missed.latest, missed.count) == (midnight, 3)
+
+
 def test_only_what_is_due_collapses():
     with pytest.raises(ValueError, match="still to come"):
         collapse("daily", due=local(2026, 6, 2), now=local(2026, 6, 1), zone=BERLIN)

@@ -84,6 +84,7 @@ def test_a_preset_planned_without_a_gap_keeps_its_offsets(preset, slip):
         # Two on one day: the later one goes to its own hour of the next; only `push` takes the third along.
         ([at_nine(1), at_nine(1), elapsed(69)], "anchor", [berlin(4), berlin(5), berlin(6)]),
         ([at_nine(1), at_nine(1), elapsed(69)], "push", [berlin(4), berlin(5), berlin(7)]),
+        ([elapsed(1), Step(Delay("calendar", days=0, at=time(16)))], "anchor", [berlin(3, 13), berlin(4, 16)]),
         ([elapsed(1), elapsed(2), elapsed(3)], "anchor", [berlin(3, 13), berlin(4, 9), berlin(5, 5)]),
         ([elapsed(0), elapsed(30, from_previous=True)], "push", [berlin(3, 12), berlin(4, 18)]),
         ([], "push", []),

@@ -36,6 +36,7 @@ CHANGES = [
     (ZoneInfo("Australia/Lord_Howe"), date(2026, 10, 3)),
     (ZoneInfo("Africa/Casablanca"), date(2026, 2, 14)),
     (ZoneInfo("Africa/Casablanca"), date(2026, 3, 21)),
+    (ZoneInfo("America/St_Johns"), date(2010, 11, 6)),
     (APIA, date(2011, 12, 29)),
     (ZoneInfo("UTC"), date(2026, 6, 1)),
 ]
@@ -111,6 +112,13 @@ def test_counting_back_gives_the_hours_again(change, spans, into, hours, off):
 )
 def test_hours_on_by_example(start, hours, found):
     assert add_working_hours(WEEK, start, hours) == found
+
+
+def test_a_day_that_was_shown_before_the_clock_went_back_counts():
+    """Until 2011 the clock of St. John's went from 00:01 back to 23:01 of the day before."""
+    sundays = Schedule((Span(6, time(0), time(8)),), ZoneInfo("America/St_Johns"))
+    midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+    assert working_hours(sundays, start=midnight, end=midnight + timedelta(minutes=30)) == Decimal("0.5")
 
 
 def test_a_night_shift_loses_an_hour_in_spring_and_gains_one_in_autumn():
