@@ -106,7 +106,7 @@ def _record(data, condition, value_of):
     return values
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.data())
 def test_a_sound_condition_is_accepted_and_never_fails_on_values_of_the_right_kind(data):
     source = data.draw(SOUND | LOOPING)
@@ -122,7 +122,7 @@ def test_a_sound_condition_is_accepted_and_never_fails_on_values_of_the_right_ki
     assert opposite is None or opposite.holds(values, now=NOW) != condition.holds(values, now=NOW)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_a_failed_condition_leaves_holds(data):
     source = data.draw(GUESSING | SOUND | LOOPING)
@@ -137,7 +137,7 @@ def test_nothing_but_a_failed_condition_leaves_holds(data):
         assert (clause.holds is None) == bool(clause.fault)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.text(max_size=30) | UNSOUND | GUESSING)
 def test_nothing_but_a_refusal_leaves_check(source):
     with suppress(ConditionError):

@@ -186,7 +186,7 @@ def test_rows_come_back_as_they_were(rows):
     assert conditions.sentence(source) != ""
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.data())
 def test_rows_mean_what_they_say(data):
     rows = data.draw(ROWS)
@@ -201,7 +201,7 @@ def test_rows_mean_what_they_say(data):
     assert condition.holds(values, now=NOW) == (any(expected) if rows.match == "any" else all(expected))
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_each_row_is_explained_by_itself(data):
     rows = data.draw(ROWS.filter(lambda rows: rows.match == "all" and len(rows.rows) > 1))
@@ -216,7 +216,7 @@ def test_each_row_is_explained_by_itself(data):
             assert clause.fault
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_what_is_read_as_rows_means_the_same(data):
     """Rows are mixed by hand with other ways to write them; where rows come out they judge alike."""

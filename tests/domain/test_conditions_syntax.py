@@ -65,7 +65,7 @@ def outcome(source):
         return type(error).__name__
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(EXPRESSIONS)
 def test_what_the_engine_reads_we_read_and_write_back_with_the_same_meaning(source):
     try:
@@ -80,7 +80,7 @@ def test_what_the_engine_reads_we_read_and_write_back_with_the_same_meaning(sour
     assert outcome(show(tree)) == outcome(source)
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(st.text() | st.lists(st.sampled_from([*"()[]{}.,?:!-\"'\\ ", "&&", "||", "in", "a", "1", "has"])).map("".join))
 def test_any_text_is_refused_or_read_as_the_engine_reads_it(source):
     try:
