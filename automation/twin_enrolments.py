@@ -22,6 +22,7 @@ def unite(one: Merging) -> Kept:
     return {
         "enrolments": ended,
         "batches": ended_batches,
+        "undo": _forget_undo(one),
         "enrolment_keys": _pass_keys(Enrolment.objects.filter(contact=one.absorbed), one),
         "batch_keys": _pass_keys(ScheduledTaskBatch.objects.filter(contact=one.absorbed), one),
     }
@@ -29,6 +30,7 @@ def unite(one: Merging) -> Kept:
 
 def part(kept: Kept, *, now: datetime) -> None:
     """Puts back what nobody has touched since: keys first, for those that ended want theirs again."""
+    _revert(Enrolment, kept["undo"])
     _revert(Enrolment, kept["enrolment_keys"])
     _revert(ScheduledTaskBatch, kept["batch_keys"])
     for ended in kept["enrolments"]:
@@ -119,6 +121,12 @@ def _pass_keys(rows: Any, one: Merging) -> Kept:
         taken = type(row).objects.filter(active_key=key).exists()
         changed[str(row.pk)] = traces.change(row, active_key=None if taken else key)
     return changed
+
+
+def _forget_undo(one: Merging) -> Kept:
+    """What an undo would restore names the absorbed contact: what ended for it just before the merge stays ended."""
+    ended = Enrolment.objects.filter(contact=one.absorbed, undo_until__gt=one.now)
+    return {str(row.pk): traces.change(row, undo_until=None) for row in ended}
 
 
 def _revert(model: Any, changed: Kept) -> None:

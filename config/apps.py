@@ -9,13 +9,19 @@ class WiringConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
+        from api import erasure as api_erasure
+        from assignment import erasure as assignment_erasure
         from automation import cadence, contact_merges, engine, reminders, rules, tasks
-        from crm import merge
+        from automation import erasure as automation_erasure
+        from crm import erase, merge
         from jobs import hooks
+        from notifications import erasure as notifications_erasure
         from notifications import outbox
         from people import deactivation
         from people.models import Team
+        from performance import erasure as performance_erasure
         from work import contact_moves, lifecycle
+        from work import erasure as work_erasure
 
         def due_teams(now: datetime) -> list[int]:
             return sorted({*reminders.due_teams(now), *cadence.unplanned_teams()})
@@ -28,3 +34,7 @@ class WiringConfig(AppConfig):
         deactivation.register(rules.pass_on_rules_of)
         merge.register(contact_merges.STEP)
         merge.register(contact_moves.STEP)
+        erase.lock_first(contact_merges.enter)
+        for room in (work_erasure, notifications_erasure, assignment_erasure, performance_erasure, automation_erasure):
+            erase.register(room.wipe)
+        erase.register(api_erasure.wipe)

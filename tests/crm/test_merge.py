@@ -72,7 +72,8 @@ def test_what_is_empty_is_filled_and_the_strictest_opt_out_wins(two: tuple[Conta
     )
     Contact.objects.filter(pk=absorbed.pk).update(
         status="lost", seen_status="lost", unsubscribed_at=early, next_touch_at=early, last_touch_at=late,
-        tags=["vip", "eu"], company="Acme", do_not_contact=True, email="Ann@Example.com", contact_cadence="weekly", seen_cadence="weekly",
+        tags=["vip", "eu"], company="Acme", do_not_contact=True, email="Ann@Example.com",
+        contact_cadence="weekly", seen_cadence="weekly",
     )  # fmt: skip
     join(survivor, absorbed)
     assert (survivor.status, survivor.company, survivor.tags) == ("active", "Acme", ["vip", "eu"])
