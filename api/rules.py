@@ -1,7 +1,7 @@
 """/api/task-automation/rules and stats: what makes tasks by itself, and what it has done."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -16,16 +16,24 @@ from api.errors import Problem, by_field
 from api.fields import UNSET, Estimate, Hours, Id, In, Out, Text, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.tasks import Priority
-from automation import rules
+from automation import cycles, rules, statistics
 from automation.models import TaskAutomationRule
 from people import rights
 from people.models import User
 
 router = Router(tags=["task automation"])
 
-Trigger = Literal["activity", "status_change"]
+Trigger = Literal["activity", "status_change", "cadence", "time", "overdue", "inactivity", "task_completed"]
+DelayKind = Literal["elapsed", "calendar", "business"]
+Outside = Literal["", "next", "previous", "as_is"]
+Overflow = Literal["delay", "drop"]
 Repeat = Literal["once_while_open", "once_ever", "once_per_window", "every_time"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+Most = Annotated[int, Field(ge=1, le=1_000_000)]
+Days = Annotated[int, Field(ge=0, le=3650)]
+Settle = Annotated[int, Field(ge=0, le=7 * 86_400)]
+Burst = Annotated[int, Field(ge=0, le=1_000_000)]
+Cel = Annotated[str, StringConstraints(max_length=2000)]
 TitleTemplate = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 RULE_EXAMPLE: dict[str, Any] = {
@@ -48,10 +56,21 @@ class RulePatch(In):
     name: Name = UNSET
     trigger_type: Trigger = UNSET
     trigger_config: dict[str, Any] = UNSET
+    condition: Cel = Field(UNSET, description="In CEL, such as contact.lead_score > 80; empty holds always")
     task_title_template: TitleTemplate = UNSET
     task_description_template: Text = UNSET
     task_priority: Priority = UNSET
     delay_hours: Hours = UNSET
+    delay_kind: DelayKind = UNSET
+    delay_days: Days | None = None
+    delay_at: time | None = None
+    outside_hours: Outside = UNSET
+    settle_seconds: Settle = UNSET
+    limit_per_hour: Most | None = None
+    limit_owner_day: Most | None = None
+    limit_contact_day: Most | None = None
+    overflow: Overflow = UNSET
+    burst: Burst = UNSET
     reminder_offset_hours: Hours | None = None
     is_active: bool = UNSET
     repeat_policy: Repeat = UNSET
@@ -75,9 +94,24 @@ class RuleIn(RulePatch):
     trigger_type: Trigger
     trigger_config: dict[str, Any] = {}
     task_title_template: TitleTemplate
+    condition: Cel = Field("", description="In CEL, such as contact.lead_score > 80; empty holds always")
     task_description_template: Text = ""
     task_priority: Priority = "medium"
-    delay_hours: Hours = Field(Decimal(0), description="Elapsed hours from the event to the due date")
+    delay_hours: Hours = Field(
+        Decimal(0), description="From the event to the due date: elapsed, or working hours for a business delay"
+    )
+    delay_kind: DelayKind = "elapsed"
+    delay_days: Days | None = Field(None, description="Local or working days, for a calendar or business delay")
+    delay_at: time | None = Field(None, description="Local time of day, with delay_days")
+    outside_hours: Outside = Field(
+        "", description="Where a due time outside working time moves; empty is the delay's own choice"
+    )
+    settle_seconds: Settle = Field(0, description="Of a change of status: fires once after the last of several")
+    limit_per_hour: Most | None = Field(None, description="Tasks of the rule within an hour")
+    limit_owner_day: Most | None = Field(None, description="Tasks of rules for one owner in a day")
+    limit_contact_day: Most | None = Field(None, description="Tasks of rules for one contact in its local day")
+    overflow: Overflow = Field("delay", description="What becomes of what is over a limit")
+    burst: Burst = Field(100, description="Tasks in an hour from which a sudden rush pauses the rule; 0 never does")
     is_active: bool = True
     repeat_policy: Repeat = "once_while_open"
     repeat_window_hours: Annotated[int, Field(ge=1, le=87_600)] = 24
@@ -98,12 +132,25 @@ class RuleOut(Out):
     sentence: str
     trigger_type: str
     trigger_config: dict[str, Any]
+    condition: str
     task_title_template: str
     task_description_template: str
     task_priority: str
     delay_hours: float
+    delay_kind: str
+    delay_days: int | None
+    delay_at: time | None
+    outside_hours: str
     reminder_offset_hours: float | None
     is_active: bool
+    settle_seconds: int
+    limit_per_hour: int | None
+    limit_owner_day: int | None
+    limit_contact_day: int | None
+    overflow: str
+    burst: int
+    paused_reason: str = Field(description="Why it switched itself off; empty when it did not")
+    next_run_at: datetime | None = Field(description="Of a rule on time")
     repeat_policy: str
     repeat_window_hours: int
     assign: str
@@ -121,6 +168,19 @@ class RuleOut(Out):
     created_at: datetime
 
 
+class SavedRule(RuleOut):
+    warning: str = Field(description="What to look at, such as a circle that the rule closes; empty when nothing is")
+
+
+class RuleDay(Out):
+    on: date
+    fired: int
+    suppressed: int
+    failed: int
+    waiting: int
+    completed: int
+
+
 class RuleStats(Out):
     id: int
     name: str
@@ -130,9 +190,13 @@ class RuleStats(Out):
     fired: int
     suppressed: int
     failed: int
+    waiting: int
     suppressed_by_reason: dict[str, int]
     completed: int
+    on_time: int = Field(description="Of those completed, by their due date")
     open: int
+    median_hours_to_done: float | None = Field(description="From creation to completion, of the last 30 days")
+    by_day: list[RuleDay] = Field(description="The last 30 days, in the team's zone; days without anything left out")
 
 
 class StatsOut(Out):
@@ -166,8 +230,8 @@ def list_rules(
     return page(request, rows, limit=limit, cursor=cursor, shown=shown)
 
 
-@router.post("/api/task-automation/rules/", auth=scope("rules:write"), response={201: RuleOut})
-def create_rule(request: HttpRequest, payload: NewRule) -> Status[RuleOut]:
+@router.post("/api/task-automation/rules/", auth=scope("rules:write"), response={201: SavedRule})
+def create_rule(request: HttpRequest, payload: NewRule) -> Status[SavedRule]:
     """Makes a rule. A member's answers events of contacts they own, a manager's those of the whole team."""
     user = caller(request)
     owner = user
@@ -175,10 +239,10 @@ def create_rule(request: HttpRequest, payload: NewRule) -> Status[RuleOut]:
         need(user, "manage_team", "make rules for others")
         owner = named(User.objects.visible_to(user).active(), payload.owner_id, "/owner_id", "user")
     try:
-        rule = rules.create(owner, **_whole(payload))
+        rule = rules.create(owner, now=timezone.now(), **whole(payload))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
-    return Status(201, _rule_out(rule))
+    return Status(201, _saved(rule))
 
 
 @router.get("/api/task-automation/rules/{int:id}/", auth=scope("rules:read"), response=RuleOut)
@@ -187,14 +251,14 @@ def get_rule(request: HttpRequest, id: Id) -> RuleOut:
     return _rule_out(one(TaskAutomationRule.objects.visible_to(caller(request)), id, "rule"))
 
 
-@router.put("/api/task-automation/rules/{int:id}/", auth=scope("rules:write"), response=RuleOut)
-def replace_rule(request: HttpRequest, id: Id, payload: RuleIn) -> RuleOut:
+@router.put("/api/task-automation/rules/{int:id}/", auth=scope("rules:write"), response=SavedRule)
+def replace_rule(request: HttpRequest, id: Id, payload: RuleIn) -> SavedRule:
     """Sets the whole rule; what is left out takes its default. Owner and scope stay."""
-    return _update(caller(request), id, _whole(payload))
+    return _update(caller(request), id, whole(payload))
 
 
-@router.patch("/api/task-automation/rules/{int:id}/", auth=scope("rules:write"), response=RuleOut)
-def update_rule(request: HttpRequest, id: Id, payload: RulePatch) -> RuleOut:
+@router.patch("/api/task-automation/rules/{int:id}/", auth=scope("rules:write"), response=SavedRule)
+def update_rule(request: HttpRequest, id: Id, payload: RulePatch) -> SavedRule:
     """Changes what is sent. Future firings only: what it has done stays."""
     return _update(caller(request), id, payload.model_dump(exclude_unset=True))
 
@@ -203,31 +267,35 @@ def update_rule(request: HttpRequest, id: Id, payload: RulePatch) -> RuleOut:
 def delete_rule(request: HttpRequest, id: Id) -> Status[None]:
     """Stops the rule at once and takes it off the list; its tasks keep their origin."""
     user = caller(request)
-    rules.archive(_editable(user, id), now=timezone.now())
+    rules.archive(editable(user, id), now=timezone.now())
     return Status(204, None)
 
 
 @router.get("/api/task-automation/stats/", auth=scope("rules:read"), response=StatsOut)
 def rule_stats(request: HttpRequest) -> dict[str, Any]:
     """What the rules did: fired, suppressed and why, failed, and what became of their tasks."""
-    return rules.stats(caller(request))
+    return statistics.of_rules(caller(request), now=timezone.now())
 
 
-def _whole(payload: RuleIn) -> dict[str, Any]:
+def whole(payload: RuleIn) -> dict[str, Any]:
     fields = payload.model_dump(exclude={"owner_id"})
     fields["name"] = fields["name"] or payload.task_title_template[:120]
     return fields
 
 
-def _update(user: User, id: int, fields: dict[str, Any]) -> RuleOut:
-    rule = _editable(user, id)
+def _update(user: User, id: int, fields: dict[str, Any]) -> SavedRule:
+    rule = editable(user, id)
     try:
-        return _rule_out(rules.update(rule, **fields))
+        return _saved(rules.update(rule, now=timezone.now(), **fields))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
 
 
-def _editable(user: User, id: int) -> TaskAutomationRule:
+def _saved(rule: TaskAutomationRule) -> SavedRule:
+    return SavedRule(**_rule_out(rule).model_dump(), warning=cycles.warning(rule) if rule.is_active else "")
+
+
+def editable(user: User, id: int) -> TaskAutomationRule:
     rule = one(TaskAutomationRule.objects.visible_to(user).select_related("team", "owner"), id, "rule")
     if not rights.may_edit_rule(user, rule):
         raise Problem(403, "You need the right manage_team to change a team rule, or one that is not yours.")

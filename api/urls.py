@@ -17,6 +17,7 @@ from ninja.renderers import BaseRenderer
 from api import (
     activities,
     automation,
+    conditions,
     contacts,
     errors,
     hooks,
@@ -26,6 +27,7 @@ from api import (
     openapi,
     people,
     performance,
+    rule_trials,
     rules,
     scheduling,
     tasks,
@@ -163,7 +165,20 @@ def build() -> Api:
     api.add_decorator(idempotency.once, mode="view")
     # The busiest paths first: Django tries them in order.
     busiest = (automation, activities, hooks, tasks, contacts)
-    for module in (*busiest, rules, scheduling, jobs, performance, workload, notifications, people, teams, tokens):
+    for module in (
+        *busiest,
+        rules,
+        rule_trials,
+        conditions,
+        scheduling,
+        jobs,
+        performance,
+        workload,
+        notifications,
+        people,
+        teams,
+        tokens,
+    ):
         api.add_router("", module.router)
     return api
 

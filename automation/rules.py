@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from automation import drafting
@@ -17,7 +16,6 @@ from automation.triggers import KINDS
 from domain import conditions, delays, templating
 from jobs import bell
 from people.models import Skill, Team, User
-from work.models import Task
 
 CONTENT = (
     "name",
@@ -158,50 +156,6 @@ def sentence(rule: TaskAutomationRule) -> str:
     when = trigger.sentence(rule.trigger_config) if trigger and not rule.parked_reason else rule.trigger_type
     only = f" and {conditions.sentence(rule.condition)}" if rule.condition.strip() and not rule.parked_reason else ""
     return f"When {when}{only}, then “{rule.task_title_template}” {delays.sentence(drafting.delay_of(rule))}"
-
-
-def figures(rules: list[TaskAutomationRule]) -> dict[int, dict[str, Any]]:
-    """Per rule what became of its events and tasks, in two queries for any number of rules."""
-    ids = [rule.pk for rule in rules]
-    numbers: dict[int, dict[str, Any]] = {
-        pk: {"fired": 0, "suppressed": 0, "failed": 0, "suppressed_by_reason": {}, "completed": 0, "open": 0}
-        for pk in ids
-    }
-    rows = Firing.objects.filter(rule__in=ids).values_list("rule", "outcome", "reason").annotate(n=Count("pk"))
-    for pk, outcome, reason, n in rows.order_by():
-        numbers[pk][outcome] += n
-        if outcome == Firing.SUPPRESSED:
-            numbers[pk]["suppressed_by_reason"][reason] = numbers[pk]["suppressed_by_reason"].get(reason, 0) + n
-    tasks = Firing.objects.filter(rule__in=ids, task__isnull=False).values_list("rule")
-    counted = tasks.annotate(
-        done=Count("pk", filter=Q(task__status=Task.DONE)), open=Count("pk", filter=Q(task__status__in=Task.OPEN))
-    )
-    for pk, done, still_open in counted.order_by():
-        numbers[pk] |= {"completed": done, "open": still_open}
-    return numbers
-
-
-def stats(user: User) -> dict[str, Any]:
-    """The statistics of the rules a user sees."""
-    rules = list(TaskAutomationRule.objects.visible_to(user).order_by("pk"))
-    numbers = figures(rules)
-    return {
-        "total_rules": len(rules),
-        "active_rules": sum(rule.is_active for rule in rules),
-        "times_triggered": sum(rule.times_triggered for rule in rules),
-        "tasks_created": sum(rule.tasks_created for rule in rules),
-        "rules": [
-            {
-                "id": rule.pk,
-                "name": rule.name,
-                "is_active": rule.is_active,
-                "times_triggered": rule.times_triggered,
-                "tasks_created": rule.tasks_created,
-                **numbers[rule.pk],
-            }
-            for rule in rules
-        ],
-    }
 
 
 def rebuild_counters(rule: TaskAutomationRule) -> None:

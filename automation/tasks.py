@@ -5,13 +5,14 @@ local time the schedule is read in.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
 from assignment import dispatch, rebalancing
-from automation import cadence, engine, reminders, task_scheduler
+from automation import activation, cadence, engine, reminders, silence, task_scheduler, timers, waiting
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
@@ -67,6 +68,31 @@ def _fired(firings: list[Any]) -> dict[str, Any]:
         "tasks": [one.task_id for one in firings if one.task_id is not None],
         "suppressed": [{"rule_id": one.rule_id, "reason": one.reason} for one in firings if one.task_id is None],
     }
+
+
+@shared_task(name="automation.tasks.conclude_firing")
+def conclude_firing(firing_id: int) -> dict[str, Any]:
+    """A firing that waited and could not be concluded in its batch, tried again by itself."""
+    made = waiting.conclude_one(firing_id, now=timezone.now())
+    return {"firing_id": firing_id, "outcome": made.outcome if made is not None else "skipped"}
+
+
+@shared_task(name="automation.tasks.look_for_silence")
+def look_for_silence(contact_id: int) -> dict[str, Any]:
+    """A contact that rules on silence could not look at in its batch, tried again by itself."""
+    return {"contact_id": contact_id, "quiet": silence.look_at(contact_id, now=timezone.now())}
+
+
+@shared_task(name="automation.tasks.run_time_rule")
+def run_time_rule(rule_id: int, at: str, after_id: int, missed: int) -> dict[str, Any]:
+    """A page of the contacts that a rule on time runs for."""
+    return timers.run_page(rule_id, datetime.fromisoformat(at), after_id, missed, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.apply_rule")
+def apply_rule(rule_id: int, at: str, after_id: int) -> dict[str, Any]:
+    """A page of the records that matched a rule when it was switched on, since somebody asked for them."""
+    return activation.apply(rule_id, datetime.fromisoformat(at), after_id, now=timezone.now())
 
 
 @shared_task(name="automation.tasks.auto_schedule_overdue_tasks")

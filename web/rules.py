@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from automation import rules
+from automation import rules, statistics
 from automation.models import Firing, TaskAutomationRule
 from people import rights
 from web import paging
@@ -21,7 +21,7 @@ ICONS = {TaskAutomationRule.ACTIVITY: "mouse-pointer-click", TaskAutomationRule.
 @require_GET
 @signed_in
 def index(request: Request) -> HttpResponse:
-    stats = rules.stats(request.user)
+    stats = statistics.of_rules(request.user, now=timezone.now())
     figures = {row["id"]: row for row in stats["rules"]}
     rows = TaskAutomationRule.objects.visible_to(request.user).select_related("owner").order_by("-is_active", "name")
     shown = [_dressed(request, rule, figures.get(rule.pk, {})) for rule in rows]
@@ -61,7 +61,7 @@ def page(request: Request, pk: int) -> HttpResponse:
         rule = _rule(request, pk)
     firings = Firing.objects.visible_to(request.user).filter(rule=rule).select_related("contact", "task")
     context = {
-        "rule": _dressed(request, rule, rules.figures([rule])[rule.pk]),
+        "rule": _dressed(request, rule, statistics.figures([rule], rule.team, now=timezone.now())[rule.pk]),
         "form": form,
         "page": paging.of(firings, "-at", "-id", cursor=request.GET.get("cursor", ""), size=20),
     }

@@ -31,6 +31,8 @@ class DryRun:
         self.counts[result.outcome] += 1
         if result.outcome != "create":
             self.reasons[result.reason] += 1
+        if result.outcome == "out_of_scope":
+            return  # somebody else's contacts are counted, not named
         kept = self.samples.setdefault(result.outcome, [])
         if len(kept) < SAMPLES:
             kept.append(result)
