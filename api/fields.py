@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from api.errors import invalid, not_found
+from domain import recurrence
 
 Row = TypeVar("Row", bound=Model)
 
@@ -65,6 +66,15 @@ Estimate = Annotated[
     Field(ge=CENT, le=MOST_HOURS),
     AfterValidator(_hours),
     WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MOST_HOURS}),
+]
+# As `recurrence.check_cadence` has it: a word, or every 1 to 3650 days.
+_WORDS = "|".join(recurrence.CADENCES)
+_EVERY_N_DAYS = "days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)"
+Cadence = Annotated[
+    str, StringConstraints(pattern=f"^({_WORDS}|{_EVERY_N_DAYS})$"), Field(examples=["weekly", "days:10"])
+]
+MaybeCadence = Annotated[
+    str, StringConstraints(pattern=f"^({_WORDS}|{_EVERY_N_DAYS})?$"), Field(examples=["weekly", "days:10", ""])
 ]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
 

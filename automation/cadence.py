@@ -1,164 +1,295 @@
-"""Contacts that are due by the calendar: the next touch of a cadence, and follow-ups that were missed."""
+"""Staying in touch: when a contact's next touch is planned, what comes of it when it is due, and what counts as one.
 
-import logging
+A person's own date (`next_follow_up_at`) goes before the cadence, is never moved, and stands until it is followed;
+touches by cadence count from the last real touch, at 08:00 local, on a day of the owner's that has room.
+"""
+
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from assignment import dispatch
-from automation import recurring
-from automation.models import ScheduledTaskBatch
-from crm.models import Contact
-from domain import calendars, recurrence
-from people.models import User
-from work import lifecycle
+from automation import events, occurring, one_by_one, recurring
+from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.spreading import Days
+from automation.triggers.cadence import TOUCHES
+from crm import contacts
+from crm.models import Activity, Contact
+from domain import calendars, policies, recurrence, touches
+from people.models import Team
+from work import due, lifecycle
 from work.models import Task
 
-log = logging.getLogger("nextmove.automation")
-
-LIMIT = 500
-TOUCH_HOUR = 8
+TEMPLATE = {"title": "Get in touch with {{contact_name}}", "priority": Task.MEDIUM}
 
 
-def schedule_due(team_id: int, *, now: datetime) -> dict[str, int]:
-    """Gives contacts with a cadence their next touch, and makes the task of each touch that has come.
-
-    One open task a contact: while the last one is open no other is made. Touches missed in a downtime become one.
-    """
-    planned = plan_missing(team_id, now=now)
-    due = Contact.objects.filter(team_id=team_id, next_touch_at__lte=now).exclude(contact_cadence="")
-    contacts = list(due.select_related("owner", "team").order_by("next_touch_at")[:LIMIT])
-    made, skipped, failed = _each(contacts, lambda contact: _touch(contact, now))
-    return {"planned": planned, "created": made, "skipped": skipped, "failed": failed}
-
-
-def create_overdue(team_id: int, *, now: datetime) -> dict[str, int]:
-    """One urgent task for each contact whose next touch passed the next local 09:00 with no open follow-up.
-
-    Once an overdue period: the key carries the date that was missed.
-    """
-    busy = Task.objects.open().filter(contact=OuterRef("pk"))
-    late = Contact.objects.filter(team_id=team_id, owner__is_active=True).exclude(Exists(busy))
-    by_hand, by_cadence = Q(next_follow_up_at__lt=now), Q(next_follow_up_at__isnull=True, next_touch_at__lt=now)
-    late = late.filter(by_hand | (by_cadence & ~Q(contact_cadence="")))
-    missed = {
-        _overdue_key(contact): contact
-        for contact in late.select_related("owner", "team").order_by("pk")
-        if calendars.next_local_time(_missed(contact), _zone(contact), 9) <= now
-    }
-    done = set(Task.objects.filter(origin_key__in=list(missed)).values_list("origin_key", flat=True))
-    waiting = [contact for key, contact in missed.items() if key not in done]
-    made, skipped, failed = _each(waiting, lambda contact: _overdue_task(contact, now))
-    return {"created": made, "skipped": skipped + len(done), "failed": failed}
-
-
-def plan_missing(team_id: int, *, now: datetime) -> int:
-    """A contact with a cadence and no next touch gets one, at 08:00 local. Reads a partial index."""
-    contacts = list(Contact.objects.unplanned().filter(team_id=team_id).select_related("owner", "team")[:LIMIT])
-    planned, _, _ = _each(contacts, lambda contact: _plan(contact, now))
-    return planned
-
-
-def _plan(contact: Contact, now: datetime) -> bool:
-    when = contact.next_follow_up_at or _at_eight(contact, recurrence_after(contact, now))
-    return bool(Contact.objects.filter(pk=contact.pk, next_touch_at__isnull=True).update(next_touch_at=when))
+def due_teams(now: datetime) -> list[int]:
+    """Teams with a contact that waits for a date, or whose date has come."""
+    return sorted({*unplanned_teams(), *Contact.objects.touch_due(now).values_list("team_id", flat=True).distinct()})
 
 
 def unplanned_teams() -> list[int]:
-    return sorted(set(Contact.objects.unplanned().values_list("team_id", flat=True)))
+    return sorted(set(Contact.objects.unplanned().values_list("team_id", flat=True).distinct()))
 
 
-def _each(contacts: list[Contact], step: Callable[[Contact], bool]) -> tuple[int, int, int]:
-    """Done, passed over and failed: one bad contact is logged and stops no other."""
-    done = failed = 0
-    for contact in contacts:
-        try:
-            with transaction.atomic():
-                done += step(contact)
-        except Exception:
-            log.exception("contact %s could not be scheduled", contact.pk)
-            failed += 1
-    return done, len(contacts) - done - failed, failed
+def oldest_due(now: datetime) -> datetime | None:
+    found = Contact.objects.touch_due(now).order_by("next_touch_at").values_list("next_touch_at", flat=True)
+    return found.first()
 
 
-def recurrence_after(contact: Contact, after: datetime) -> datetime:
-    return recurrence.next_occurrence(contact.contact_cadence, after=after, zone=_zone(contact))
+def schedule_due(team_id: int, *, now: datetime) -> dict[str, int]:
+    """Plans touches that are missing, and lets those that have come occur: rules first, else the task of the series.
+
+    One open task a contact: while it is open no other is made. Touches missed in a downtime become one, marked late.
+    """
+    planned = plan_missing(team_id, now=now)
+    rows = Contact.objects.touch_due(now).filter(team_id=team_id).order_by("next_touch_at")
+    pks = list(rows.values_list("pk", flat=True)[: one_by_one.MOST])
+
+    def begin() -> Callable[[int], bool]:
+        days = Days(Team.objects.get(pk=team_id))
+        return lambda pk: _come(pk, days, now)
+
+    done = one_by_one.each(team_id, pks, begin, park=_park)
+    return {"planned": planned, "created": done.made, "skipped": done.skipped, "failed": done.failed}
 
 
-def _touch(contact: Contact, now: datetime) -> bool:
-    """Moves the next touch on, and makes its task unless one is open; the compare-and-set lets one sweep do it."""
-    due = contact.next_touch_at
-    assert due is not None
-    following = recurrence_after(contact, due)
-    while following <= now:
-        following = recurrence_after(contact, following)
-    with transaction.atomic():
-        if not Contact.objects.filter(pk=contact.pk, next_touch_at=due).update(next_touch_at=following):
-            return False
-        series = ScheduledTaskBatch.objects.filter(contact=contact, kind=ScheduledTaskBatch.RECURRING)
-        series = series.select_related("owner", "contact__team", "contact__owner").order_by("-pk")
-        batch = series.first()
-        if Task.objects.open().filter(contact=contact, group_key__in=[one.group_key for one in series]).exists():
-            return False
-        holder = batch.owner if batch is not None else contact.owner
-        if holder is None or not holder.is_active:
-            return False
-        if batch is None:
-            batch = ScheduledTaskBatch.objects.create(
-                owner=holder,
-                team_id=contact.team_id,
-                name=f"{contact.get_contact_cadence_display()} touch of {contact.name}"[:200],
-                kind=ScheduledTaskBatch.RECURRING,
-                contact=contact,
-                task_template={"title": "Get in touch with {{contact_name}}", "priority": Task.MEDIUM},
-                created_at=now,
-            )
-        return recurring.next_of_series(batch, due, now=now) is not None
+def plan_missing(team_id: int, *, now: datetime) -> int:
+    """A contact with a cadence and no next touch gets one. Reads partial indexes."""
+    contacts.notice_changes_by_hand(team_id=team_id, now=now)
+    pks = list(Contact.objects.unplanned().filter(team_id=team_id).values_list("pk", flat=True)[: one_by_one.MOST])
+
+    def begin() -> Callable[[int], bool]:
+        days = Days(Team.objects.get(pk=team_id))
+        return lambda pk: _plan(pk, days, now)
+
+    return one_by_one.each(team_id, pks, begin, park=_try_again).made
 
 
-def _missed(contact: Contact) -> datetime:
-    missed = contact.next_follow_up_at or contact.next_touch_at
-    assert missed is not None  # asked only of contacts that have one
-    return missed
+def follow(activity: Activity, *, now: datetime) -> None:
+    """A real touch moves the next one; any other activity changes nothing. Call it while holding the team's queue."""
+    if activity.contact_id is not None and _is_touch(activity):
+        touched = touch(activity.contact_id, min(activity.occurred_at, now), now=now)
+        if touched is not None and activity.contact is not None:
+            for name in ("last_touch_at", "next_touch_at", "next_follow_up_at"):
+                setattr(activity.contact, name, getattr(touched, name))
 
 
-def _overdue_key(contact: Contact) -> str:
-    return f"overdue:{contact.pk}:{_missed(contact):%Y%m%dT%H%M}"
+def touch(contact_id: int, at: datetime, *, now: datetime) -> Contact | None:
+    """Notes a real touch, and what follows: the next date, a follow-up date that is met, tasks no longer needed.
+
+    One that is not newer than the last known changes nothing, so repeating it is safe. None then. A touch so old that
+    the next one by it has passed already leaves date and tasks as they are.
+    """
+    contact = locked(contact_id)
+    if contact is None or not standing(contact) or (contact.last_touch_at is not None and contact.last_touch_at >= at):
+        return None
+    contact.last_touch_at = at
+    met = contact.next_follow_up_at is not None and contact.next_follow_up_at <= at
+    if met:
+        contact.next_follow_up_at = contact.seen_follow_up_at = None
+    wanted = _by_cadence(contact, at)
+    if contact.next_follow_up_at is None and (met or wanted is None or wanted > now):
+        contact.next_touch_at = planned(contact, Days(contact.team), now)
+        contact.look_late_at = None
+    _keep(contact, *_PLAN, "last_touch_at", "next_follow_up_at", "seen_follow_up_at", "look_late_at")
+    if wanted is None or wanted > now:
+        for task in open_tasks(contact):
+            lifecycle.close(task, reason=f"In touch on {at.astimezone(zone_of(contact)):%d %B %Y}", now=now)
+    return contact
 
 
-def _overdue_task(contact: Contact, now: datetime) -> bool:
-    assert contact.owner is not None
-    missed = _missed(contact).astimezone(_zone(contact))
-    try:
-        with transaction.atomic():
-            task = lifecycle.create(
-                contact.team,
-                title=f"Overdue: follow up with {contact.name}"[:255],
-                description=f"The follow-up was due on {missed:%d %B %Y}.",
-                priority=Task.URGENT,
-                due_date=now + timedelta(hours=8),
-                contact=contact,
-                owner=contact.owner,
-                origin_key=_overdue_key(contact),
-                now=now,
-            )
-            reasons = {"sentence": f"{contact.owner.display_name} owns the contact."}
-            dispatch.assign(task, contact.owner, by=None, now=now, method=dispatch.OWNER, reasons=reasons)
-    except IntegrityError:  # the origin key: another sweep made this period's task
-        return False
-    return True
+_PLAN = ("next_touch_at", "cadence_anchor_day")
 
 
-def _at_eight(contact: Contact, instant: datetime) -> datetime:
-    zone = _zone(contact)
-    wall = instant.astimezone(zone).replace(hour=TOUCH_HOUR, minute=0, second=0, microsecond=0, tzinfo=None)
-    return calendars.from_wall(wall, zone)
+def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) -> None:
+    """What else follows when somebody changes a contact: dates on its clock, and series without a cadence end."""
+    if changed & {"timezone", "owner"}:
+        due.rederive_contact(contact, now)
+    if "contact_cadence" in changed and not contact.contact_cadence:
+        recurring.end_all(contact, reason="The contact's cadence was cleared", now=now)
 
 
-def _zone(contact: Contact) -> ZoneInfo:
+def planned(contact: Contact, days: Days, now: datetime) -> datetime | None:
+    """When the contact is next to be touched; the first day of the month chosen is noted on it.
+
+    A touch that would have been due already, as after setting a cadence on somebody not seen for a year, is planned
+    for the next morning with room.
+    """
+    base = contact.last_touch_at or now
+    zone = zone_of(contact)
+    if contact.contact_cadence and contact.cadence_anchor_day is None:
+        contact.cadence_anchor_day = (contact.next_follow_up_at or base).astimezone(zone).day
+    if contact.next_follow_up_at is not None:
+        return contact.next_follow_up_at
+    wanted = _by_cadence(contact, min(base, now))
+    if wanted is None:
+        return None
+    if wanted <= now:
+        wanted = calendars.next_local_time(now, zone, touches.TOUCH_AT.hour)
+    return days.place(contact, wanted, zone)
+
+
+def what_was_missed(contact: Contact, instant: datetime, now: datetime) -> recurrence.Missed | None:
+    """What a touch due at `instant` came to by now, and the one after it; None without a cadence."""
+    if not _has_cadence(contact):
+        return None
+    return touches.collapsed(
+        contact.contact_cadence, due=instant, now=now, anchor_day=contact.cadence_anchor_day, zone=zone_of(contact)
+    )
+
+
+def zone_of(contact: Contact) -> ZoneInfo:
     """The contact's, else the owner's, else the team's."""
-    owner: User | None = contact.owner
+    owner = contact.owner
     return calendars.first_zone(contact.timezone, owner.timezone if owner else "", contact.team.timezone).zone
+
+
+def locked(contact_id: int) -> Contact | None:
+    """The row as it stands, which nobody else changes until the transaction ends."""
+    rows = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("owner__team", "team")
+    found: Contact | None = rows.filter(pk=contact_id).first()
+    return found
+
+
+def standing(contact: Contact) -> bool:
+    """Neither merged into another nor erased."""
+    return contact.merged_into_id is None and contact.erased_at is None
+
+
+def covers(firings: list[Firing]) -> bool:
+    """Whether a rule stands in for what comes of itself: it made a task, will, or its task is still open."""
+    return any(
+        one.outcome in (Firing.FIRED, Firing.WAITING)
+        or (one.outcome == Firing.SUPPRESSED and one.reason == policies.STILL_OPEN)
+        for one in firings
+    )
+
+
+def open_tasks(contact: Contact) -> QuerySet[Task]:
+    """The contact's open tasks whose point is to get in touch: touch series, follow-ups, and rules in their place."""
+    series = recurring.live_series(contact).filter(recurs_from__in=recurring.FROM_TOUCH)
+    keys = [batch.group_key for batch in series]
+    by_rule = Firing.objects.filter(_IN_PLACE, task=OuterRef("pk"))
+    of_itself = Q(group_key__in=keys) | Q(origin_key__startswith=f"overdue:{contact.pk}:")
+    found: QuerySet[Task] = Task.objects.open().filter(Q(contact=contact) & (of_itself | Exists(by_rule)))
+    return found
+
+
+_IN_PLACE = Q(kind=TaskAutomationRule.CADENCE) | Q(kind=TaskAutomationRule.OVERDUE, cause__isnull=True)
+
+
+def _is_touch(activity: Activity) -> bool:
+    """A call, a meeting, mail either way written by a person, or the completion of a task to get in touch."""
+    if activity.activity_type in TOUCHES:
+        by_program = activity.signal == Activity.MACHINE
+        return not by_program and not (
+            activity.activity_type == Activity.EMAIL_SENT and activity.origin == Activity.SYSTEM
+        )
+    if activity.activity_type != Activity.TASK_COMPLETED or activity.task_id is None:
+        return False
+    task = Task.objects.filter(pk=activity.task_id).only("group_key", "origin_key").first()
+    if task is None:
+        return False
+    if (task.origin_key or "").startswith("firing:"):
+        return Firing.objects.filter(_IN_PLACE, task=task).exists()
+    return (task.origin_key or "").startswith("overdue:") or recurring.batch_of(task) is not None
+
+
+def _has_cadence(contact: Contact) -> bool:
+    """False for a word that somebody wrote past every check, too."""
+    try:
+        return bool(recurrence.check_cadence(contact.contact_cadence))
+    except ValueError:
+        return False
+
+
+def _by_cadence(contact: Contact, base: datetime) -> datetime | None:
+    if not _has_cadence(contact):
+        return None
+    return touches.after(contact.contact_cadence, base, anchor_day=contact.cadence_anchor_day, zone=zone_of(contact))
+
+
+def _plan(pk: int, days: Days, now: datetime) -> bool:
+    contact = locked(pk)
+    if contact is None or contact.next_touch_at is not None:
+        return False
+    contact.next_touch_at = planned(contact, days, now)
+    _keep(contact, *_PLAN)
+    return contact.next_touch_at is not None
+
+
+def _come(pk: int, days: Days, now: datetime) -> bool:
+    """Lets a touch occur. True when a task came of it, by a rule or of itself."""
+    contact = locked(pk)
+    if contact is None or contact.next_touch_at is None or contact.next_touch_at > now:
+        return False
+    instant = contact.next_touch_at
+    if instant == contact.touched_for:
+        return False
+    own = instant == contact.next_follow_up_at
+    contact.touched_for = instant
+    missed = what_was_missed(contact, instant, now)
+    if not standing(contact) or (missed is None and not own):
+        _keep(contact, "touched_for")
+        return False
+    in_sequence = Enrolment.objects.filter(contact=contact, state__in=Enrolment.UNDER_WAY).exists()
+    firings = [] if in_sequence and not own else _occur(contact, instant, missed, now)
+    dealt_with, task = in_sequence or covers(firings), None
+    if not dealt_with and missed is not None:
+        dealt_with, task = _make_task(contact, instant, missed, now)
+    if dealt_with and missed is not None and not own:
+        contact.next_touch_at, contact.look_late_at = days.place(contact, missed.following, zone_of(contact)), None
+    _keep(contact, "touched_for", "next_touch_at", "look_late_at")
+    return task is not None or any(one.outcome == Firing.FIRED for one in firings)
+
+
+def _occur(contact: Contact, instant: datetime, missed: recurrence.Missed | None, now: datetime) -> list[Firing]:
+    data = {"missed": missed.count - 1} if missed is not None and missed.count > 1 else {}
+    event = events.at_instant(
+        TaskAutomationRule.CADENCE,
+        f"contact:{contact.pk}",
+        instant,
+        team_id=contact.team_id,
+        contact=contact,
+        data=data,
+    )
+    return occurring.occur(event, now=now)
+
+
+def _make_task(
+    contact: Contact, instant: datetime, missed: recurrence.Missed, now: datetime
+) -> tuple[bool, Task | None]:
+    """The task that comes of itself. True when the touch is dealt with: nobody to give it to leaves it to be missed."""
+    series = list(recurring.live_series(contact))
+    if recurring.has_open_task(series):
+        return True, None
+    batch = next((one for one in series if one.recurs_from in recurring.FROM_TOUCH), None)
+    if batch is None and series:  # a series that goes by the calendar, or by its own completions, keeps in touch
+        return True, None
+    if batch is None:
+        if contact.owner is None or not contact.owner.is_active:
+            return False, None
+        batch = recurring.start(
+            contact,
+            contact.contact_cadence,
+            TEMPLATE,
+            name=f"{contact.get_contact_cadence_display()} touch of {contact.name}",
+            owner=contact.owner,
+            recurs_from=ScheduledTaskBatch.TOUCH,
+            now=now,
+        )
+    return True, recurring.make_occurrence(batch, instant, missed, now=now)
+
+
+def _park(pk: int) -> None:
+    Contact.objects.filter(pk=pk).update(touched_for=F("next_touch_at"))
+
+
+def _keep(contact: Contact, *names: str) -> None:
+    Contact.objects.filter(pk=contact.pk).update(**{name: getattr(contact, name) for name in names})
+
+
+def _try_again(pk: int) -> None:
+    """A row that could not be planned is not changed, so the next sweep tries again."""

@@ -1,119 +1,299 @@
-"""Recurring series: a task template that makes a task for a contact again and again."""
+"""Recurring series: a task template that makes a task for a contact again and again, one open at a time.
 
-from collections.abc import Mapping
-from datetime import datetime
+From `touch` it goes by the contact's cadence and is moved by every real touch; from `schedule` by fixed dates; from
+`completion` the next task comes a period after the last one was done.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from assignment import dispatch
+from automation import one_by_one
 from automation.drafting import template_values
 from automation.models import ScheduledTaskBatch
-from crm.models import Contact
-from domain import calendars, recurrence, templating
+from automation.task_templates import BadTemplate, checked_template
+from crm.models import Activity, Contact
+from domain import calendars, recurrence, templating, touches
 from people.models import User
 from work import lifecycle
 from work.models import Task
 
-TEMPLATE_FIELDS = frozenset({"title", "description", "priority", "estimated_hours", "reminder_offset_hours"})
+__all__ = ["BadTemplate", "checked_template", "schedule_recurring"]
 
-
-class BadTemplate(ValueError):
-    """The task template cannot be used; the message says what to change."""
+FROM_TOUCH = (ScheduledTaskBatch.TOUCH, "")
+LATE = "Late: {count} earlier ones were missed meanwhile, and are one with this task."
 
 
 def schedule_recurring(
-    contact: Contact, cadence: str, task_template: Mapping[str, Any], *, owner: User, now: datetime
+    contact: Contact,
+    cadence: str,
+    task_template: Mapping[str, Any],
+    *,
+    owner: User,
+    now: datetime,
+    recurs_from: str = ScheduledTaskBatch.TOUCH,
 ) -> tuple[ScheduledTaskBatch, list[Task]]:
     """Sets the contact's cadence and makes the first task of the series, due at its first occurrence.
 
-    Later ones come as the cadence falls due. Asking again replaces the series and makes a task all the same.
-    Raises ValueError for an unknown cadence, BadTemplate.
+    Later ones come as they fall due. Asking again ends the owner's series of before and makes a task all the same.
+    Raises ValueError for an unknown cadence or `recurs_from`, BadTemplate.
     """
+    if recurs_from not in dict(ScheduledTaskBatch.RECURS_FROM):
+        known = ", ".join(dict(ScheduledTaskBatch.RECURS_FROM))
+        raise ValueError(f"A series cannot recur from {recurs_from!r}: use one of {known}.")
     template = checked_template(task_template)
-    zone = calendars.first_zone(contact.timezone, owner.timezone, contact.team.timezone).zone
+    zone = _zone(contact, owner)
     first = recurrence.next_occurrence(cadence, after=now, zone=zone)
     with transaction.atomic():
-        batch = ScheduledTaskBatch.objects.create(
-            owner=owner,
-            team_id=contact.team_id,
-            name=f"{dict(Contact.CADENCES)[cadence]} task for {contact.name}"[:200],
-            kind=ScheduledTaskBatch.RECURRING,
-            contact=contact,
-            task_template=template,
-            created_at=now,
-        )
-        task = _make(batch, template, first, key=f"{first:%Y%m%dT%H%M}", now=now)
-        Contact.objects.filter(pk=contact.pk).update(contact_cadence=cadence, next_touch_at=first)
-        contact.contact_cadence, contact.next_touch_at = cadence, first
+        for before in live_series(contact).filter(owner=owner):
+            end(before, reason="A new series took its place", now=now)
+        name = f"{recurrence.label(cadence)} task for {contact.name}"
+        batch = start(contact, cadence, template, name=name, owner=owner, recurs_from=recurs_from, now=now)
+        _plan_run(batch, first, zone)
+        morning = calendars.from_wall(datetime.combine(first.astimezone(zone).date(), touches.TOUCH_AT), zone)
+        key = _key(morning if recurs_from == ScheduledTaskBatch.TOUCH else first)
+        task = _make(batch, first, key=key, now=now)
+        _set_cadence(contact, cadence, morning, now.astimezone(zone).day)
     return batch, [task]
 
 
-def next_of_series(batch: ScheduledTaskBatch, due: datetime, *, now: datetime) -> Task | None:
-    """The series' task for an occurrence; None when there is one already."""
-    key = f"{due:%Y%m%dT%H%M}"
-    if Task.objects.filter(origin_key=_origin(batch, key)).exists():
-        return None
-    return _make(batch, batch.task_template, due, key=key, now=now)
-
-
-def checked_template(template: Mapping[str, Any]) -> dict[str, Any]:
-    """A task template as it is kept. Raises BadTemplate."""
-    unknown = set(template) - TEMPLATE_FIELDS
-    if unknown:
-        known = ", ".join(sorted(TEMPLATE_FIELDS))
-        raise BadTemplate(f"Unknown field {', '.join(sorted(unknown))} in the task template: use {known}.")
-    title = template.get("title")
-    if not isinstance(title, str) or not title.strip():
-        raise BadTemplate("The task template needs a title.")
-    try:
-        templating.check(title)
-        templating.check(str(template.get("description") or ""), limit=templating.DESCRIPTION_LIMIT)
-    except templating.TemplateError as failure:
-        raise BadTemplate(str(failure)) from failure
-    priority = template.get("priority", Task.MEDIUM)
-    if priority not in dict(Task.PRIORITIES):
-        raise BadTemplate(f"Unknown priority {priority!r}: use {', '.join(dict(Task.PRIORITIES))}.")
-    for name in ("estimated_hours", "reminder_offset_hours"):
-        value = template.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
-            raise BadTemplate(f"{name} is a number of hours above 0.")
-    return {**template, "priority": priority}
-
-
-def _make(
-    batch: ScheduledTaskBatch,
+def start(
+    contact: Contact,
+    cadence: str,
     template: Mapping[str, Any],
-    due: datetime,
     *,
-    key: str,
+    name: str,
+    owner: User,
+    recurs_from: str,
     now: datetime,
-) -> Task:
-    assert batch.contact is not None  # every batch made here is for a contact
-    values = template_values(batch.contact, None)
-    title = templating.render_title(template["title"], values, fallback=batch.name)
+) -> ScheduledTaskBatch:
+    """A new series without tasks."""
+    batch: ScheduledTaskBatch = ScheduledTaskBatch.objects.create(
+        owner=owner,
+        team_id=contact.team_id,
+        name=name[:200],
+        kind=ScheduledTaskBatch.RECURRING,
+        contact=contact,
+        task_template=dict(template),
+        cadence=cadence,
+        anchor_day=now.astimezone(_zone(contact, owner)).day,
+        recurs_from=recurs_from,
+        created_at=now,
+    )
+    return batch
+
+
+def live_series(contact: Contact) -> QuerySet[ScheduledTaskBatch]:
+    """The contact's series that go on, the newest first."""
+    rows = ScheduledTaskBatch.objects.filter(contact=contact, kind=ScheduledTaskBatch.RECURRING, ended_at__isnull=True)
+    return rows.select_related("owner", "contact__team", "contact__owner").order_by("-pk")
+
+
+def has_open_task(series: Iterable[ScheduledTaskBatch]) -> bool:
+    return Task.objects.open().filter(group_key__in=[batch.group_key for batch in series]).exists()
+
+
+def batch_of(task: Task) -> ScheduledTaskBatch | None:
+    """The series a task belongs to."""
+    number = task.group_key.removeprefix("batch:")
+    if not number.isdigit():
+        return None
+    return ScheduledTaskBatch.objects.filter(pk=int(number), kind=ScheduledTaskBatch.RECURRING).first()
+
+
+def make_occurrence(
+    batch: ScheduledTaskBatch, due: datetime, missed: recurrence.Missed, *, now: datetime
+) -> Task | None:
+    """The series' task for the occurrence that was due and those missed since; None when it has one already."""
+    assert batch.contact is not None
+    key = _key(due)
+    if _exists(batch, key):
+        return None
+    by = touches.task_due(missed.latest, now=now, zone=_zone(batch.contact, batch.owner))
+    return _make(batch, by, key=key, missed=missed.count - 1, now=now)
+
+
+def end(batch: ScheduledTaskBatch, *, reason: str, now: datetime) -> bool:
+    """Ends a series for good; its untouched task closes with the reason. False when it had ended before."""
+    with transaction.atomic():
+        mine = ScheduledTaskBatch.objects.filter(pk=batch.pk, kind=ScheduledTaskBatch.RECURRING, ended_at__isnull=True)
+        if not mine.update(ended_at=now, next_run_at=None):
+            return False
+        batch.ended_at, batch.next_run_at = now, None
+        for task in Task.objects.open().filter(group_key=batch.group_key):
+            lifecycle.close(task, reason=reason, now=now)
+    return True
+
+
+def end_all(contact: Contact, *, reason: str, now: datetime) -> int:
+    """Ends every series of the contact; how many."""
+    return sum(end(batch, reason=reason, now=now) for batch in live_series(contact))
+
+
+def end_by_hand(batch: ScheduledTaskBatch, *, by: User, now: datetime) -> bool:
+    """Ends a series because somebody said so. With its last series the contact's cadence goes, which would bring
+    the tasks back.
+    """
+    with transaction.atomic():
+        if not end(batch, reason=f"{by.display_name} ended the series", now=now):
+            return False
+        contact = batch.contact
+        if contact is not None and contact.contact_cadence and not live_series(contact).exists():
+            Contact.objects.filter(pk=contact.pk, contact_cadence=contact.contact_cadence).update(
+                contact_cadence="", seen_cadence="", cadence_anchor_day=None, next_touch_at=F("next_follow_up_at")
+            )
+    return True
+
+
+def follow(activity: Activity, *, now: datetime) -> None:
+    """The completion of a task whose series goes by completions makes the next one; completing it again does not."""
+    if activity.activity_type != Activity.TASK_COMPLETED or activity.task_id is None:
+        return
+    task = Task.objects.filter(pk=activity.task_id).only("group_key").first()
+    batch = batch_of(task) if task is not None else None
+    if task is None or batch is None or batch.recurs_from != ScheduledTaskBatch.COMPLETION:
+        return
+    key = f"after:{task.pk}"
+    if batch.ended_at is not None or batch.contact is None or has_open_task([batch]) or _exists(batch, key):
+        return
+    zone = _zone(batch.contact, batch.owner)
+    task = _make(batch, _following(batch, activity.occurred_at, zone), key=key, now=now)
+    assert task.due_date is not None
+    _plan_run(batch, task.due_date, zone)
+
+
+def due_teams(now: datetime) -> list[int]:
+    return sorted(set(_due(now).values_list("team_id", flat=True).distinct()))
+
+
+def oldest_due(now: datetime) -> datetime | None:
+    return _due(now).order_by("next_run_at").values_list("next_run_at", flat=True).first()
+
+
+def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
+    """Makes the tasks of series on fixed dates whose date has come; dates missed meanwhile become one task.
+
+    A series that goes by completions is looked at a period after its task was due: one whose task was cancelled, so
+    that nobody will complete it, goes on.
+    """
+    pks = list(
+        _due(now).filter(team_id=team_id).order_by("next_run_at").values_list("pk", flat=True)[: one_by_one.MOST]
+    )
+
+    def begin() -> Callable[[int], bool]:
+        return lambda pk: _run(pk, now)
+
+    done = one_by_one.each(team_id, pks, begin, park=_park)
+    return {"created": done.made, "skipped": done.skipped, "failed": done.failed}
+
+
+def _due(now: datetime) -> QuerySet[ScheduledTaskBatch]:
+    return ScheduledTaskBatch.objects.filter(next_run_at__lte=now, ended_at__isnull=True)
+
+
+def _run(pk: int, now: datetime) -> bool:
+    rows = ScheduledTaskBatch.objects.select_related("owner", "contact__team", "contact__owner")
+    batch = rows.filter(pk=pk, ended_at__isnull=True, next_run_at__lte=now).first()
+    if batch is None or batch.next_run_at is None or batch.contact is None:
+        return False
+    contact, due = batch.contact, batch.next_run_at
+    if contact.merged_into_id is not None or contact.erased_at is not None:
+        return not end(batch, reason="The contact is no longer there", now=now)
+    zone = _zone(contact, batch.owner)
+    missed = recurrence.collapse(
+        batch.cadence, due=due, now=now, anchor_day=batch.anchor_day, zone=zone, at=_time_of_day(batch, zone)
+    )
+    if not ScheduledTaskBatch.objects.filter(pk=pk, next_run_at=due).update(next_run_at=missed.following):
+        return False
+    return not has_open_task([batch]) and make_occurrence(batch, due, missed, now=now) is not None
+
+
+def _plan_run(batch: ScheduledTaskBatch, last: datetime, zone: ZoneInfo) -> None:
+    if batch.recurs_from not in FROM_TOUCH:
+        batch.next_run_at = _following(batch, last, zone)
+        ScheduledTaskBatch.objects.filter(pk=batch.pk).update(next_run_at=batch.next_run_at)
+
+
+def _park(pk: int) -> None:
+    ScheduledTaskBatch.objects.filter(pk=pk).update(next_run_at=None)
+
+
+def _set_cadence(contact: Contact, cadence: str, touch: datetime, anchor_day: int) -> None:
+    """The contact's own next touch falls on the first occurrence's day; a date that a person set stands before it."""
+    contact.contact_cadence = contact.seen_cadence = cadence
+    contact.cadence_anchor_day = anchor_day
+    if contact.next_follow_up_at is None:
+        contact.next_touch_at = touch
+    names = ("contact_cadence", "seen_cadence", "cadence_anchor_day", "next_touch_at")
+    Contact.objects.filter(pk=contact.pk).update(**{name: getattr(contact, name) for name in names})
+
+
+def _following(batch: ScheduledTaskBatch, after: datetime, zone: ZoneInfo) -> datetime:
+    """A period after the local date of `after`, at the time of day at which the series began."""
+    anchor = batch.anchor_day
+    if batch.recurs_from == ScheduledTaskBatch.COMPLETION:
+        anchor = touches.anchor_for(after.astimezone(zone).date(), anchor)
+    return recurrence.next_occurrence(
+        batch.cadence, after=after, anchor_day=anchor, zone=zone, at=_time_of_day(batch, zone)
+    )
+
+
+def _time_of_day(batch: ScheduledTaskBatch, zone: ZoneInfo) -> time:
+    return batch.created_at.astimezone(zone).time()
+
+
+def _make(batch: ScheduledTaskBatch, due: datetime, *, key: str, now: datetime, missed: int = 0) -> Task:
+    assert batch.contact is not None  # every series is for a contact
+    template, values = batch.task_template, template_values(batch.contact, None)
+    description = templating.render(str(template.get("description") or ""), values)
+    holder = _holder(batch)
     task = lifecycle.create(
         batch.contact.team,
-        title=title,
-        description=templating.render(str(template.get("description") or ""), values),
+        title=templating.render_title(template["title"], values, fallback=batch.name),
+        description="\n\n".join(filter(None, (description, LATE.format(count=missed) if missed else ""))),
         priority=template.get("priority", Task.MEDIUM),
         due_date=due,
         reminder_offset_hours=_hours(template.get("reminder_offset_hours")),
         estimated_hours=_hours(template.get("estimated_hours")),
         contact=batch.contact,
-        owner=batch.owner,
+        owner=holder,
         group_key=batch.group_key,
         origin_key=_origin(batch, key),
         now=now,
     )
-    reasons = {"sentence": f"{batch.owner.display_name} scheduled it: {batch.name}."}
-    dispatch.assign(task, batch.owner, by=batch.owner, now=now, method=dispatch.OWNER, reasons=reasons)
+    if holder is not None:
+        reasons = {"sentence": f"{batch.owner.display_name} scheduled it: {batch.name}."}
+        dispatch.assign(task, holder, by=batch.owner, now=now, method=dispatch.OWNER, reasons=reasons)
     return task
+
+
+def _holder(batch: ScheduledTaskBatch) -> User | None:
+    """Whoever scheduled it, else the contact's owner; with neither there it waits for anybody."""
+    people = (batch.owner, batch.contact.owner if batch.contact is not None else None)
+    return next((one for one in people if one is not None and one.is_active and one.team_id == batch.team_id), None)
+
+
+def _zone(contact: Contact, owner: User) -> ZoneInfo:
+    """The contact's, else the zone of whoever scheduled the series, else the team's."""
+    return calendars.first_zone(contact.timezone, owner.timezone, contact.team.timezone).zone
 
 
 def _hours(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))
+
+
+def _key(occurrence: datetime) -> str:
+    return f"{occurrence.astimezone(UTC):%Y%m%dT%H%M}"
+
+
+def _exists(batch: ScheduledTaskBatch, key: str) -> bool:
+    return Task.objects.filter(origin_key=_origin(batch, key)).exists()
 
 
 def _origin(batch: ScheduledTaskBatch, key: str) -> str:

@@ -13,7 +13,7 @@ class WiringConfig(AppConfig):
         from assignment import erasure as assignment_erasure
         from automation import cadence, contact_merges, engine, reminders, rules, tasks
         from automation import erasure as automation_erasure
-        from crm import erase, merge
+        from crm import contacts, erase, merge
         from jobs import hooks
         from notifications import erasure as notifications_erasure
         from notifications import outbox
@@ -30,6 +30,7 @@ class WiringConfig(AppConfig):
         hooks.register(hooks.Drain(tasks.sweep_team.name, due_teams, every_seconds=15))
         hooks.on_dead(outbox.tell_of_dead_job)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
+        contacts.register(cadence.contact_changed)
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)
         merge.register(contact_merges.STEP)

@@ -1,16 +1,40 @@
 """The verbs on a contact. A status change and its activity are one transaction."""
 
+import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError
 
-from crm import addresses
+from crm import addresses, planning
 from crm.models import Activity, Contact
 from people.models import Team, User
 
+log = logging.getLogger("nextmove.crm")
+
 SOURCE = "nextmove"
+SEEN = {
+    "status": "seen_status",
+    "contact_cadence": "seen_cadence",
+    "timezone": "seen_timezone",
+    "next_follow_up_at": "seen_follow_up_at",
+}
+"""What may be changed by hand and is followed, each with the column of what was seen last."""
+FOLLOWED = (*SEEN, "owner")
+
+Step = Callable[[Contact, frozenset[str], datetime], None]
+_steps: list[Step] = []
+
+
+def register(step: Step) -> None:
+    """Adds what a higher room does when somebody changed a contact: step(contact, names, now), in the transaction.
+
+    Names are those of FOLLOWED. A changed owner is told only by the verbs.
+    """
+    if step not in _steps:
+        _steps.append(step)
 
 
 class EmailTaken(Exception):
@@ -43,20 +67,38 @@ def delete(contact: Contact) -> None:
 
 def create(team: Team, *, owner: User | None, **fields: Any) -> Contact:
     """A new contact. Raises EmailTaken, ValidationError."""
-    return _save(Contact(team=team, owner=owner, **fields))
+    contact = Contact(team=team, owner=owner, **fields)
+    contact.seen_follow_up_at = contact.next_follow_up_at
+    contact.next_touch_at = contact.next_follow_up_at or contact.next_touch_at
+    return _save(contact)
 
 
 def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -> Contact:
-    """Changes columns; a changed status writes its activity with them. Raises EmailTaken, ValidationError."""
+    """Changes columns, and what follows from them in the same transaction: the activity of a changed status, the next
+    touch, what higher rooms registered. Raises EmailTaken, ValidationError.
+    """
     with transaction.atomic():
-        kept = Contact.objects.select_for_update().get(pk=contact.pk)
-        old_status = kept.status
+        kept = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("team", "owner")
+        row = kept.get(pk=contact.pk)
+        if any(getattr(row, name) != getattr(row, seen) for name, seen in SEEN.items()):
+            _notice(row.pk, now)  # what was changed by hand before is not forgotten
+            row = kept.get(pk=contact.pk)
+        before = {name: getattr(row, name) for name in FOLLOWED}
+        address = row.email
         for name, value in fields.items():
-            setattr(kept, name, value)
-        if kept.status != old_status:
-            kept.seen_status = kept.status
-            record_status_change(kept, old_status, kept.status, by=by, now=now)
-        return _save(kept)
+            setattr(row, name, value)
+        if row.email.strip().lower() != address.lower():
+            row.bounced_at = None  # it was the old address that bounced
+        changed = frozenset(name for name in FOLLOWED if getattr(row, name) != before[name])
+        if "status" in changed:
+            record_status_change(row, before["status"], row.status, by=by, now=now)
+        for name, value in planning.replanned(row, changed, zone_before=before["timezone"]).items():
+            setattr(row, name, value)
+        for name, seen in SEEN.items():
+            setattr(row, seen, getattr(row, name))
+        _save(row)
+        _tell(row, changed, now)
+    return row
 
 
 def record_status_change(contact: Contact, old: str, new: str, *, by: User | None, now: datetime) -> Activity:
@@ -74,20 +116,48 @@ def record_status_change(contact: Contact, old: str, new: str, *, by: User | Non
 
 
 def notice_changes_by_hand(*, now: datetime, team_id: int, limit: int = 500) -> int:
-    """Turns statuses changed past the verbs (`save()`, `.update()`, SQL) into activities, each once.
+    """Follows what was changed past the verbs (`save()`, `.update()`, SQL) as they do; how many activities were made.
 
-    The compare-and-set on `seen_status` decides who writes it, whoever else is looking at the same time.
+    The compare-and-set on what was seen decides who follows it, whoever else is looking at the same time. A row that
+    cannot be followed is logged and counts as seen, so that it is not looked at for ever.
     """
     found = 0
-    for contact in Contact.objects.changed_by_hand().filter(team_id=team_id).order_by("pk")[:limit]:
-        with transaction.atomic():
-            mine = Contact.objects.filter(pk=contact.pk, seen_status=contact.seen_status, status=contact.status)
-            if not mine.update(seen_status=contact.status):
-                continue
-            if contact.seen_status:  # empty: a row made past `save()`, which is new, not changed
-                record_status_change(contact, contact.seen_status, contact.status, by=None, now=now)
-                found += 1
+    changed = Contact.objects.changed_by_hand().filter(team_id=team_id)
+    for pk in list(changed.values_list("pk", flat=True)[:limit]):
+        try:
+            with transaction.atomic():
+                found += _notice(pk, now)
+        except Exception:
+            log.exception("what was changed by hand on contact %s cannot be followed", pk)
+            Contact.objects.filter(pk=pk).update(**{seen: F(name) for name, seen in SEEN.items()})
     return found
+
+
+def _notice(pk: int, now: datetime) -> bool:
+    """True when an activity was made of it."""
+    row = Contact.objects.changed_by_hand().select_related("team", "owner").filter(pk=pk).first()
+    if row is None:
+        return False
+    as_read = {column: getattr(row, column) for pair in SEEN.items() for column in pair}
+    changed = frozenset(name for name, seen in SEEN.items() if as_read[name] != as_read[seen])
+    planned = planning.replanned(row, changed, zone_before=row.seen_timezone)
+    seen = {seen: as_read[name] for name, seen in SEEN.items()}
+    if not Contact.objects.filter(pk=pk, **as_read).update(**seen, **planned):
+        return False
+    for name, value in (seen | planned).items():
+        setattr(row, name, value)
+    _tell(row, changed, now)
+    # Nothing seen: a row made past `save()`, which is new, not changed.
+    if "status" not in changed or not as_read["seen_status"]:
+        return False
+    record_status_change(row, as_read["seen_status"], row.status, by=None, now=now)
+    return True
+
+
+def _tell(contact: Contact, changed: frozenset[str], now: datetime) -> None:
+    if changed:
+        for step in _steps:
+            step(contact, changed, now)
 
 
 def _save(contact: Contact) -> Contact:

@@ -1,17 +1,30 @@
 """Contacts, and the append-only ledger of what happened to them or to a task."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 from django.utils.timezone import now as current_time
 
 import jobs.bell
+from crm import phones
+from domain import recurrence
 from people.models import Team, User, validate_zone
 from people.rows import FilledInQuerySet
+
+
+def validate_cadence(word: str) -> None:
+    """Accepts an empty word (no cadence) and what `recurrence.check_cadence` does: weekly, days:10."""
+    try:
+        if word:
+            recurrence.check_cadence(word)
+    except ValueError as error:
+        raise ValidationError(str(error), code="cadence") from None
 
 
 class ContactQuerySet(FilledInQuerySet):
@@ -22,8 +35,19 @@ class ContactQuerySet(FilledInQuerySet):
 
     def unplanned(self) -> "ContactQuerySet":
         """Rows with a cadence and no next touch; reads only the partial index. An unknown word is no cadence."""
-        known = [cadence for cadence, _ in Contact.CADENCES]
-        return self.filter(next_touch_at__isnull=True, contact_cadence__in=known).exclude(contact_cadence="")
+        known = Q(contact_cadence__in=recurrence.CADENCES) | Q(contact_cadence__regex=EVERY_N_DAYS)
+        return self.filter(UNPLANNED).filter(known)
+
+    def touch_due(self, now: datetime) -> "ContactQuerySet":
+        """Rows whose next touch has come and was not dealt with; reads only the partial index."""
+        return self.filter(TOUCH_OPEN, next_touch_at__lte=now)
+
+    def missed(self) -> "ContactQuerySet":
+        """Rows whose next touch was not dealt with as missed, each with the instant `look_at` it is next looked at.
+
+        Filtered by that instant it reads only the partial index.
+        """
+        return self.filter(MISS_OPEN).annotate(look_at=Coalesce("look_late_at", "next_touch_at"))
 
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows of which something was changed past the verbs and not looked at yet; reads only the partial index."""
@@ -42,6 +66,16 @@ CHANGED_BY_HAND = (
     | Q(next_follow_up_at__isnull=True, seen_follow_up_at__isnull=False)
     | Q(next_follow_up_at__lt=F("seen_follow_up_at"))
     | Q(next_follow_up_at__gt=F("seen_follow_up_at"))
+)
+
+
+EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
+UNPLANNED = Q(next_touch_at__isnull=True) & ~Q(contact_cadence="") & Q(merged_into__isnull=True, erased_at__isnull=True)
+TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
+    Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
+)
+MISS_OPEN = Q(next_touch_at__isnull=False) & (
+    Q(missed_for__isnull=True) | Q(missed_for__lt=F("next_touch_at")) | Q(missed_for__gt=F("next_touch_at"))
 )
 
 
@@ -67,9 +101,20 @@ class Contact(models.Model):
     phone_e164 = models.CharField(max_length=16, blank=True, editable=False, help_text="The phone, normalised")
     company = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=10, choices=STATUSES, default=LEAD)
-    contact_cadence = models.CharField(max_length=10, choices=CADENCES, blank=True)
+    contact_cadence = models.CharField(
+        max_length=10, blank=True, validators=[validate_cadence], help_text="weekly and such, or days:10"
+    )
     next_follow_up_at = models.DateTimeField(null=True, blank=True, help_text="The person's own date")
     next_touch_at = models.DateTimeField(null=True, blank=True, help_text="What the sweep reads")
+    touched_for = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The next touch that was dealt with when it came"
+    )
+    missed_for = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The next touch that was dealt with as missed"
+    )
+    look_late_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When one that is missed is looked at again"
+    )
     timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
     lead_score = models.IntegerField(default=0)
     tags = models.JSONField(default=list, blank=True)
@@ -111,16 +156,23 @@ class Contact(models.Model):
                 name="contact_last_activity",
                 condition=Q(last_activity_at__isnull=False),
             ),
+            models.Index(fields=["team"], name="contact_unplanned", condition=UNPLANNED),
+            models.Index(fields=["next_touch_at"], name="contact_touch", condition=TOUCH_OPEN),
+            models.Index(Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISS_OPEN),
             models.Index(
-                fields=["team"],
-                name="contact_unplanned",
-                condition=Q(next_touch_at__isnull=True) & ~Q(contact_cadence=""),
+                fields=["owner", "next_touch_at"], name="contact_planned", condition=Q(next_touch_at__isnull=False)
             ),
-            models.Index(fields=["next_touch_at"], name="contact_touch", condition=Q(next_touch_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_contact_cadence_display(self) -> str:
+        """The cadence for people; a word that is none, as it is."""
+        try:
+            return dict(self.CADENCES).get(self.contact_cadence) or recurrence.label(self.contact_cadence)
+        except ValueError:
+            return self.contact_cadence
 
     def fill_in(self) -> None:
         """What a row written by hand may leave out."""
@@ -134,9 +186,13 @@ class Contact(models.Model):
             self.seen_timezone = self.timezone
         if self.pk is None and self.quiet_at is None:
             self.quiet_at = self.created_at  # looked at once, by rules on silence
+        if self.team_id is not None and (self.phone or self.phone_e164):
+            self.phone_e164 = phones.normalised(self.phone, self.team.country)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
+        if "phone" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "phone_e164"}
         super().save(*args, **kwargs)
         transaction.on_commit(lambda: jobs.bell.ring(self.team_id), robust=True)
 
