@@ -13,12 +13,13 @@ from automation.models import TaskAutomationRule
 from automation.readiness import Ready
 from automation.simulation.memory import Made, Memory, MemoryHistory
 from automation.triggers import status_change
+from crm.models import Contact
 from domain import conditions, policies, templating
 from domain import settling as settling_rules
 from people.models import User
 
 Outcome = Literal["create", "suppressed", "no_match", "failed", "waiting", "out_of_scope"]
-Ledger = Callable[[TaskAutomationRule, Event, User], policies.History]
+Ledger = Callable[[TaskAutomationRule, Contact | None, User], policies.History]
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Trial:
         return unmet or self._decide(event, waiting.path, now, met=True)
 
     def _history(self, event: Event, owner: User, now: datetime) -> policies.History:
-        also = self.ledger(self.rule, event, owner) if self.ledger is not None else None
+        also = self.ledger(self.rule, event.contact, owner) if self.ledger is not None else None
         contact_id = event.contact.pk if event.contact is not None else None
         return MemoryHistory(self.memory, contact_id, owner.pk, now, also=also)
 

@@ -22,6 +22,11 @@ OWN_MAKING = (
     Activity.TASK_ASSIGNED,
     Activity.TASK_COMPLETED,
     Activity.TASK_STATUS_CHANGED,
+    Activity.DO_NOT_CONTACT,
+    Activity.OPTED_IN,
+    Activity.CONTACT_MERGED,
+    Activity.CONTACT_PARTED,
+    Activity.CONTACT_ERASED,
 )
 """What our side writes down: none of it is a sign of life of the contact."""
 

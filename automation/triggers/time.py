@@ -104,7 +104,7 @@ def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
         ledger.start,
         ledger.end,
         zone=zone_of(rule),
-        anchor=rule.created_at or ledger.start,
+        anchor=min(rule.created_at, ledger.start),  # for the time before it was made, as if it began with it
         limit=MOST_RUNS,
     )
     people = [ledger.contacts.get(contact.pk, contact) for contact in audience(rule)]

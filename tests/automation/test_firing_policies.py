@@ -209,7 +209,9 @@ def test_a_chain_that_grows_too_deep_parks_the_pair_and_shows_itself(manager: Us
     chain = [builders.make_rule(manager, name="Rule 0")]
     for n in range(1, 8):
         config = {"rule_ids": [chain[-1].pk]}
-        chain.append(builders.make_rule(manager, name=f"Rule {n}", trigger_type="task_completed", trigger_config=config))
+        chain.append(
+            builders.make_rule(manager, name=f"Rule {n}", trigger_type="task_completed", trigger_config=config)
+        )
     click(contact, NOON)
     drain(manager, NOON)
     for _ in range(10):

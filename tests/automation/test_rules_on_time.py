@@ -197,9 +197,7 @@ def test_one_bad_contact_becomes_a_job_and_the_rest_are_looked_at(
     sweep(manager, now)
     real = silence._look
     broken = {people[3].pk}
-    monkeypatch.setattr(
-        silence, "_look", lambda row, ready, at: 1 / 0 if row.pk in broken else real(row, ready, at)
-    )
+    monkeypatch.setattr(silence, "_look", lambda row, ready, at: 1 / 0 if row.pk in broken else real(row, ready, at))
     Contact.objects.update(created_at=now - timedelta(days=11), quiet_at=now)
     TaskAutomationRule.objects.update(planned_at=now - timedelta(days=20))
     sweep(manager, now)

@@ -1,0 +1,280 @@
+"""Before a rule goes live, by HTTP: dry run, backtest, explain, activation; and what it did, listed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from automation import engine
+from automation.models import Firing, RuleVersion, TaskAutomationRule
+from crm.models import Activity, Contact
+from jobs.runner import run_due
+from people.models import User
+from tests import builders
+from work import lifecycle
+from work.models import Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+RULES = "/api/task-automation/rules/"
+
+
+@pytest.fixture
+def manager() -> User:
+    return builders.make_manager()
+
+
+@pytest.fixture
+def api(manager: User) -> Client:
+    return Client(headers={"authorization": f"Bearer {builders.make_token(manager)}"})
+
+
+def post(api: Client, path: str, body: Any = None, *, status: int = 200) -> Any:
+    response = api.post(path, body or {}, content_type="application/json")
+    assert response.status_code == status, response.content
+    return response.json()
+
+
+def clicks(contact: Contact, *days_ago: float, **fields: Any) -> None:
+    for days in days_ago:
+        at = timezone.now() - timedelta(days=days)
+        builders.make_activity(
+            contact,
+            **{"activity_type": Activity.EMAIL_CLICKED, "occurred_at": at, "received_at": at, "processed_at": at}
+            | fields,
+        )
+
+
+def everything() -> tuple[int, ...]:
+    return tuple(model.objects.count() for model in (Task, Firing, RuleVersion, Activity))
+
+
+def test_a_dry_run_counts_by_reason_with_samples_and_writes_nothing(api: Client, manager: User) -> None:
+    hot, cold, busy = (builders.make_contact(manager, lead_score=score) for score in (90, 10, 90))
+    rule = builders.make_rule(manager, is_active=False, condition="contact.lead_score > 80")
+    for contact in (hot, cold, busy):
+        clicks(contact, 1)
+    builders.make_firing(rule, task=builders.make_task(manager, contact=busy))
+    before = everything()
+    said = post(api, f"{RULES}{rule.pk}/dry-run")
+    assert everything() == before
+    assert {name: said[name] for name in ("examined", "would_create", "suppressed", "no_match", "failed")} == {
+        "examined": 3,
+        "would_create": 1,
+        "suppressed": 1,
+        "no_match": 1,
+        "failed": 0,
+    }
+    (sample,) = said["samples"]["create"]
+    assert (sample["contact_id"], sample["title"]) == (hot.pk, f"Call {hot.name}")
+    (unmet,) = said["samples"]["no_match"]
+    assert unmet["clause"]["values"] == {"contact.lead_score": 10}
+    assert unmet["contact_id"] == cold.pk
+    assert said["samples"]["suppressed"][0]["reason"] == "its task for this contact is still open"
+
+
+def test_a_dry_run_tries_changes_that_are_not_saved(api: Client, manager: User) -> None:
+    clicks(builders.make_contact(manager, lead_score=50), 1)
+    rule = builders.make_rule(manager)
+    said = post(api, f"{RULES}{rule.pk}/dry-run", {"changes": {"condition": "contact.lead_score > 80"}})
+    assert (said["would_create"], said["no_match"]) == (0, 1)
+    rule.refresh_from_db()
+    assert rule.condition == ""
+    wrong = post(api, f"{RULES}{rule.pk}/dry-run", {"changes": {"condition": "contact.score > 1"}}, status=422)
+    assert wrong["errors"][0]["pointer"] == "/condition"
+    assert "lead_score" in wrong["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("activity", {"activity_types": ["email_clicked"]}),
+        ("status_change", {"to_status": "lead"}),
+        ("cadence", {}),
+        ("time", {"every": {"days": 1}, "audience": "contacts"}),
+        ("overdue", {"what": "task", "after_hours": 2}),
+        ("overdue", {"what": "follow_up"}),
+        ("inactivity", {"days": 30}),
+        ("task_completed", {}),
+    ],
+)
+def test_every_trigger_has_its_place_in_the_simulation(
+    api: Client, manager: User, kind: str, config: dict[str, Any]
+) -> None:
+    """One contact for which each kind has something to say, now and in the past week."""
+    now = timezone.now()
+    contact = builders.make_contact(
+        manager, contact_cadence="daily", created_at=now - timedelta(days=33), timezone="Europe/Berlin"
+    )
+    late = now - timedelta(days=2)
+    Contact.objects.filter(pk=contact.pk).update(next_touch_at=late, next_follow_up_at=late)
+    clicks(contact, 31.5 if kind == "inactivity" else 1)
+    if kind == "status_change":
+        clicks(contact, 1, activity_type=Activity.STATUS_CHANGED, data={"old_status": "lost", "new_status": "lead"})
+    if kind == "overdue":
+        builders.make_task(manager, contact=contact, due_date=late)
+    if kind == "task_completed":
+        done = builders.make_done_task(manager, contact=contact, at=now)
+        clicks(contact, 1, activity_type=Activity.TASK_COMPLETED, task_id=done.pk)
+    said = post(
+        api,
+        f"{RULES}dry-run/",
+        {"trigger_type": kind, "trigger_config": config, "task_title_template": "Look at {{contact_name}}"},
+    )
+    assert said["would_create"] == 1, said
+    rule = builders.make_rule(
+        manager, trigger_type=kind, trigger_config=config, is_active=False, repeat_policy="every_time"
+    )
+    span = {"start": (now - timedelta(days=7)).isoformat(), "end": (now + timedelta(minutes=1)).isoformat()}
+    told = post(api, f"{RULES}{rule.pk}/backtest", span)
+    assert told["created"] >= 1, told
+    assert told == post(api, f"{RULES}{rule.pk}/backtest", span), "the same answer whenever it is asked"
+    assert sum(day["tasks"] for day in told["by_day"]) == told["created"]
+    assert told["by_day"][0]["owner_id"] == manager.pk
+
+
+def test_a_backtest_says_the_difference_to_the_live_version(api: Client, manager: User) -> None:
+    hot, cold = (builders.make_contact(manager, lead_score=score) for score in (90, 10))
+    clicks(hot, 3, 2)
+    clicks(cold, 3)
+    rule = builders.make_rule(manager, repeat_policy="every_time", estimated_hours=2)
+    now = timezone.now()
+    span = {"start": (now - timedelta(days=7)).isoformat(), "end": now.isoformat()}
+    told = post(api, f"{RULES}{rule.pk}/backtest", span | {"changes": {"condition": "contact.lead_score > 80"}})
+    assert told["created"] == 2
+    assert told["difference"]["created"] == -1
+    assert len(told["difference"]["only_live"]) == 1
+    assert sum(day["hours"] for day in told["by_day"]) == 4
+    assert told["really_created"] == 0
+    assert post(api, f"{RULES}{rule.pk}/backtest", {"start": span["end"], "end": span["start"]}, status=422)
+
+
+def test_while_open_a_simulated_task_counts_as_done_after_the_time_that_is_said(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    clicks(contact, 6, 5.5, 4, 3.9)
+    rule = builders.make_rule(manager)
+    now = timezone.now()
+    span = {"start": (now - timedelta(days=7)).isoformat(), "end": now.isoformat()}
+    told = {
+        hours: post(api, f"{RULES}{rule.pk}/backtest", span | {"done_after_hours": hours}) for hours in (1, 24, 2000)
+    }
+    assert {hours: said["created"] for hours, said in told.items()} == {1: 4, 24: 2, 2000: 1}
+    assert told[24]["reasons"] == {"its task for this contact is still open": 2}
+
+
+def test_explain_names_the_condition_with_its_value(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager, lead_score=10)
+    rule = builders.make_rule(manager, condition='contact.lead_score > 80 && contact.status == "lead"')
+    clicks(contact, 0.1)
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert [clause["holds"] for clause in said["conditions"]] == [False, True]
+    assert said["conditions"][0]["values"] == {"contact.lead_score": 10}
+    assert "contact.lead_score is 10" in said["sentence"]
+    assert said["events"][0]["starts"] is True
+    assert said["events"][0]["outcome"] == "would no_match"
+
+
+def test_explain_says_what_came_of_the_last_event(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    rule = builders.make_rule(manager)
+    for _ in range(2):
+        builders.make_activity(contact, activity_type=Activity.EMAIL_CLICKED)
+    engine.drain(manager.team_id, now=timezone.now())
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert [event["outcome"] for event in said["events"] if event["starts"]] == ["suppressed", "fired"]
+    assert "still open" in said["sentence"]
+    other = builders.make_rule(builders.make_user(team=manager.team), condition="")
+    said = post(api, f"{RULES}{other.pk}/explain", {"contact_id": contact.pk})
+    assert said["in_scope"] is False
+    assert "owner" in said["sentence"]
+
+
+def test_switching_on_says_what_matches_and_works_on_none_unless_asked(api: Client, manager: User) -> None:
+    for _ in range(3):
+        clicks(builders.make_contact(manager), 1)
+    quiet = builders.make_rule(manager, is_active=False)
+    said = post(api, f"{RULES}{quiet.pk}/activate")
+    assert (said["matching_now"], said["job_id"], said["is_active"]) == (3, None, True)
+    run_due()
+    assert not quiet.tasks.exists()
+    asked = builders.make_rule(manager, is_active=False)
+    said = post(api, f"{RULES}{asked.pk}/activate", {"apply_to_current": True})
+    for _ in range(2):
+        run_due()
+    assert asked.tasks.count() == said["matching_now"] == 3
+    asked.refresh_from_db()
+    assert asked.times_triggered == 3
+
+
+def test_suppressions_can_be_listed_and_versions_read(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    rule = builders.make_rule(manager)
+    for _ in range(3):
+        builders.make_activity(contact, activity_type=Activity.EMAIL_CLICKED)
+    engine.drain(manager.team_id, now=timezone.now())
+    rows = api.get(f"{RULES}{rule.pk}/firings?outcome=suppressed").json()["results"]
+    assert [row["reason"] for row in rows] == ["its task for this contact is still open"] * 2
+    versions = api.get(f"{RULES}{rule.pk}/versions").json()["results"]
+    assert versions[0]["content"]["task_title_template"] == "Call {{contact_name}}"
+
+
+def test_a_rule_that_closes_a_circle_is_saved_with_a_warning_that_names_it(api: Client, manager: User) -> None:
+    first = builders.make_rule(manager, name="Ping", trigger_type="task_completed", trigger_config={})
+    said = post(
+        api,
+        RULES,
+        {
+            "name": "Pong",
+            "trigger_type": "task_completed",
+            "trigger_config": {"rule_ids": [first.pk]},
+            "task_title_template": "Pong",
+        },
+        status=201,
+    )
+    assert "“Pong” → “Ping” → “Pong”" in said["warning"]
+
+
+def test_statistics_say_what_became_of_it_by_day(api: Client, manager: User) -> None:
+    rule = builders.make_rule(manager)
+    people = [builders.make_contact(manager) for _ in range(3)]
+    for contact in (*people, people[0]):
+        builders.make_activity(contact, activity_type=Activity.EMAIL_CLICKED)
+    engine.drain(manager.team_id, now=timezone.now())
+    first, second, _ = rule.tasks.order_by("pk")
+    lifecycle.complete(first, by=manager, now=first.created_at + timedelta(hours=2))
+    lifecycle.complete(second, by=manager, now=second.created_at + timedelta(hours=10))
+    (row,) = api.get("/api/task-automation/stats/").json()["rules"]
+    expected = {"fired": 3, "suppressed": 1, "failed": 0, "completed": 2, "on_time": 1, "open": 1}
+    assert {name: row[name] for name in expected} == expected
+    assert row["median_hours_to_done"] == 6
+    assert sum(day["fired"] for day in row["by_day"]) == 3
+    assert sum(day["completed"] for day in row["by_day"]) == 2
+
+
+def test_a_members_trial_names_no_contact_of_others(manager: User) -> None:
+    member = builders.make_user(team=manager.team)
+    mine, other = builders.make_contact(member), builders.make_contact(manager)
+    for contact in (mine, other):
+        clicks(contact, 1)
+    api = Client(headers={"authorization": f"Bearer {builders.make_token(member)}"})
+    body = {"trigger_type": "activity", "trigger_config": {"activity_types": ["email_clicked"]}}
+    said = post(api, f"{RULES}dry-run/", body | {"task_title_template": "Call"})
+    assert (said["would_create"], said["out_of_scope"]) == (1, 1)
+    assert other.name not in str(said)
+    theirs = builders.make_rule(manager)
+    post(api, f"{RULES}{theirs.pk}/dry-run", status=403)
+    post(api, f"{RULES}{theirs.pk}/explain", {"contact_id": other.pk}, status=422)
+
+
+def test_what_a_rule_can_be_built_of_is_told(api: Client) -> None:
+    kinds = {row["kind"]: row for row in api.get("/api/task-automation/triggers/").json()}
+    assert set(kinds) == {kind for kind, _ in TaskAutomationRule.TRIGGERS}
+    assert "activity_types" in kinds["activity"]["settings"]["properties"]
+    fields = {row["name"]: row for row in api.get("/api/task-automation/conditions/fields/").json()}
+    assert fields["contact.status"]["choices"] == ["lead", "active", "inactive", "lost"]
+    rows = {"match": "all", "rows": [{"field": "contact.lead_score", "operator": "above", "value": 80}]}
+    said = post(api, "/api/task-automation/conditions/check/", {"rows": rows})
+    assert said["source"] == "contact.lead_score > 80"
+    assert said["rows"] == rows
+    assert post(api, "/api/task-automation/conditions/check/", {"source": "contact.stat == 1"}, status=422)
