@@ -14,7 +14,7 @@ from automation.models import EngineQueue, Firing
 from automation.occurring import alone, occur
 from automation.readiness import Ready, ready_rules
 from automation.setting_aside import set_aside
-from crm import contacts
+from crm import contacts, strays
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.models import Job
@@ -116,6 +116,8 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
 
 def _process(activity: Activity, ready: Iterable[Ready], now: datetime) -> list[Firing]:
     """What follows of itself from one activity, then its firings; those it already has are answered, not repeated."""
+    if not strays.bring_home(activity):
+        return []
     rules = list(ready)
     reactions.follow(activity, rules, now=now)
     return occurring.settle_all(rules, events.of_activity(activity), now)

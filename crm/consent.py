@@ -85,6 +85,18 @@ def opt_in(contact: Contact, *, by: User, now: datetime, note: str) -> bool:
     return True
 
 
+def set_do_not_contact(contact: Contact, value: bool, *, by: User, now: datetime) -> bool:
+    """The mark that a person sets and takes off; False when it stood so. Taking it off lifts no other opt-out."""
+    if value:
+        return opt_out(contact, DO_NOT_CONTACT, now=now, by=by)
+    with transaction.atomic():
+        if not Contact.objects.filter(pk=contact.pk, do_not_contact=True).update(do_not_contact=False):
+            return False
+        contact.do_not_contact = False
+        _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data={"lifted": [DO_NOT_CONTACT]})
+    return True
+
+
 def follow(activity: Activity, *, now: datetime) -> bool:
     """Notes the opt-out that an activity tells of, before anything else follows it; False when it tells of none.
 
@@ -97,8 +109,7 @@ def follow(activity: Activity, *, now: datetime) -> bool:
         return False
     if kind == BOUNCED and not _is_for_good(activity, contact):
         return False
-    let_in = Activity.objects.filter(contact=contact, activity_type=Activity.OPTED_IN)
-    if let_in.filter(occurred_at__gte=activity.occurred_at).exists():
+    if _let_in_since(contact, kind, activity.occurred_at):
         return False
     return _note(contact, kind, activity.occurred_at)
 
@@ -126,6 +137,11 @@ def _note(contact: Contact, kind: str, at: datetime) -> bool:
         known = getattr(kept, COLUMN[kind])
         _write(contact, {COLUMN[kind]: at if known is None else min(known, at)})
         return known is None
+
+
+def _let_in_since(contact: Contact, kind: str, at: datetime) -> bool:
+    later = Activity.objects.filter(contact=contact, activity_type=Activity.OPTED_IN, occurred_at__gte=at)
+    return any(kind in data.get("lifted", ()) for data in later.values_list("data", flat=True))
 
 
 def _is_for_good(activity: Activity, contact: Contact) -> bool:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from crm import addresses
+from crm import addresses, phones
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge
 from domain.redaction import Redaction, facts_of
 from jobs.models import Job
@@ -149,7 +149,7 @@ def _subject(contact: Contact, by: User | None, now: datetime) -> Subject:
     subject = Subject(contact, ids, by, now)
     for row in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"):
         subject.names |= {row.name, row.email, row.phone, row.phone_e164}
-    known = ContactIdentity.objects.filter(contact__in=ids, source=addresses.EMAIL)
+    known = ContactIdentity.objects.filter(contact__in=ids, source__in=(addresses.EMAIL, phones.PHONE))
     subject.names |= set(known.values_list("external_id", flat=True))
     subject.names = {name.strip() for name in subject.names if name.strip()}
     return subject

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 import jobs.bell
-from crm import addresses, consent, moving, traces
+from crm import addresses, consent, moving, phones, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
 from domain import uniting
+from jobs.rows import insert_new
 from people.models import User
 
 KEPT_FOR = timedelta(days=30)
@@ -150,25 +151,20 @@ def _unite_columns(one: Merging) -> dict[str, Any]:
         "absorbed": absorbed,
         "survivor": survivor,
         "opted_out": [column for column in OPT_OUTS if getattr(one.survivor, column)],
-        "identity": _learn(one, old_address),
+        "learned": _learn(one, old_address, one.absorbed.phone_e164),
     }
 
 
-def _learn(one: Merging, address: str) -> int | None:
-    """The id of the identity that the survivor got for the old address; None when that is somebody's already."""
-    if not address:
-        return None
-    try:
-        with transaction.atomic():
-            made = ContactIdentity.objects.create(
-                team_id=one.survivor.team_id,
-                contact=one.survivor,
-                source=addresses.EMAIL,
-                external_id=address.lower()[:200],
-            )
-    except IntegrityError:
-        return None
-    return made.pk
+def _learn(one: Merging, email: str, phone: str) -> list[int]:
+    """Ids of what the survivor is known by from now on: the old address and number, where they are nobody's yet."""
+    known = [(addresses.EMAIL, email.lower()[:200]), (phones.PHONE, phone)]
+    made = []
+    for source, external_id in known:
+        row = ContactIdentity(
+            team_id=one.survivor.team_id, contact=one.survivor, source=source, external_id=external_id
+        )
+        made += [pk for (pk,) in insert_new([row])] if external_id else []
+    return made
 
 
 def _tell_opt_outs(one: Merging, changed: traces.Trace) -> None:
@@ -195,7 +191,7 @@ def _check_parting(row: ContactMerge, one: Merging) -> None:
 
 def _part_columns(row: ContactMerge, one: Merging) -> None:
     """Each column that nobody changed goes back; an opt-out made since holds for both, whoever of them it was."""
-    ContactIdentity.objects.filter(pk=row.before["identity"], source=addresses.EMAIL).delete()
+    ContactIdentity.objects.filter(pk__in=row.before["learned"], contact=one.survivor).delete()
     optouts = {column: getattr(one.survivor, column) for column in OPT_OUTS if column not in row.before["opted_out"]}
     traces.revert(one.survivor, row.before["survivor"])
     absorbed = dict(row.before["absorbed"])

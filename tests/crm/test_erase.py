@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from api.models import IdempotentAnswer
+from automation import engine
 from automation.models import Enrolment, Firing, ParkedPair, TaskAutomationRule
 from crm import consent, erase, intake, merge
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity
@@ -250,6 +251,16 @@ def test_a_later_event_of_the_address_is_somebody_new() -> None:
     assert Activity.objects.get(source_key="2").contact is None
     intake.record(team, [intake.Incoming("call", contact_email=email)], now=NOW, creates_contacts=True)
     assert Contact.objects.standing().get().pk != contact.pk
+
+
+def test_an_event_that_comes_in_during_the_erasure_is_wiped() -> None:
+    contact = builders.make_contact()
+    erase.erase(contact, by=None, now=NOW)
+    stray = builders.make_activity(contact, activity_type=Activity.EMAIL_REPLIED, data={"text": "Hello"})
+    engine.drain(contact.team_id, now=NOW)
+    stray.refresh_from_db()
+    assert stray.data == {}
+    assert stray.processed_at is not None
 
 
 def test_what_others_have_is_left_alone() -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from automation import engine
 from automation.models import Enrolment, EnrolmentStep, Firing, ParkedPair
 from crm import addresses, consent, contacts, merge, moving, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
@@ -112,6 +113,37 @@ def test_the_survivor_may_take_the_old_address_as_its_own(two: tuple[Contact, Co
     survivor.refresh_from_db()
     absorbed.refresh_from_db()
     assert (survivor.email, absorbed.email) == (second.upper(), first)
+
+
+def test_the_old_number_leads_to_the_survivor(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    contacts.update(absorbed, by=None, now=NOW, phone="+49 30 901820")
+    contacts.update(survivor, by=None, now=NOW, phone="+49 30 901821")
+    row = join(survivor, absorbed)
+    assert ContactIdentity.objects.get(source="phone").external_id == "+4930901820"
+    merge.unmerge(row, by=None, now=LATER)
+    assert not ContactIdentity.objects.exists()
+
+
+def test_an_event_that_comes_in_during_the_merge_is_the_survivors(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    row = join(survivor, absorbed)
+    stray = builders.make_activity(absorbed, activity_type=Activity.EMAIL_UNSUBSCRIBED)
+    engine.drain(survivor.team_id, now=NOW)
+    stray.refresh_from_db()
+    survivor.refresh_from_db()
+    assert stray.contact == survivor
+    assert survivor.unsubscribed_at is not None
+    merge.unmerge(row, by=None, now=LATER)
+
+
+def test_unprocessed_activities_are_processed_for_the_survivor(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    builders.make_rule(survivor.owner, trigger_config={"activity_types": [Activity.EMAIL_CLICKED]})
+    builders.make_activity(absorbed, activity_type=Activity.EMAIL_CLICKED, occurred_at=NOW, received_at=NOW)
+    join(survivor, absorbed)
+    engine.drain(survivor.team_id, now=NOW)
+    assert Task.objects.get().contact == survivor
 
 
 @pytest.mark.parametrize("case", ["itself", "team", "merged", "survivor merged", "erased", "circle"])
