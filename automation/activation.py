@@ -38,7 +38,7 @@ def activate(rule: TaskAutomationRule, *, now: datetime, apply_to_current: bool 
 
 
 def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[str, Any]:
-    """One page of what matched at the switching on; the next page is a job of its own, written with this one's tasks."""
+    """One page of what matched at the switching on; the next one is a job of its own, written with its tasks."""
     rule = TaskAutomationRule.objects.live().select_related("owner", "team").filter(pk=rule_id).first()
     if rule is None:
         return {"rule_id": rule_id, "skipped": "switched off or deleted meanwhile"}

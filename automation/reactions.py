@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from automation import silence
+from automation import cadence, enrolments, exits, recurring, silence
 from automation.readiness import Ready
+from crm import consent
 from crm.models import Activity
 
 
 def follow(activity: Activity, ready: Sequence[Ready], *, now: datetime) -> None:
     """In this order: an opt-out is noted, then ends what it ends; only then anything new begins."""
+    consent.follow(activity, now=now)
+    exits.follow(activity, now=now)
+    cadence.follow(activity, now=now)
+    recurring.follow(activity, now=now)
+    enrolments.follow(activity, now=now)
     silence.follow(activity, ready)

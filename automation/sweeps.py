@@ -23,6 +23,11 @@ class Sweep:
     oldest: Callable[[datetime], datetime | None]
 
 
+def _follow_calendars(team_id: int, now: datetime) -> dict[str, int]:
+    """Nothing says that a calendar changed but itself: it is compared, in few queries."""
+    return {"derived": due.follow_calendars(team_id, now=now)}
+
+
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(
         "reminders", reminders.due_teams, lambda team, now: reminders.send(now=now, team_id=team), reminders.oldest_due
@@ -36,6 +41,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("series", recurring.due_teams, lambda team, now: recurring.run_due(team, now=now), recurring.oldest_due),
     Sweep("touches", cadence.due_teams, lambda team, now: cadence.schedule_due(team, now=now), cadence.oldest_due),
     Sweep("silence", silence.due_teams, lambda team, now: silence.run_due(team, now=now), silence.oldest_due),
+    Sweep("calendars", lambda _: due.derived_teams(), _follow_calendars, lambda _: None),
 )
 
 
@@ -50,7 +56,6 @@ def run(team_id: int, *, now: datetime) -> dict[str, Any]:
     for sweep in SWEEPS:
         if team_id in set(sweep.teams(now)):
             done[sweep.name] = sweep.run(team_id, now)
-    done["derived"] = due.follow_calendars(team_id, now=now)
     return done
 
 

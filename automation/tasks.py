@@ -12,7 +12,19 @@ from celery import shared_task
 from django.utils import timezone
 
 from assignment import dispatch, rebalancing
-from automation import activation, cadence, engine, reminders, silence, task_scheduler, timers, waiting
+from automation import (
+    activation,
+    cadence,
+    engine,
+    enrolments,
+    overdue,
+    reminders,
+    silence,
+    sweeps,
+    task_scheduler,
+    timers,
+    waiting,
+)
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
@@ -39,8 +51,7 @@ def drain_team(team_id: int) -> dict[str, int]:
 @shared_task(name="automation.tasks.sweep_team", base=BellTask, ignore_result=True)
 def sweep_team(team_id: int) -> dict[str, Any]:
     """Due work that lives in columns, swept every few seconds."""
-    now = timezone.now()
-    return {**reminders.send(now=now, team_id=team_id), "planned": cadence.plan_missing(team_id, now=now)}
+    return sweeps.run(team_id, now=timezone.now())
 
 
 @shared_task(name="automation.tasks.process_activity_triggers")
@@ -99,14 +110,25 @@ def apply_rule(rule_id: int, at: str, after_id: int) -> dict[str, Any]:
 def auto_schedule_overdue_tasks(team_id: int | None = None) -> dict[str, Any]:
     """One urgent task for each contact whose follow-up was missed."""
     now = timezone.now()
-    return _each_team(team_id, lambda team: cadence.create_overdue(team.pk, now=now))
+    return _each_team(team_id, lambda team: overdue.create_overdue(team.pk, now=now))
 
 
 @shared_task(name="automation.tasks.process_automation_workflows")
 def process_automation_workflows() -> dict[str, Any]:
     """Whatever is due in any team's automations now: a second look, should every bell have been lost."""
     now = timezone.now()
-    return _each_team(None, lambda team: engine.drain(team.pk, now=now))
+    return _each_team(
+        None, lambda team: {**engine.drain(team.pk, now=now), "enrolments": enrolments.run_due(team.pk, now=now)}
+    )
+
+
+@shared_task(name="automation.tasks.run_enrolment")
+def run_enrolment(enrolment_id: int) -> dict[str, Any]:
+    """Takes up an enrolment whose step failed unforeseen; retried, then dead, as every job."""
+    enrolment = enrolments.run_one(enrolment_id, now=timezone.now())
+    if enrolment is None:
+        return {"enrolment_id": enrolment_id, "skipped": "there is no such enrolment"}
+    return {"enrolment_id": enrolment_id, "state": enrolment.state}
 
 
 @shared_task(name="automation.tasks.schedule_recurring_contact_tasks")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from automation import occurring, rules, silence
+from automation import occurring, overdue, rules, silence
 from automation.models import TaskAutomationRule
 from automation.readiness import make_ready
 from automation.triggers import overdue as overdue_trigger
@@ -57,8 +57,6 @@ def plan(rule: TaskAutomationRule, *, now: datetime) -> int:
     if ready is not None and rule.trigger_type == TaskAutomationRule.INACTIVITY:
         silence.plan(rule, now=now)
     if ready is not None and rule.trigger_type == TaskAutomationRule.OVERDUE:
-        from automation import overdue
-
         hours = overdue_trigger.after(rule.trigger_config).total_seconds() / 3600
         overdue.replan(rule.team_id, after_hours=hours, now=now)
     return 1

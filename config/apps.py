@@ -1,7 +1,5 @@
 """Wires the rooms once Django has loaded them: what lower rooms call by name or by what was registered."""
 
-from datetime import datetime
-
 from django.apps import AppConfig
 
 
@@ -11,7 +9,7 @@ class WiringConfig(AppConfig):
     def ready(self) -> None:
         from api import erasure as api_erasure
         from assignment import erasure as assignment_erasure
-        from automation import cadence, contact_merges, engine, reminders, rules, tasks
+        from automation import cadence, contact_merges, engine, rules, sweeps, tasks
         from automation import erasure as automation_erasure
         from crm import contacts, erase, merge
         from jobs import hooks
@@ -23,11 +21,8 @@ class WiringConfig(AppConfig):
         from work import contact_moves, lifecycle
         from work import erasure as work_erasure
 
-        def due_teams(now: datetime) -> list[int]:
-            return sorted({*reminders.due_teams(now), *cadence.unplanned_teams()})
-
         hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
-        hooks.register(hooks.Drain(tasks.sweep_team.name, due_teams, every_seconds=15))
+        hooks.register(hooks.Drain(tasks.sweep_team.name, sweeps.due_teams, every_seconds=15))
         hooks.on_dead(outbox.tell_of_dead_job)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         contacts.register(cadence.contact_changed)

@@ -115,6 +115,11 @@ def follow_calendars(team_id: int, *, now: datetime) -> int:
     return moved
 
 
+def derived_teams() -> list[int]:
+    """Teams with open tasks whose dates follow a calendar; reads their partial index."""
+    return sorted(set(_derived().values_list("team_id", flat=True).distinct()))
+
+
 def _derived() -> QuerySet[Task]:
     found: QuerySet[Task] = Task.objects.open().filter(due_spec__isnull=False)
     return found.select_related("contact", "team", "owner__team")
