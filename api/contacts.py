@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,10 +13,10 @@ from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
-from api.errors import Problem, conflict
-from api.fields import UNSET, Id, In, Instant, Line, Out, named, one
+from api.errors import Problem, conflict, not_found
+from api.fields import UNSET, Id, In, Instant, Line, MaybeCadence, Out, named
 from api.paging import Cursor, Limit, Page, page
-from crm import contacts
+from crm import addresses, consent, contacts
 from crm.models import Contact
 from people import rights
 from people.models import User
@@ -23,7 +24,6 @@ from people.models import User
 router = Router(tags=["contacts"])
 
 ContactStatus = Literal["lead", "active", "inactive", "lost"]
-Cadence = Literal["", "daily", "weekly", "biweekly", "monthly", "quarterly", "yearly"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Email = Annotated[str, StringConstraints(max_length=254)]
 
@@ -34,11 +34,15 @@ class ContactPatch(In):
     phone: Annotated[str, StringConstraints(max_length=40)] = UNSET
     company: Line = UNSET
     status: ContactStatus = UNSET
-    contact_cadence: Cadence = Field(UNSET, description="How often to be in touch; empty for no cadence")
+    contact_cadence: MaybeCadence = Field(
+        UNSET, description="How often to be in touch: a word, days:N for every N days, or empty for no cadence"
+    )
     next_follow_up_at: Instant | None = None
     timezone: Annotated[str, StringConstraints(max_length=64)] = Field(UNSET, description="As Europe/Berlin")
     lead_score: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] = UNSET
     owner_id: Id = UNSET
+    tags: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=60)]], Field(max_length=50)] = UNSET
+    do_not_contact: bool = UNSET
 
 
 class ContactIn(ContactPatch):
@@ -60,6 +64,13 @@ class ContactOut(Out):
     lead_score: int
     owner_id: int | None
     team_id: int
+    tags: Any
+    last_touch_at: datetime | None = Field(description="The last call, meeting or mail, either way")
+    do_not_contact: bool
+    unsubscribed_at: datetime | None
+    complained_at: datetime | None
+    bounced_at: datetime | None = Field(description="When mail to the address bounced for good")
+    merged_into_id: int | None
     created_at: datetime
 
 
@@ -105,18 +116,22 @@ def create_contact(request: HttpRequest, payload: ContactIn) -> Status[Contact]:
 @router.get("/api/contacts/{int:id}", auth=scope("contacts:read"), response=ContactOut)
 def get_contact(request: HttpRequest, id: Id) -> Contact:
     """One contact."""
-    return one(Contact.objects.visible_to(caller(request)), id, "contact")
+    return seen(caller(request), id)
 
 
 @router.patch("/api/contacts/{int:id}", auth=scope("contacts:write"), response=ContactOut)
 def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Contact:
     """Changes what is sent. A changed status is an activity, which rules may answer."""
     user = caller(request)
-    contact = one(Contact.objects.visible_to(user), id, "contact")
-    if not rights.may_edit_contact(user, contact):
-        need(user, "manage_team", "change a contact that is not yours")
+    contact = editable(user, id)
+    fields, now = _rows_of(payload, user), timezone.now()
+    do_not_contact = fields.pop("do_not_contact", None)
     try:
-        return contacts.update(contact, by=user, now=timezone.now(), **_rows_of(payload, user))
+        with transaction.atomic():
+            changed = contacts.update(contact, by=user, now=now, **fields)
+            if do_not_contact is not None:
+                consent.set_do_not_contact(changed, do_not_contact, by=user, now=now)
+        return changed
     except contacts.EmailTaken as taken:
         raise _taken(taken.contact, user) from None
 
@@ -125,7 +140,7 @@ def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Conta
 def delete_contact(request: HttpRequest, id: Id) -> Status[None]:
     """Deletes a contact that nothing has happened to; one with activities or tasks is kept, 409."""
     user = caller(request)
-    contact = one(Contact.objects.visible_to(user), id, "contact")
+    contact = seen(user, id)
     if contact.owner_id != user.pk:
         need(user, "manage_team", "delete a contact that is not yours")
     try:
@@ -133,6 +148,27 @@ def delete_contact(request: HttpRequest, id: Id) -> Status[None]:
     except contacts.HasHistory as kept:
         raise Problem(409, str(kept)) from None
     return Status(204, None)
+
+
+def seen(user: User, pk: int) -> Contact:
+    """The contact of the path; else the 404, which leads on from one that was merged."""
+    contact = Contact.objects.visible_to(user).filter(pk=pk).first()
+    if contact is not None:
+        return contact
+    gone = Contact.objects.filter(pk=pk, team_id=user.team_id, merged_into__isnull=False).first()
+    if gone is not None:
+        survivor = addresses.survivor_of(gone)
+        if Contact.objects.visible_to(user).filter(pk=survivor.pk).exists():
+            raise Problem(404, f"Contact {pk} was merged into contact {survivor.pk}: ask for that one.")
+    raise not_found("contact", pk)
+
+
+def editable(user: User, pk: int) -> Contact:
+    """The contact of the path, for those who may change it; else the 404 or the 403."""
+    contact = seen(user, pk)
+    if not rights.may_edit_contact(user, contact):
+        need(user, "manage_team", "change a contact that is not yours")
+    return contact
 
 
 def _rows_of(payload: ContactPatch, user: User) -> dict[str, Any]:

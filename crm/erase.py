@@ -24,6 +24,10 @@ from jobs.models import Job
 from people.models import User
 
 CHUNK = 500
+FEW = 25
+"""Words that one query looks for: SQLite nests every OR, and has a limit to that."""
+SHORTEST_ADDRESS = 5
+"""A shorter number stands in texts that are about something else."""
 REASON = "The contact was erased."
 FACTS = ("user_id", "absorbed_id", "merge_id")
 SOURCE = "nextmove"
@@ -43,6 +47,7 @@ class Subject:
     ids: list[int]
     by: User | None
     now: datetime
+    addresses: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     titles: set[str] = field(default_factory=set)
 
@@ -113,8 +118,17 @@ def parts(ids: Iterable[int]) -> Iterator[list[int]]:
         yield listed[start : start + CHUNK]
 
 
+def redact_in(rows: "QuerySet[Any]", columns: Iterable[str], subject: Subject) -> None:
+    """Takes names and titles out of these columns, text or JSON, wherever one of the rows quotes them.
+
+    Few words are looked for by the database; of many, each row is looked at once.
+    """
+    columns, words = list(columns), subject.names | subject.titles
+    redact(holding(rows, columns, words) if len(words) <= FEW else rows, columns, subject.redaction(titles=True))
+
+
 def holding(rows: "QuerySet[Any]", columns: Iterable[str], words: Iterable[str]) -> "QuerySet[Any]":
-    """The rows in whose columns, text or JSON, one of the words may stand; who redacts them looks closely."""
+    """The rows in whose columns, text or JSON, one of a few words may stand; who redacts them looks closely."""
     columns, wanted = list(columns), Q(pk__in=[])
     rows = rows.annotate(**{f"{column}_text": Cast(column, TextField()) for column in columns})
     for word in words:
@@ -147,11 +161,12 @@ def _subject(contact: Contact, by: User | None, now: datetime) -> Subject:
         fresh = list(Contact.objects.filter(merged_into__in=fresh).values_list("pk", flat=True))
         ids += fresh
     subject = Subject(contact, ids, by, now)
-    for row in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"):
-        subject.names |= {row.name, row.email, row.phone, row.phone_e164}
+    rows = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     known = ContactIdentity.objects.filter(contact__in=ids, source__in=(addresses.EMAIL, phones.PHONE))
-    subject.names |= set(known.values_list("external_id", flat=True))
-    subject.names = {name.strip() for name in subject.names if name.strip()}
+    reached = {row.email for row in rows} | {row.phone for row in rows} | {row.phone_e164 for row in rows}
+    reached |= set(known.values_list("external_id", flat=True))
+    subject.addresses = {one.strip() for one in reached if len(one.strip()) >= SHORTEST_ADDRESS}
+    subject.names = subject.addresses | {row.name.strip() for row in rows}
     return subject
 
 
@@ -163,8 +178,12 @@ def _wipe_ledger(subject: Subject) -> None:
     own.filter(processed_at=None).update(processed_at=subject.now)
     ActivityConflict.objects.filter(activity__contact__in=subject.ids).update(data={})
     unmatched = Activity.objects.filter(team_id=subject.team_id, contact__isnull=True, task_id__isnull=True)
-    for activity in holding(unmatched, ("data", "source_key"), subject.names):
-        forget(activity)
+    redaction = Redaction(subject.addresses, subject.stand_in)
+    listed = sorted(subject.addresses)
+    for start in range(0, len(listed), FEW):
+        for activity in holding(unmatched, ("data", "source_key"), listed[start : start + FEW]):
+            if redaction.found_in([activity.data, activity.source_key]):  # a namesake's is left alone
+                forget(activity)
     wipe_admin_log(Activity, own.values_list("pk", flat=True), subject.stand_in)
 
 
@@ -181,8 +200,7 @@ def forget(activity: Activity) -> None:
 
 def _wipe_jobs(subject: Subject) -> None:
     """Jobs are given ids alone, but what they answered or failed with may quote."""
-    told = holding(Job.objects.filter(team_id=subject.team_id), ("error", "result"), subject.names | subject.titles)
-    redact(told, ("error", "result"), subject.redaction(titles=True))
+    redact_in(Job.objects.filter(team_id=subject.team_id), ("error", "result"), subject)
 
 
 def _wipe_contacts(subject: Subject) -> None:

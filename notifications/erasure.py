@@ -9,8 +9,4 @@ def wipe(subject: erase.Subject) -> None:
     own = Notification.objects.filter(task__contact__in=subject.ids)
     erase.wipe_admin_log(Notification, own.values_list("pk", flat=True), subject.stand_in)
     own.update(title=subject.stand_in, body="")
-    others = Notification.objects.filter(team_id=subject.team_id)
-    words = sorted(subject.names | subject.titles)
-    for start in range(0, len(words), 50):
-        told = erase.holding(others, ("title", "body"), words[start : start + 50])
-        erase.redact(told, ("title", "body"), subject.redaction(titles=True))
+    erase.redact_in(Notification.objects.filter(team_id=subject.team_id), ("title", "body"), subject)

@@ -5,4 +5,4 @@ from performance.models import DailyReport
 
 
 def wipe(subject: erase.Subject) -> None:
-    erase.redact(DailyReport.objects.filter(team_id=subject.team_id), ("data",), subject.redaction(titles=True))
+    erase.redact_in(DailyReport.objects.filter(team_id=subject.team_id), ("data",), subject)

@@ -64,8 +64,4 @@ def _wipe_texts(tasks: "QuerySet[Task]", subject: erase.Subject) -> None:
 
 def _wipe_sentences(subject: erase.Subject) -> None:
     """Why somebody got another task may name these: each choice tells what it was chosen over."""
-    others = Assignment.objects.filter(task__team_id=subject.team_id)
-    words = subject.names | subject.titles
-    for start in range(0, len(words), 50):
-        told = erase.holding(others, ("reasons",), sorted(words)[start : start + 50])
-        erase.redact(told, ("reasons",), subject.redaction(titles=True))
+    erase.redact_in(Assignment.objects.filter(task__team_id=subject.team_id), ("reasons",), subject)

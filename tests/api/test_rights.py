@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from api.urls import api
+from crm import merge
 from people.models import User
 from tests import builders
 from tests.api.conftest import Caller, World
@@ -45,7 +47,7 @@ def task(world: World) -> dict[str, Any]:
 
 
 def contact(world: World) -> dict[str, Any]:
-    return {"id": world.contact.pk}
+    return {"id": world.contact.pk, "name": world.contact.name}
 
 
 def rule(world: World) -> dict[str, Any]:
@@ -79,6 +81,16 @@ def suggestion(world: World) -> dict[str, Any]:
 def fresh_contact(world: World) -> dict[str, Any]:
     """One that nothing has happened to, which may be deleted."""
     return {"id": builders.make_contact(world.member).pk}
+
+
+def other_contact(world: World) -> dict[str, Any]:
+    """The member's contact, and another of theirs that may become part of it."""
+    return {"id": world.contact.pk, "contact_id": builders.make_contact(world.member).pk}
+
+
+def merged_contact(world: World) -> dict[str, Any]:
+    merge.merge(world.contact, builders.make_contact(world.member), by=world.member, now=timezone.now())
+    return {"id": world.contact.pk}
 
 
 def of_contact(world: World) -> dict[str, Any]:
@@ -150,6 +162,14 @@ TABLE = [
     Row("GET", "/api/contacts/{id}", "contacts:read", 200, 200, 200, 404, contact),
     Row("PATCH", "/api/contacts/{id}", "contacts:write", 200, 200, 200, 404, contact, {"name": "Ada"}),
     Row("DELETE", "/api/contacts/{id}", "contacts:write", 204, 403, 204, 404, fresh_contact),
+    Row("POST", "/api/contacts/{id}/merge", "contacts:write", 201, 403, 201, 404, other_contact, {
+        "contact_id": "{contact_id}",
+    }),
+    Row("GET", "/api/contacts/{id}/merges", "contacts:read", 200, 200, 200, 404, contact),
+    Row("POST", "/api/contacts/{id}/unmerge", "contacts:write", 200, 403, 200, 404, merged_contact, {}),
+    Row("POST", "/api/contacts/{id}/opt-out", "contacts:write", 200, 200, 200, 404, contact, {}),
+    Row("POST", "/api/contacts/{id}/opt-in", "contacts:write", 200, 200, 200, 404, contact, {"note": "Asked for it"}),
+    Row("POST", "/api/contacts/{id}/erase", "contacts:write", 403, 403, 200, 404, contact, {"confirm": "{name}"}),
     Row("GET", "/api/tasks", "tasks:read", 200, 200, 200, 200),
     Row("POST", "/api/tasks", "tasks:write", 201, 201, 201, 201, body={"title": "Call"}),
     Row("GET", "/api/tasks/{id}", "tasks:read", 200, 200, 200, 404, task),

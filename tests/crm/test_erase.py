@@ -263,14 +263,36 @@ def test_an_event_that_comes_in_during_the_erasure_is_wiped() -> None:
     assert stray.processed_at is not None
 
 
+def test_a_long_life_is_erased_too() -> None:
+    owner = builders.make_manager()
+    contact = builders.make_contact(owner, name="Zoë Żółć")
+    Task.objects.bulk_create(
+        Task(title=f"Nächster Schritt {place}", contact=contact, owner=owner, created_at=NOW) for place in range(600)
+    )
+    Activity.objects.bulk_create(
+        Activity(contact=contact, activity_type="call", data={"note": "Zoë"}, team=owner.team) for _ in range(1200)
+    )
+    quoted = builders.make_notification(owner, title="Nächster Schritt 599 was 2nd", body="of Zoë Żółć")
+    erase.erase(contact, by=owner, now=NOW)
+    quoted.refresh_from_db()
+    assert (quoted.title, quoted.body) == (f"{contact.name} was 2nd", f"of {contact.name}")
+    assert not contact.tasks.exclude(status=Task.CANCELLED).exists()
+    assert not contact.activities.exclude(data={}).exclude(activity_type=Activity.TASK_STATUS_CHANGED).exists()
+
+
 def test_what_others_have_is_left_alone() -> None:
     owner = builders.make_manager()
     contact, other = builders.make_contact(owner, name="Ann"), builders.make_contact(owner, name="Annika")
+    Contact.objects.filter(pk=contact.pk).update(phone="1", email="ann@example.com")
+    contact.refresh_from_db()
+    namesake = Activity.objects.create(
+        team=owner.team, activity_type="call", data={"to": "joann@example.com", "name": "Ann", "n": 1}
+    )
     task = builders.make_task(owner, contact=other, title="Call Annika", notes="likes tea")
     activity = builders.make_activity(other, data={"note": "Annika called"})
     told = builders.make_notification(owner, title="New task: Call Annika", task=task)
     erase.erase(contact, by=owner, now=NOW)
-    for row in (task, activity, told, other):
+    for row in (task, activity, told, other, namesake):
         before = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
         row.refresh_from_db()
         assert before == {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
