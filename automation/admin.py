@@ -1,9 +1,21 @@
 """Rules for superusers; what they did is to look at. A rule written here is as good as one of the API."""
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 
-from automation.models import EngineQueue, Firing, RuleVersion, ScheduledTaskBatch, TaskAutomationRule
+from automation.models import (
+    AutomationStep,
+    Campaign,
+    EngineQueue,
+    Enrolment,
+    EnrolmentStep,
+    Firing,
+    RuleVersion,
+    ScheduledTaskBatch,
+    Sequence,
+    StepsVersion,
+    TaskAutomationRule,
+)
 from jobs.admin import ReadOnlyAdmin
 
 
@@ -51,3 +63,67 @@ class EngineQueueAdmin(ReadOnlyAdmin):
     list_filter = ("team",)
     list_select_related = ("team",)
     search_fields = ("team__name",)
+
+
+class StepInline(TabularInline):
+    model = AutomationStep
+    extra = 1
+    fields = ("order", "message_type", "name", "body", "delay_days", "condition", "priority", "settings")
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ModelAdmin):
+    list_display = ("name", "is_active", "owner", "team", "created_at")
+    list_filter = ("team", "is_active")
+    list_select_related = ("owner", "team")
+    search_fields = ("name",)
+    autocomplete_fields = ("owner", "team")
+    readonly_fields = ("created_at", "archived_at")
+    inlines = (StepInline,)
+
+
+@admin.register(Sequence)
+class SequenceAdmin(ModelAdmin):
+    list_display = ("name", "preset", "is_active", "owner", "team", "created_at")
+    list_filter = ("team", "is_active")
+    list_select_related = ("owner", "team")
+    search_fields = ("name",)
+    autocomplete_fields = ("owner", "team")
+    readonly_fields = ("preset", "created_at", "archived_at")
+
+
+@admin.register(Enrolment)
+class EnrolmentAdmin(ReadOnlyAdmin):
+    list_display = ("contact", "sequence", "campaign", "state", "next_step_at", "reason", "created_at")
+    list_filter = ("state", "team")
+    list_select_related = ("contact", "sequence", "campaign")
+    search_fields = ("contact__name", "sequence__name", "campaign__name")
+    ordering = ("-id",)
+
+
+@admin.register(AutomationStep)
+class AutomationStepAdmin(ModelAdmin):
+    list_display = ("name", "campaign", "order", "message_type", "delay_days")
+    list_filter = ("message_type",)
+    list_select_related = ("campaign",)
+    search_fields = ("name", "campaign__name")
+    autocomplete_fields = ("campaign",)
+    ordering = ("campaign", "order", "id")
+
+
+@admin.register(EnrolmentStep)
+class EnrolmentStepAdmin(ReadOnlyAdmin):
+    list_display = ("enrolment", "number", "key", "state", "reason", "due_at", "task")
+    list_filter = ("state",)
+    list_select_related = ("enrolment", "task")
+    search_fields = ("key", "enrolment__contact__name")
+    ordering = ("-id",)
+
+
+@admin.register(StepsVersion)
+class StepsVersionAdmin(ReadOnlyAdmin):
+    list_display = ("sequence", "campaign", "number", "frozen_at")
+    list_filter = ("frozen_at",)
+    list_select_related = ("sequence", "campaign")
+    search_fields = ("sequence__name", "campaign__name")
+    ordering = ("-id",)

@@ -149,6 +149,16 @@ def _settings_faults(settings: Any, team: Team, owner: User) -> dict[str, str | 
     }
 
 
+def clean_step(row: AutomationStep) -> None:
+    """Raises ValidationError with what `check_step` finds, by field: for forms."""
+    found = check_step(row, 0, row.campaign.team, row.campaign.owner)
+    by_field: Errors = {}
+    for pointer, texts in found.items():
+        by_field.setdefault(pointer.split("/")[2], []).extend(texts)
+    if by_field:
+        raise ValidationError(by_field)
+
+
 def create(owner: User, *, rows: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Campaign:
     """A new campaign with its steps. Raises BadProgramme."""
     return _save(Campaign(owner=owner, team=owner.team, **fields), rows)

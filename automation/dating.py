@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from automation.models import EnrolmentStep
 from automation.programmes import Outline
 from crm.models import Contact
-from domain import calendars, sequencing
+from domain import calendars, delays, sequencing
 from domain.calendars import Schedule
 from domain.delays import Due
 from people import hours
@@ -70,6 +70,22 @@ def after_step(
         put(row, due)
     save(later)
     return late if slipped and outline.slip == "push" else timedelta()
+
+
+def apart(outline: Outline, dues: list[Due], *, after: datetime, schedule: Schedule) -> list[Due]:
+    """The dates, none within the least gap after something that was done at `after`."""
+    plain = [sequencing.Step(), *(sequencing.Step(step.delay) for step in outline.steps)]
+    just_before = delays.at_instant(after - timedelta(microseconds=1), schedule.zone)
+    return sequencing.repush(
+        plain,
+        [just_before, *dues],
+        index=0,
+        happened=after,
+        now=min([after, *(due.instant for due in dues)]),
+        schedule=schedule,
+        slip="anchor",
+        least_gap=outline.least_gap,
+    )
 
 
 def shift(rows: Sequence[EnrolmentStep], pause: timedelta) -> None:

@@ -98,7 +98,12 @@ def run_one(pk: int, *, now: datetime) -> Enrolment | None:
 
 
 def follow(activity: Activity, *, now: datetime) -> list[Enrolment]:
-    """A task that was finished may release the step that waits for it, or be the last; those that went on."""
+    """What an activity does to those under way; those concerned. Asking again does nothing more.
+
+    An automatic reply pauses them. A task that was finished may release the step that waits for it, or be the last.
+    """
+    if activity.activity_type == Activity.EMAIL_AUTO_REPLIED:
+        return pausing.follow(activity, now=now)
     if activity.task_id is None or activity.activity_type not in (
         Activity.TASK_COMPLETED,
         Activity.TASK_STATUS_CHANGED,

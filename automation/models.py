@@ -327,6 +327,13 @@ class Sequence(Programme):
     pacing = models.CharField(max_length=12, choices=PACINGS, default=ONE_BY_ONE)
     steps = models.JSONField(default=list, blank=True)
 
+    def clean(self) -> None:
+        """Refuses what the API refuses, naming the field."""
+        from automation import sequences  # it reads this module
+
+        if self.owner_id is not None:
+            sequences.clean(self)
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["team", "preset"], condition=~Q(preset=""), name="one_sequence_per_preset")
@@ -360,6 +367,13 @@ class AutomationStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order}. {self.name or self.message_type}"
+
+    def clean(self) -> None:
+        """Refuses what the API refuses, such as a channel that is not set up, naming the field."""
+        from automation import campaigns  # it reads this module
+
+        if self.campaign_id is not None:
+            campaigns.clean_step(self)
 
 
 class StepsVersion(models.Model):

@@ -140,7 +140,26 @@ def copy(sequence: Sequence, *, owner: User, name: str = "") -> Sequence:
     )
 
 
+def clean(sequence: Sequence) -> None:
+    """Raises ValidationError for steps and exits that the API would refuse: for forms. Keys are made when missing."""
+    sequence.fill_in()
+    if sequence.preset and sequence.steps != _preset_steps(sequence.preset):
+        raise ValidationError({"steps": PRESET_FIXED})
+    errors = _errors(sequence)
+    if errors:
+        raise ValidationError([f"{pointer}: {' '.join(texts)}" for pointer, texts in errors.items()])
+    sequence.steps = steps.keyed(sequence.steps)
+
+
 def _save(sequence: Sequence, *, before: list[Any]) -> Sequence:
+    if errors := _errors(sequence):
+        raise BadProgramme(errors)
+    sequence.steps = steps.keyed(sequence.steps, [step for step in before if isinstance(step, dict)])
+    sequence.save()
+    return sequence
+
+
+def _errors(sequence: Sequence) -> Errors:
     errors: Errors = {}
     try:
         sequence.clean_fields(exclude=["steps", "exits"])
@@ -149,8 +168,4 @@ def _save(sequence: Sequence, *, before: list[Any]) -> Sequence:
     errors |= steps.check(sequence.steps, team=sequence.team, owner=sequence.owner)
     if faults := exits.check(sequence.exits):
         errors["exits"] = faults
-    if errors:
-        raise BadProgramme(errors)
-    sequence.steps = steps.keyed(sequence.steps, [step for step in before if isinstance(step, dict)])
-    sequence.save()
-    return sequence
+    return errors

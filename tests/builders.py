@@ -1,11 +1,14 @@
 """Rows for tests, with defaults that make sense: a test spells out only what matters to it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from assignment.models import Suggestion
 from automation.models import (
+    AutomationStep,
+    Campaign,
     Enrolment,
     EnrolmentStep,
     Firing,
@@ -234,12 +237,25 @@ def make_source(team: Team | None = None, **fields: Any) -> InboundSource:
     )
 
 
-def make_sequence(owner: User | None = None, **fields: Any) -> Sequence:
-    """Three tasks, a day apart."""
-    steps = [{"key": f"s{number}", "day": number, "title": f"Step {number}"} for number in (1, 2, 3)]
-    return Sequence.objects.create(
-        **{"owner": owner or make_user(), "name": f"Sequence {number()}", "steps": steps} | fields
-    )
+def step(hours: float, **fields: Any) -> dict[str, Any]:
+    """A step of a sequence, so many hours after enrolment."""
+    return {"title": "Call {{contact_name}}", "delay": {"kind": "elapsed", "hours": hours}} | fields
+
+
+def make_sequence(owner: User | None = None, *, days: Iterable[float] = (1, 2, 3), **fields: Any) -> Sequence:
+    """A sequence of a team's own: tasks one by one on these days, unless said. Checked as the API does."""
+    from automation import sequences
+
+    steps = [step(24 * day, key=f"s{place}") for place, day in enumerate(days, start=1)]
+    return sequences.create(owner or make_user(), **{"name": f"Sequence {number()}", "steps": steps} | fields)
+
+
+def make_campaign(owner: User | None = None, *steps: dict[str, Any], **fields: Any) -> Campaign:
+    """A campaign with these steps written as rows by hand: a call after a day, unless said."""
+    campaign = Campaign.objects.create(**{"owner": owner or make_manager(), "name": f"Campaign {number()}"} | fields)
+    for order, one in enumerate(steps or ({"delay_days": 1},), start=1):
+        AutomationStep.objects.create(campaign=campaign, **{"name": "Call {{contact_name}}", "order": order} | one)
+    return campaign
 
 
 def make_enrolment(contact: Contact, sequence: Sequence, *, done: int = 0, **fields: Any) -> Enrolment:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -330,6 +331,44 @@ def test_the_beat_entries(entry: str, task: str, hours: set[int] | None, minutes
     assert found["task"] == task
     assert found["schedule"].minute == minutes
     assert found["schedule"].hour == (hours or set(range(24)))
+
+
+AUTOMATION_STEP = """
+step = AutomationStep.objects.create(
+    campaign=campaign,
+    message_type=AutomationStep.TASK,
+    name="Follow up call",
+    body="Schedule and complete follow-up call",
+    delay_days=3,
+    order=2
+)
+
+# Celery will automatically create the task when step is due
+"""
+
+
+def test_the_step_of_a_campaign_written_by_hand(user: User, client: Client) -> None:
+    from automation import tasks
+    from automation.models import AutomationStep, Campaign
+
+    campaign = Campaign.objects.create(owner=user, name="Spring")
+    run(AUTOMATION_STEP, campaign=campaign, AutomationStep=AutomationStep)
+    contact = builders.make_contact(user)
+    started = timezone.now()
+    enrolled = client.post(
+        f"/api/task-automation/campaigns/{campaign.pk}/enrol",
+        {"contact_ids": [contact.pk]},
+        content_type="application/json",
+    )
+    assert enrolled.status_code == 201, enrolled.content
+    for days, made in ((2.9, False), (3.1, True), (3.2, True)):
+        with time_machine.travel(started + timedelta(days=days), tick=False):
+            tasks.process_automation_workflows()
+        assert Task.objects.filter(contact=contact).count() == made
+    task = Task.objects.get(contact=contact)
+    assert (task.title, task.description) == ("Follow up call", "Schedule and complete follow-up call")
+    (batch,) = client.get(f"/api/task-automation/batches/?campaign_id={campaign.pk}").json()["results"]
+    assert (batch["kind"], batch["tasks_count"]) == ("campaign", 1)
 
 
 @pytest.mark.parametrize("variable", ["contact_name", "contact_email", "activity_type", "old_status", "new_status"])

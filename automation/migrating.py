@@ -1,0 +1,152 @@
+"""Moving those under way to the newest steps: what is done stays done, and nothing whose date is past happens now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from automation import dating, enrolments, exits, outlines, programmes
+from automation.models import Enrolment, EnrolmentStep, StepsVersion
+from automation.programmes import Outline, Programme
+from automation.steps import Step
+from domain.delays import Due
+from people import hours
+
+KEPT, MOVED, NEW, PASSED, REMOVED = "kept", "moved", "new", "passed", "removed"
+DATE_PASSED = "Its date had passed when the steps were changed."
+NO_LONGER = "It is no step any more since the steps were changed."
+MOST = 500
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one step that is not done: `before` and `after` are its dates, empty where there is none."""
+
+    key: str
+    title: str
+    change: str
+    before: datetime | None = None
+    after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """The changes of one enrolment."""
+
+    enrolment: Enrolment
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The changes with the rows that they write."""
+
+    changes: tuple[Change, ...]
+    rows: tuple[EnrolmentStep, ...]
+    removed: tuple[int, ...]
+
+
+def concerned(programme: Programme, ids: Sequence[int] | None = None) -> QuerySet[Enrolment]:
+    """Those under way on older steps, all or some of them."""
+    rows = Enrolment.objects.filter(
+        **{programmes.kind_of(programme): programme}, state__in=Enrolment.UNDER_WAY, contact__erased_at__isnull=True
+    )
+    return rows if ids is None else rows.filter(pk__in=ids)
+
+
+def preview(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
+    """Each change that `migrate` would make. Writes nothing. Raises BadProgramme."""
+    outline = outlines.of(programme)
+    rows = concerned(programme, ids).select_related(
+        "contact__owner__team", "contact__team", "team", "owner", "version", "sequence", "campaign"
+    )
+    return [
+        Move(row, _plan(row, outline, now).changes)
+        for row in rows.order_by("pk")[:MOST]
+        if programmes.read(row.version.content) != outline
+    ]
+
+
+def migrate(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
+    """Moves up to 500 to the newest steps, each in its own transaction; asking again goes on. Raises BadProgramme."""
+    outline = outlines.of(programme)
+    version = programmes.freeze(programme, outline, now=now)
+    waiting = concerned(programme, ids).exclude(version=version).order_by("pk").values_list("pk", flat=True)
+    moves: list[Move] = []
+    for pk in list(waiting[:MOST]):
+        with transaction.atomic():
+            rows = exits.locked(Enrolment.objects.filter(pk=pk, state__in=Enrolment.UNDER_WAY))
+            moves += [_move(row, outline, version, now) for row in rows]
+    return moves
+
+
+def _move(row: Enrolment, outline: Outline, version: StepsVersion, now: datetime) -> Move:
+    plan = _plan(row, outline, now)
+    steps = row.steps.filter(state=EnrolmentStep.PLANNED)
+    steps.filter(pk__in=plan.removed).update(state=EnrolmentStep.CANCELLED, reason=NO_LONGER, at=now)
+    dating.save(step for step in plan.rows if step.pk is not None)
+    EnrolmentStep.objects.bulk_create(step for step in plan.rows if step.pk is None)
+    passed = [change.key for change in plan.changes if change.change == PASSED]
+    steps.filter(key__in=passed).update(state=EnrolmentStep.SKIPPED, reason=DATE_PASSED, at=now)
+    exits.save(row, version=version)
+    enrolments.advance(row, now=now)
+    return Move(row, plan.changes)
+
+
+def _plan(enrolment: Enrolment, outline: Outline, now: datetime) -> _Plan:
+    """What is kept, moved, new, passed and removed. A paused one's clock stands at the pause."""
+    clock = enrolment.paused_at or now
+    known = {row.key: row for row in enrolment.steps.all()}
+    old = programmes.read(enrolment.version.content)
+    changes: list[Change] = []
+    rows: list[EnrolmentStep] = []
+    for number, (step, due) in enumerate(_dates(enrolment, outline, known), start=1):
+        row = known.get(step.key) or EnrolmentStep(enrolment=enrolment, key=step.key)
+        row.number = number
+        if row.state == EnrolmentStep.PLANNED and due is not None:
+            before = old.named(step.key)
+            same = row.pk is not None and before is not None and before.delay == step.delay
+            changes.append(_change(row, step, dating.due_of(row) if same else due, clock))
+        rows.append(row)
+    removed = [row for key, row in known.items() if outline.named(key) is None]
+    for number, row in enumerate(removed, start=len(rows) + 1):
+        row.number = number
+        rows.append(row)
+    gone = [row for row in removed if row.state == EnrolmentStep.PLANNED]
+    changes += [Change(row.key, _title(old, row.key), REMOVED, before=row.due_at) for row in gone]
+    return _Plan(tuple(changes), tuple(rows), tuple(row.pk for row in gone))
+
+
+def _change(row: EnrolmentStep, step: Step, due: Due, clock: datetime) -> Change:
+    before = row.due_at if row.pk is not None else None
+    dating.put(row, due)
+    if due.instant <= clock:
+        return Change(step.key, step.title, PASSED, before=before)
+    word = NEW if before is None else KEPT if before == due.instant else MOVED
+    return Change(step.key, step.title, word, before=before, after=due.instant)
+
+
+def _dates(enrolment: Enrolment, outline: Outline, known: dict[str, EnrolmentStep]) -> list[tuple[Step, Due | None]]:
+    """The date of each step that is not done, counted as for somebody who had these steps from the start.
+
+    Where steps count from the one before, from the last that was done; and none too soon after that one.
+    """
+    schedule = dating.schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
+    settled = [step.key in known and known[step.key].state != EnrolmentStep.PLANNED for step in outline.steps]
+    dues = dating.plan(outline, start=enrolment.started_at, schedule=schedule)
+    last = max((place for place, done in enumerate(settled) if done), default=None)
+    if last is not None:
+        happened = known[outline.steps[last].key].at or enrolment.started_at
+        rest = replace(outline, steps=outline.steps[last + 1 :])
+        if any(step.from_previous for step in rest.steps):
+            dues[last + 1 :] = dating.plan(rest, start=happened, schedule=schedule)
+        if not outline.at_once(outline.steps[last]):
+            dues[last + 1 :] = dating.apart(rest, dues[last + 1 :], after=happened, schedule=schedule)
+    return [(step, None if done else due) for step, due, done in zip(outline.steps, dues, settled, strict=True)]
+
+
+def _title(outline: Outline, key: str) -> str:
+    step = outline.named(key)
+    return step.title if step is not None else key
