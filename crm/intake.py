@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 import jobs.bell
 import jobs.rows
-from crm import contacts
-from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, server_made_key
+from crm import signals
+from crm.finding import Finder
+from crm.models import Activity, ActivityConflict, Contact, server_made_key
 from people.models import Team
 
 MOST_AHEAD = timedelta(minutes=10)
@@ -25,18 +24,26 @@ OLDEST = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Incoming:
-    """One event as it arrived. Its contact is named by id, e-mail or another system's id."""
+    """One event as it arrived. Its contact is named by id, another system's id, e-mail or phone.
+
+    `may_create` is whether an unknown address may become a contact at all, `contact_name` what to call it then.
+    `sameness` stands for everything said where a provider tells one event in varying words.
+    """
 
     activity_type: str
     contact_id: int | None = None
     contact_email: str = ""
     contact_external_id: str = ""
+    contact_phone: str = ""
+    contact_name: str = ""
+    may_create: bool = True
     occurred_at: datetime | None = None
     source: str = "api"
     source_key: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     signal: str = Activity.UNKNOWN
     origin: str = Activity.LIVE
+    sameness: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,15 +91,16 @@ def record(
                 outcome.rejected.append(Rejected(index, tuple(faults)))
             else:
                 sound[index] = item
-        finder = _Finder(team, list(sound.values()), visible, creates_contacts)
+        finder = Finder(team, list(sound.values()), visible=visible, creates_contacts=creates_contacts)
         rows: dict[int, Activity] = {}
         for index, item in sound.items():
             contact = finder.find(item)
             if contact is None and not unmatched:
-                outcome.rejected.append(Rejected(index, (finder.fault(item),)))
+                outcome.rejected.append(Rejected(index, (_unknown(finder, item),)))
             else:
                 rows[index] = _row(team, item, contact, now)
         outcome.rejected.sort(key=lambda refused: refused.index)
+        signals.mark(list(rows.values()))
         _store(list(rows.values()), outcome, now)
         if outcome.accepted:
             transaction.on_commit(lambda: jobs.bell.ring(team.pk), robust=True)
@@ -101,6 +109,8 @@ def record(
 
 def content_hash(item: Incoming) -> str:
     """What makes two events under one key the same: everything the sender said."""
+    if item.sameness:
+        return hashlib.sha256(item.sameness.encode("utf-8", "replace")).hexdigest()
     said = [
         item.activity_type,
         item.contact_id,
@@ -108,12 +118,14 @@ def content_hash(item: Incoming) -> str:
         item.contact_external_id,
         item.occurred_at.isoformat() if item.occurred_at else None,
         item.data,
+        *([item.contact_phone] if item.contact_phone else []),
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _faults(item: Incoming, now: datetime) -> list[Fault]:
-    if not _can_be_kept([item.data, item.source_key, item.contact_email, item.contact_external_id, item.activity_type]):
+    named = [item.contact_email, item.contact_external_id, item.contact_phone, item.contact_name]
+    if not _can_be_kept([item.data, item.source_key, item.activity_type, *named]):
         words = "It holds NaN, infinity, a NUL or half a character, which cannot be kept: leave that out."
         return [Fault("/data", "unstorable", words)]
     if item.occurred_at is None:
@@ -191,67 +203,22 @@ def _settle_repeats(
             )
 
 
-class _Finder:
-    """Finds the contacts that a delivery names, in three queries for any number of events."""
-
-    def __init__(self, team: Team, items: Sequence[Incoming], visible: Any, creates_contacts: bool) -> None:
-        self.team, self.creates_contacts = team, creates_contacts
-        contacts = (Contact.objects.all() if visible is None else visible).filter(team=team)
-        ids = {item.contact_id for item in items if item.contact_id is not None}
-        emails = {item.contact_email.strip().lower() for item in items if item.contact_email}
-        external = {item.contact_external_id for item in items if item.contact_external_id}
-        self.by_id = contacts.in_bulk(ids) if ids else {}
-        self.by_email: dict[str, Contact] = {}
-        if emails:
-            # Lower(email) in (…) is the unique index's own expression.
-            found = contacts.annotate(address=Lower("email")).filter(address__in=emails)
-            self.by_email = {contact.email.lower(): contact for contact in found}
-        self.by_external: dict[tuple[str, str], Contact] = {}
-        if external:
-            known = ContactIdentity.objects.filter(team=team, external_id__in=external, contact__in=contacts)
-            self.by_external = {(i.source, i.external_id): i.contact for i in known.select_related("contact")}
-
-    def find(self, item: Incoming) -> Contact | None:
-        if item.contact_id is None and item.contact_external_id:
-            contact = self.by_external.get((item.source, item.contact_external_id))
-            if contact is not None:
-                return contact
-        contact = self._named(item)
-        if contact and item.contact_external_id and (item.source, item.contact_external_id) not in self.by_external:
-            self._remember(contact, item)
-        return contact
-
-    def _named(self, item: Incoming) -> Contact | None:
-        if item.contact_id is not None:
-            return self.by_id.get(item.contact_id)
-        email = item.contact_email.strip().lower()
-        if email and email not in self.by_email and self.creates_contacts:
-            try:
-                self.by_email[email] = contacts.create(self.team, owner=None, name=email[:200], email=email)
-            except contacts.EmailTaken as taken:  # another delivery made it meanwhile
-                self.by_email[email] = taken.contact
-            except ValidationError:
-                return None
-        return self.by_email.get(email)
-
-    def _remember(self, contact: Contact, item: Incoming) -> None:
-        """An event that names the contact twice teaches the other system's id; one that is taken stays whose it is."""
-        identity = ContactIdentity(
-            team=self.team, contact=contact, source=item.source, external_id=item.contact_external_id
+def _unknown(finder: Finder, item: Incoming) -> Fault:
+    """Why no contact was found, under the name that was given for it."""
+    if item.contact_id is not None:
+        return Fault("/contact_id", "unknown", f"There is no contact {item.contact_id}: create it first.")
+    if item.contact_email:
+        return Fault("/contact_email", "unknown", f"No contact has the address {item.contact_email}: create it first.")
+    if item.contact_phone and finder.shared(item):
+        return Fault("/contact_phone", "shared", "Several contacts have this phone: name the one you mean by its id.")
+    if item.contact_phone:
+        words = (
+            "No contact has this phone. Write it with its country's code, as +49 170 1234567, or create the contact."
         )
-        ContactIdentity.objects.bulk_create([identity], ignore_conflicts=True)
-        self.by_external[item.source, item.contact_external_id] = contact
-
-    @staticmethod
-    def fault(item: Incoming) -> Fault:
-        if item.contact_id is not None:
-            return Fault("/contact_id", "unknown", f"There is no contact {item.contact_id}: create it first.")
-        if item.contact_email:
-            return Fault(
-                "/contact_email", "unknown", f"No contact has the address {item.contact_email}: create it first."
-            )
-        if item.contact_external_id:
-            return Fault(
-                "/contact_external_id", "unknown", f"No contact is known as {item.contact_external_id} to this source."
-            )
-        return Fault("", "missing", "Name the contact by contact_id, contact_email or contact_external_id.")
+        return Fault("/contact_phone", "unknown", words)
+    if item.contact_external_id:
+        return Fault(
+            "/contact_external_id", "unknown", f"No contact is known as {item.contact_external_id} to this source."
+        )
+    words = "Name the contact by contact_id, contact_email, contact_phone or contact_external_id."
+    return Fault("", "missing", words)

@@ -1,0 +1,106 @@
+"""Amazon SES, by way of SNS: needs boto3; a notice may be about several recipients, a topic has to be confirmed."""
+
+import json
+import re
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlencode
+
+from anymail.exceptions import AnymailAPIError
+from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
+from django.http import HttpRequest
+
+from crm.providers import channels, fetching
+from crm.providers.channels import BadWebhook, Channel, Keys, NotReady, Provider
+from crm.providers.tracking import Amendment
+
+TOPIC = re.compile(r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):[A-Za-z0-9_.-]{1,256}")
+HELLO = "Successfully validated SNS topic for Amazon SES event publishing."
+PERMANENT = {"Permanent": True, "Transient": False, "Undetermined": False}
+SECONDS = 5
+
+
+def needs() -> str:
+    """What is missing here, for people; "" when nothing is."""
+    if find_spec("boto3"):
+        return ""
+    return "Amazon SES needs the package boto3: install it with `pip install nextmove[ses]` and start again."
+
+
+def greet(request: HttpRequest, keys: Keys) -> str | None:
+    """Confirms a new topic's subscription, and takes the greeting that SES sends to a confirmed one.
+
+    Asks only SNS itself, at an address made here from the topic's name, never the one in the request.
+    """
+    message = channels.document(request, "Amazon SNS")
+    if not isinstance(message, dict):
+        return None
+    _check_topic(message, keys)
+    kind = message.get("Type")
+    if kind == "SubscriptionConfirmation":
+        return _confirm(message)
+    return "" if kind == "UnsubscribeConfirmation" or message.get("Message") == HELLO else None
+
+
+def _check_topic(message: dict[str, Any], keys: Keys) -> None:
+    wanted = keys.get("topic_arn")
+    if wanted and message.get("TopicArn") != wanted:
+        raise BadWebhook("The message is of another topic than the one this source is for")
+
+
+def _confirm(message: dict[str, Any]) -> str:
+    topic, token = message.get("TopicArn"), message.get("Token")
+    known = TOPIC.fullmatch(topic) if isinstance(topic, str) else None
+    if known is None or not isinstance(token, str):
+        raise BadWebhook("The subscription names no topic of Amazon SNS")
+    host = f"sns.{known[2]}.amazonaws.com" + (".cn" if known[1] == "aws-cn" else "")
+    query = urlencode({"Action": "ConfirmSubscription", "TopicArn": topic, "Token": token})
+    try:
+        fetching.get(f"https://{host}/?{query}", seconds=SECONDS)
+    except NotReady as fault:
+        return (
+            f"The subscription of {topic} is not confirmed yet ({fault}) Open this address once, or confirm it in the "
+            f"Amazon SNS console: https://{host}/?{query}"
+        )
+    return ""
+
+
+def amend(raw: Any, event: Any) -> Amendment:
+    bounce = raw.get("bounce", {})
+    return Amendment(permanent=PERMANENT.get(bounce.get("bounceType")), about=str(event.recipient).lower())
+
+
+def _convert(view: Any, raw: Any, request: HttpRequest) -> list[Any]:  # noqa: ARG001 (the shape of all of them)
+    try:
+        ses_event = json.loads(raw["Message"])
+    except (KeyError, TypeError, ValueError, RecursionError) as failure:
+        raise BadWebhook("The notification holds no event of Amazon SES") from failure
+    try:
+        return list(view.esp_to_anymail_events(ses_event, raw))
+    except AnymailAPIError as failure:  # the mail lies in S3, and cannot be fetched from there
+        raise NotReady(f"{failure}. Check what the source's AWS keys may read.") from failure
+    except Exception as failure:
+        if type(failure).__module__.startswith("botocore"):
+            raise NotReady(f"Amazon S3 cannot be asked for the mail: {failure}") from failure
+        raise
+
+
+def _inbound(**keys: Any) -> Any:
+    keys.setdefault("client_params", {"config": {"connect_timeout": SECONDS, "read_timeout": SECONDS}})
+    return AmazonSESInboundWebhookView(**keys)
+
+
+PROVIDER = Provider(
+    name="amazon_ses",
+    title="Amazon SES",
+    tracking=Channel(AmazonSESTrackingWebhookView, channels.single, _convert, keys=("topic_arn",)),
+    inbound=Channel(
+        _inbound,
+        channels.single,
+        _convert,
+        keys=("topic_arn", "session_params", "client_params"),
+    ),
+    amend=amend,
+    needs=needs,
+    greet=greet,
+)

@@ -1,0 +1,99 @@
+"""A person's reply or a machine's: told by the headers of RFC 3834, by what common programs send, and by the sender."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from crm import returning
+
+DAEMONS = ("mailer-daemon", "mailerdaemon", "postmaster", "mail-daemon")
+NOBODY = re.compile(r"(no|do-?not|donot)[-_.]?reply", re.IGNORECASE)
+PRECEDENCE = {"bulk", "junk", "list", "auto_reply", "auto-reply", "autoreply"}
+MARKS = ("x-autoreply", "x-autorespond", "x-auto-reply-from", "x-auto-reply", "x-mail-autoreply", "x-vacation")
+"""Headers that vacation programs add; Gmail's sends `X-Autoreply` with `Precedence: bulk`."""
+EXCHANGE = ("x-ms-exchange-inbox-rules-loop",)
+SUBJECT = re.compile(
+    r"(automatic reply|auto(matic)?[ -]?(reply|response|responder)|out of (the )?office|ooo\b|on vacation"
+    r"|automatische antwort|abwesenheits?(notiz|benachrichtigung|meldung|assistent)?\b|abwesend\b)",
+    re.IGNORECASE,
+)
+KEPT = ("auto-submitted", "precedence", "x-auto-response-suppress", "list-id", "x-failed-recipients", *MARKS)
+"""Headers worth keeping with the activity, for whoever asks why it counts as automatic."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What kind of reply it is. `reason` names what gave it away; `until` is when the writer is back, if it says so."""
+
+    automatic: bool
+    reason: str = ""
+    until: datetime | None = None
+
+
+def read(
+    headers: Iterable[tuple[str, str]],
+    *,
+    received_at: datetime,
+    zone: ZoneInfo,
+    sender: str = "",
+    return_path: str | None = None,
+    subject: str = "",
+    text: str = "",
+) -> Reply:
+    """Judges one message. `return_path` is the envelope's sender: empty means that nobody is to be answered, None that
+    it is not known. Days that the text names are read in `zone`."""
+    reason = reason_of(by_name(headers), sender=sender, return_path=return_path, subject=subject)
+    if not reason:
+        return Reply(automatic=False)
+    until = returning.find(f"{subject}\n\n{text}", received_at=received_at, zone=zone)
+    return Reply(automatic=True, reason=reason, until=until)
+
+
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers under their names in small letters; of repeated ones the first counts."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found.setdefault(name.strip().lower(), " ".join(str(value).split()))
+    return found
+
+
+def reason_of(headers: dict[str, str], *, sender: str, return_path: str | None, subject: str) -> str:
+    """What shows that a machine wrote it, or "" when nothing does. `headers` as `by_name` gives them."""
+    return _by_header(headers) or _by_sender(headers, sender, return_path) or _by_subject(subject)
+
+
+def _by_header(headers: dict[str, str]) -> str:
+    submitted = headers.get("auto-submitted")
+    if submitted and submitted.split(";")[0].strip().lower() != "no":
+        return "auto-submitted"
+    suppress = headers.get("x-auto-response-suppress")
+    if suppress and suppress.lower() != "none":
+        return "x-auto-response-suppress"
+    for name in (*MARKS, *EXCHANGE):
+        if name in headers and headers[name].lower() not in ("no", "false"):
+            return name
+    if headers.get("precedence", "").lower() in PRECEDENCE:
+        return "precedence"
+    for name in ("x-failed-recipients", "list-id"):
+        if headers.get(name):
+            return name
+    if headers.get("content-type", "").lower().startswith("multipart/report"):
+        return "delivery report"
+    return ""
+
+
+def _by_sender(headers: dict[str, str], sender: str, return_path: str | None) -> str:
+    local = sender.strip().lower().rpartition("@")[0]
+    if local in DAEMONS:
+        return "mailer-daemon"
+    if NOBODY.fullmatch(local):
+        return "no-reply sender"
+    paths = [path for path in (return_path, headers.get("return-path")) if path is not None]
+    return "empty return-path" if any(path.strip() in ("", "<>") for path in paths) else ""
+
+
+def _by_subject(subject: str) -> str:
+    """The words with which vacation notices begin; an answer to one ("Re: …") is a person's."""
+    return "subject" if SUBJECT.match(subject.strip().lstrip("[(").strip()) else ""
