@@ -131,7 +131,13 @@ class Contact(models.Model):
     complained_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True, help_text="A hard bounce of its address")
     merged_into = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="absorbed"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="absorbed",
+        db_index=False,  # nearly all are in none: an index on that would be taken for a way to find them
     )
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     seen_status = models.CharField(max_length=10, blank=True, editable=False, help_text="The status last processed")
@@ -149,6 +155,7 @@ class Contact(models.Model):
         indexes = [
             models.Index(fields=["team", "name", "id"], name="contact_list"),
             models.Index(fields=["team"], name="contact_changed_by_hand", condition=CHANGED_BY_HAND),
+            models.Index(fields=["merged_into"], name="contact_merged", condition=Q(merged_into__isnull=False)),
             models.Index(fields=["team", "phone_e164"], name="contact_phone", condition=~Q(phone_e164="")),
             models.Index(fields=["quiet_at"], name="contact_quiet", condition=Q(quiet_at__isnull=False)),
             models.Index(
