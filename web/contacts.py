@@ -10,11 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm import contacts
-from crm.models import Contact
+from crm.models import Contact, validate_cadence
 from people import rights
 from web import origins, paging, timelines
 from web.access import Request, signed_in
@@ -32,7 +31,7 @@ class StatusForm(forms.Form):
 
 
 class CadenceForm(forms.Form):
-    contact_cadence = forms.ChoiceField(choices=[("", gettext_lazy("None")), *Contact.CADENCES], required=False)
+    contact_cadence = forms.CharField(max_length=10, validators=[validate_cadence], required=False)
 
 
 @require_GET
@@ -60,11 +59,17 @@ def page(request: Request, pk: int) -> HttpResponse:
         "contact": contact,
         "may_edit": rights.may_edit_contact(request.user, contact),
         "statuses": Contact.STATUSES,
-        "cadences": Contact.CADENCES,
+        "cadences": _cadences(contact),
         "tasks": origins.add_to(tasks.order_by("due_date", "id")[:20]),
         "timeline": timelines.of_contact(request.user, contact),
     }
     return render(request, "web/contacts/page.html", context)
+
+
+def _cadences(contact: Contact) -> list[tuple[str, str]]:
+    """Those to choose from, and the contact's own when it goes by a number of days."""
+    own = contact.contact_cadence
+    return [*Contact.CADENCES, *([(own, contact.get_contact_cadence_display())] if own.startswith("days:") else [])]
 
 
 @require_http_methods(["GET", "POST"])

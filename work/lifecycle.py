@@ -253,6 +253,8 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
             changes["started_at"] = now
         if status not in Task.OPEN:
             changes["once_key"] = None
+        else:
+            changes["edited_at"] = now  # somebody is at it: it no longer closes by itself
         mine = Task.objects.filter(pk=task.pk, status=old)
         if not mine.update(**changes, version=F("version") + 1):
             raise Changed("Somebody else changed this task meanwhile: look at it again.")

@@ -1,8 +1,14 @@
-"""Contacts due by the calendar: touches of a cadence, missed follow-ups, sequences."""
+"""Staying in touch: when the next touch is planned, what comes of it, and what counts as one."""
 
-from datetime import timedelta
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from automation import cadence, engine, recurring, sequences, tasks
@@ -10,10 +16,14 @@ from automation.models import Firing
 from crm.models import Activity, Contact
 from people.models import User
 from tests import builders
+from tests.builders import NOW
 from work import lifecycle
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+DAY = timedelta(days=1)
+MONDAY = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -21,72 +31,373 @@ def user() -> User:
     return builders.make_manager()
 
 
-def sweep(user: User) -> None:
-    for team_id in cadence.unplanned_teams():
-        tasks.sweep_team(team_id)
-    tasks.schedule_recurring_contact_tasks(user.team_id)
+def due_contact(user: User, *, word: str = "weekly", due: datetime = MONDAY, **fields: Any) -> Contact:
+    """Its touch is due, and was planned by its cadence."""
+    return builders.make_contact(user, contact_cadence=word, next_touch_at=due, **fields)
 
 
-def late(contact: Contact, *, days: int = 3) -> None:
-    Contact.objects.filter(pk=contact.pk).update(next_touch_at=timezone.now() - timedelta(days=days))
+def sweep(user: User, now: datetime = NOW) -> dict[str, int]:
+    return cadence.schedule_due(user.team_id, now=now)
+
+
+def happens(contact: Contact, kind: str, *, at: datetime = NOW, **fields: Any) -> Contact:
+    """Something happens to the contact, and the engine has seen it."""
+    builders.make_activity(contact, activity_type=kind, occurred_at=at, received_at=at, **fields)
+    engine.drain(contact.team_id, now=max(at, NOW))
+    return fresh(contact)
+
+
+def fresh(contact: Contact) -> Contact:
+    return Contact.objects.get(pk=contact.pk)
 
 
 def test_a_cadence_written_by_hand_gets_its_touch_at_eight(user: User) -> None:
     contact = builders.make_contact(user, timezone="Asia/Tokyo")
     Contact.objects.filter(pk=contact.pk).update(contact_cadence="weekly")
-    sweep(user)
+    assert sweep(user)["planned"] == 1
     contact.refresh_from_db()
-    assert contact.next_touch_at is not None
-    assert (contact.next_touch_at.hour, contact.next_touch_at.minute) == (23, 0), "08:00 in Tokyo"
-    assert timedelta(days=5) < contact.next_touch_at - timezone.now() < timedelta(days=8)
+    assert contact.next_touch_at == datetime(2026, 6, 24, 8, tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert contact.cadence_anchor_day == 17
 
 
-def test_missed_touches_become_one_task_and_no_twin_while_it_is_open(user: User) -> None:
-    contact = builders.make_contact(user, contact_cadence="daily")
-    late(contact, days=10)
-    for _ in range(3):
-        sweep(user)
+@pytest.mark.parametrize(
+    ("contact_zone", "owner_zone", "expected"),
+    [
+        ("Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"),
+        ("", "Europe/Berlin", "Europe/Berlin"),
+        ("Nowhere/Town", "", "America/New_York"),
+        ("", "", "America/New_York"),
+    ],
+)
+def test_eight_in_the_contacts_zone_else_the_owners_else_the_teams(
+    contact_zone: str, owner_zone: str, expected: str
+) -> None:
+    team = builders.make_team(timezone="America/New_York")
+    owner = builders.make_user(team=team, timezone=owner_zone)
+    contact = builders.make_contact(owner, contact_cadence="days:10", timezone=contact_zone)
+    sweep(owner)
+    assert fresh(contact).next_touch_at == datetime(2026, 6, 27, 8, tzinfo=ZoneInfo(expected))
+
+
+def test_it_counts_from_the_last_touch_and_a_touch_long_ago_is_due_the_next_morning(user: User) -> None:
+    recent = builders.make_contact(user, contact_cadence="monthly", last_touch_at=NOW - 3 * DAY)
+    old = builders.make_contact(user, contact_cadence="weekly", last_touch_at=NOW - 400 * DAY)
+    sweep(user)
+    assert fresh(recent).next_touch_at == datetime(2026, 7, 14, 8, tzinfo=UTC)
+    assert fresh(old).next_touch_at == datetime(2026, 6, 18, 8, tzinfo=UTC)
+
+
+def test_month_ends_keep_the_day_first_chosen(user: User) -> None:
+    contact = builders.make_contact(user, contact_cadence="monthly")
+    days, now = [], datetime(2027, 1, 31, 15, tzinfo=UTC)
+    for _ in range(4):
+        sweep(user, now)
+        planned = fresh(contact).next_touch_at
+        assert planned is not None
+        days.append(f"{planned:%m-%d}")
+        now = planned
+    assert days == ["02-28", "03-31", "04-30", "05-31"]
+
+
+def test_the_task_of_a_touch_that_came_and_no_twin_while_it_is_open(user: User) -> None:
+    contact = due_contact(user)
+    assert sweep(user, MONDAY) == {"planned": 0, "created": 1, "skipped": 0, "failed": 0}
+    assert sweep(user, MONDAY)["created"] == 0
     task = Task.objects.get(contact=contact)
-    late(contact)
+    assert (task.title, task.assignee) == (f"Get in touch with {contact.name}", user)
+    assert task.due_date == MONDAY + timedelta(hours=9), "by the evening, so that it is not late when it is made"
+    assert fresh(contact).next_touch_at == MONDAY + 7 * DAY
+    assert sweep(user, MONDAY + 7 * DAY)["created"] == 0, "one open task a contact"
+    assert fresh(contact).next_touch_at == MONDAY + 14 * DAY
+    lifecycle.set_status(task, "cancelled", by=user, now=MONDAY + 8 * DAY)
+    assert sweep(user, MONDAY + 14 * DAY)["created"] == 1, "a task that was cancelled does not end the cadence"
+
+
+def test_touches_missed_in_a_downtime_become_one_task_marked_late(user: User) -> None:
+    contact = due_contact(user, word="daily")
+    now = MONDAY + timedelta(days=10, hours=3)
+    sweep(user, now)
+    task = Task.objects.get(contact=contact)
+    assert "10 earlier ones were missed" in task.description
+    assert task.due_date is not None
+    assert task.due_date > now
+    assert fresh(contact).next_touch_at == MONDAY + 11 * DAY
+
+
+@pytest.mark.parametrize("kind", [Activity.CALL, Activity.MEETING, Activity.EMAIL_REPLIED, Activity.EMAIL_SENT])
+def test_a_real_touch_moves_the_next_date_at_once_and_closes_an_untouched_task(user: User, kind: str) -> None:
+    contact = due_contact(user)
+    sweep(user, MONDAY)
+    contact = happens(contact, kind, at=NOW)
+    assert (contact.last_touch_at, contact.next_touch_at) == (NOW, datetime(2026, 6, 24, 8, tzinfo=UTC))
+    task = Task.objects.get(contact=contact)
+    assert (task.status, task.close_reason) == (Task.OBSOLETE, "In touch on 17 June 2026")
+    assert sweep(user, datetime(2026, 6, 24, 8, tzinfo=UTC))["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (Activity.EMAIL_OPENED, {}),
+        (Activity.EMAIL_CLICKED, {}),
+        (Activity.EMAIL_AUTO_REPLIED, {}),
+        (Activity.NOTE, {}),
+        (Activity.MEETING_BOOKED, {}),
+        (Activity.EMAIL_SENT, {"origin": Activity.SYSTEM}),
+        (Activity.EMAIL_REPLIED, {"signal": Activity.MACHINE}),
+    ],
+)
+def test_what_is_no_touch_moves_nothing(user: User, kind: str, fields: dict[str, Any]) -> None:
+    contact = due_contact(user)
+    sweep(user, MONDAY)
+    contact = happens(contact, kind, **fields)
+    assert (contact.last_touch_at, contact.next_touch_at) == (None, MONDAY + 7 * DAY)
+    assert Task.objects.open().filter(contact=contact).count() == 1
+
+
+def test_a_task_somebody_touched_stays_and_says_what_happened(user: User) -> None:
+    started, edited = due_contact(user), due_contact(user)
+    sweep(user, MONDAY)
+    lifecycle.set_status(Task.objects.get(contact=started), "in_progress", by=user, now=MONDAY)
+    lifecycle.edit(Task.objects.get(contact=edited), by=user, now=MONDAY, notes="Ask for Ms Weber")
+    for contact in (started, edited):
+        happens(contact, Activity.CALL)
+        task = Task.objects.get(contact=contact)
+        assert task.is_open
+        assert task.banner == "In touch on 17 June 2026"
+
+
+def test_the_last_touch_never_moves_backwards_and_replaying_changes_nothing(user: User) -> None:
+    contact = happens(due_contact(user), Activity.CALL, at=NOW)
+    before = (contact.last_touch_at, contact.next_touch_at)
+    contact = happens(contact, Activity.CALL, at=NOW - 5 * DAY)
+    assert (contact.last_touch_at, contact.next_touch_at) == before
+    assert cadence.touch(contact.pk, NOW, now=NOW + DAY) is None
+    Activity.objects.update(processed_at=None)
+    engine.drain(user.team_id, now=NOW)
+    assert (fresh(contact).last_touch_at, fresh(contact).next_touch_at) == before
+
+
+def test_a_touch_so_old_that_the_next_is_due_anyway_leaves_the_task(user: User) -> None:
+    contact = due_contact(user)
+    sweep(user, MONDAY)
+    contact = happens(contact, Activity.CALL, at=NOW - 30 * DAY)
+    assert contact.last_touch_at == NOW - 30 * DAY
+    assert Task.objects.get(contact=contact).is_open
+
+
+def test_completing_the_cadence_task_is_a_touch_and_completing_another_is_none(user: User) -> None:
+    contact = due_contact(user)
+    sweep(user, MONDAY)
+    other = builders.make_task(user, contact=contact)
+    lifecycle.complete(other, by=user, now=MONDAY + DAY)
+    engine.drain(user.team_id, now=MONDAY + DAY)
+    assert fresh(contact).last_touch_at is None
+    lifecycle.complete(Task.objects.get(title__startswith="Get in touch"), by=user, now=NOW)
+    engine.drain(user.team_id, now=NOW)
+    contact = fresh(contact)
+    assert (contact.last_touch_at, contact.next_touch_at) == (NOW, datetime(2026, 6, 24, 8, tzinfo=UTC))
+
+
+def test_a_persons_own_date_goes_before_the_cadence_and_a_touch_clears_it_once_it_is_past(user: User) -> None:
+    own = NOW + timedelta(days=2, hours=4)
+    contact = builders.make_contact(user, contact_cadence="monthly", next_follow_up_at=own)
     sweep(user)
-    assert Task.objects.filter(contact=contact).count() == 1
-    lifecycle.complete(task, by=user, now=timezone.now())
-    late(contact, days=2)
-    sweep(user)
-    assert Task.objects.filter(contact=contact).count() == 2
+    assert fresh(contact).next_touch_at == own
+    contact = happens(contact, Activity.CALL, at=NOW)
+    assert (contact.next_follow_up_at, contact.next_touch_at) == (own, own), "still ahead: it stands"
+    assert sweep(user, own)["created"] == 1
+    contact = fresh(contact)
+    assert (contact.next_follow_up_at, contact.next_touch_at) == (own, own), "it stands until it is followed"
+    contact = happens(contact, Activity.MEETING, at=own + timedelta(hours=1))
+    assert contact.next_follow_up_at is None
+    assert contact.next_touch_at == datetime(2026, 7, 19, 8, tzinfo=UTC)
+    assert not Contact.objects.changed_by_hand().exists()
 
 
-def test_a_contact_that_cannot_be_scheduled_stops_no_other(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = builders.make_user(team=user.team)
-    bad, fine, broken = (builders.make_contact(one, contact_cadence="daily") for one in (gone, user, user))
-    for contact in (bad, fine, broken):
-        late(contact)
-    User.objects.filter(pk=gone.pk).update(is_active=False)
-    real = cadence._touch
-    monkeypatch.setattr(cadence, "_touch", lambda row, now: 1 / 0 if row.pk == broken.pk else real(row, now))
-    assert cadence.schedule_due(user.team_id, now=timezone.now()) == {
-        "planned": 0,
-        "created": 1,
-        "skipped": 1,
-        "failed": 1,
-    }
-    assert Task.objects.get().contact == fine
+def test_an_import_of_thousands_is_spread_over_the_owners_working_days() -> None:
+    team = builders.make_team(touches_per_day=20)
+    owner, other = builders.make_user(team=team, timezone="America/New_York"), builders.make_user(team=team)
+    builders.make_contact(owner, next_follow_up_at=datetime(2026, 6, 24, 20, tzinfo=UTC))  # counts, and stays
+    Contact.objects.bulk_create(
+        Contact(owner=one, name=f"C{n}", contact_cadence="weekly") for n in range(300) for one in (owner, owner, other)
+    )
+    while cadence.plan_missing(team.pk, now=NOW):
+        pass
+    for one, count in ((owner, 601), (other, 300)):
+        zone = ZoneInfo(one.timezone or "UTC")
+        touches = [
+            touch.astimezone(zone) for touch in one.contacts.values_list("next_touch_at", flat=True).order_by("pk")
+        ]
+        days = Counter(touch.date() for touch in touches)
+        assert (len(touches), max(days.values())) == (count, 20)
+        assert len(days) == -(-count // 20), "no day is left with room"
+        assert all(day.weekday() < 5 for day in days)
+        assert all(touch.hour == 8 for touch in touches[1:]) or one is other
 
 
-def test_a_missed_follow_up_makes_one_urgent_task_a_period(user: User) -> None:
-    missed = builders.make_contact(user, next_follow_up_at=timezone.now() - timedelta(days=3))
-    builders.make_contact(user, next_follow_up_at=timezone.now() + timedelta(days=3))
-    builders.make_contact(user, next_touch_at=timezone.now() - timedelta(days=3))  # no cadence: nobody is waiting
-    for _ in range(3):
-        tasks.auto_schedule_overdue_tasks()
+def test_planning_one_more_touch_takes_few_queries_however_full_the_days_are() -> None:
+    owner = builders.make_user(team=builders.make_team(touches_per_day=2))
+    for _ in range(30):
+        builders.make_contact(owner, contact_cadence="weekly")
+    cadence.plan_missing(owner.team_id, now=NOW)
+    builders.make_contact(owner, contact_cadence="weekly")
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert cadence.plan_missing(owner.team_id, now=NOW) == 1
+    assert sum("COUNT" in one["sql"] or "next_touch_at" in one["sql"] for one in queries) <= 8
+
+
+def test_no_automatic_task_while_a_sequence_is_under_way_but_an_explicit_call_makes_one(user: User) -> None:
+    contact = due_contact(user)
+    enrolment = builders.make_enrolment(contact, builders.make_sequence(user))
+    rule = builders.make_rule(user, trigger_type="cadence", trigger_config={})
+    Task.objects.all().delete()
+    assert sweep(user, MONDAY)["created"] == 0
+    assert (rule.tasks.count(), Task.objects.count()) == (0, 0)
+    assert fresh(contact).next_touch_at == MONDAY + 7 * DAY
+    recurring.schedule_recurring(contact, "weekly", {"title": "Ring"}, owner=user, now=NOW)
     task = Task.objects.get()
-    assert (task.contact, task.priority, task.assignee) == (missed, "urgent", user)
-    lifecycle.complete(task, by=user, now=timezone.now())
-    tasks.auto_schedule_overdue_tasks()
-    assert Task.objects.count() == 1
-    Contact.objects.filter(pk=missed.pk).update(next_follow_up_at=timezone.now() - timedelta(days=2))
-    tasks.auto_schedule_overdue_tasks()
-    assert Task.objects.count() == 2
+    lifecycle.set_status(task, "cancelled", by=user, now=NOW)
+    type(enrolment).objects.filter(pk=enrolment.pk).update(state="finished")
+    rule.delete()
+    assert sweep(user, NOW + 8 * DAY)["created"] == 0, "the occurrence that was cancelled does not come again"
+    assert sweep(user, NOW + 15 * DAY)["created"] == 1
+
+
+def test_a_rule_stands_in_for_the_task_that_comes_of_itself(user: User) -> None:
+    weekly, daily = due_contact(user), due_contact(user, word="daily")
+    rule = builders.make_rule(user, trigger_type="cadence", trigger_config={"cadences": ["weekly"]}, delay_hours=2)
+    assert sweep(user, MONDAY)["created"] == 2
+    task = Task.objects.get(contact=weekly)
+    assert (list(rule.tasks), task.due_date) == ([task], MONDAY + timedelta(hours=2))
+    assert Firing.objects.get().trigger_key == f"cadence:contact:{weekly.pk}:20260615T080000"
+    assert Task.objects.get(contact=daily).title.startswith("Get in touch")
+    assert sweep(user, MONDAY + 7 * DAY)["created"] == 0
+    assert Task.objects.filter(contact=weekly).count() == 1, "its task is still open: no other is made in its place"
+    lifecycle.complete(task, by=user, now=MONDAY + 8 * DAY)
+    engine.drain(user.team_id, now=MONDAY + 8 * DAY)
+    assert fresh(weekly).last_touch_at == MONDAY + 8 * DAY, "completing it is a touch"
+
+
+def test_a_rule_that_does_not_fire_leaves_the_task_to_come_of_itself(user: User) -> None:
+    contact = due_contact(user)
+    builders.make_rule(user, trigger_type="cadence", trigger_config={}, condition="contact.lead_score > 50")
+    sweep(user, MONDAY)
+    assert Task.objects.get(contact=contact).title.startswith("Get in touch")
+
+
+def test_an_owner_who_left_leaves_the_touch_to_be_missed_and_nobody_is_looked_at_for_ever(user: User) -> None:
+    gone = builders.make_user(team=user.team)
+    contact = due_contact(gone)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    assert sweep(user, MONDAY) == {"planned": 0, "created": 0, "skipped": 1, "failed": 0}
+    assert sweep(user, MONDAY)["skipped"] == 0
+    assert fresh(contact).next_touch_at == MONDAY
+
+
+def test_one_bad_contact_in_five_hundred_stops_no_other(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    user.team.touches_per_day = 1000
+    user.team.save()
+    Contact.objects.bulk_create(
+        Contact(owner=user, name=f"C{n}", contact_cadence="weekly", next_touch_at=MONDAY) for n in range(500)
+    )
+    bad = Contact.objects.order_by("pk")[250]
+    real = cadence._occur
+
+    def occur(contact: Contact, *args: Any) -> list[Firing]:
+        return real(contact, *args) if contact.pk != bad.pk else [][0]
+
+    monkeypatch.setattr(cadence, "_occur", occur)
+    assert sweep(user, MONDAY) == {"planned": 0, "created": 499, "skipped": 0, "failed": 1}
+    assert Task.objects.count() == 499
+    assert sweep(user, MONDAY)["failed"] == 0, "it is left alone until it changes"
+    monkeypatch.undo()
+    Contact.objects.filter(pk=bad.pk).update(next_touch_at=MONDAY + timedelta(minutes=1))
+    assert sweep(user, MONDAY + timedelta(minutes=1))["created"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_on_the_same_touches_make_each_task_once_and_flood_no_day() -> None:
+    owner = builders.make_user(team=builders.make_team(touches_per_day=5))
+    due = [due_contact(owner) for _ in range(20)]
+    builders.make_rule(owner, trigger_type="cadence", trigger_config={"cadences": ["daily"]})
+    for _ in range(20):
+        builders.make_contact(owner, contact_cadence="daily")
+    start = threading.Barrier(2)
+
+    def worker() -> None:
+        start.wait()
+        cadence.schedule_due(owner.team_id, now=MONDAY)
+        connections.close_all()
+
+    threads = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(Task.objects.values_list("contact", flat=True)) == sorted(contact.pk for contact in due)
+    days = Counter(touch.date() for touch in Contact.objects.values_list("next_touch_at", flat=True))
+    assert max(days.values()) <= 5
+
+
+def test_a_merged_or_erased_contact_is_left_alone(user: User) -> None:
+    merged, erased = due_contact(user), due_contact(user)
+    Contact.objects.filter(pk=merged.pk).update(merged_into=builders.make_contact(user))
+    Contact.objects.filter(pk=erased.pk).update(erased_at=MONDAY)
+    assert sweep(user, MONDAY)["created"] == 0
+    assert cadence.due_teams(MONDAY) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"contact_cadence": "fortnight", "next_touch_at": None},
+        {"contact_cadence": "days:0", "next_touch_at": None},
+        {"contact_cadence": "days:9999", "next_touch_at": None},
+        {"contact_cadence": "fortnight"},
+        {"contact_cadence": ""},
+        {"next_touch_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"cadence_anchor_day": 77},
+        {"timezone": "Moon/Base"},
+        {"last_touch_at": datetime(9999, 12, 31, tzinfo=UTC), "next_touch_at": None},
+    ],
+)
+def test_nonsense_written_by_sql_stops_nobody_and_is_not_looked_at_for_ever(user: User, fields: dict[str, Any]) -> None:
+    bad, good = due_contact(user), due_contact(user)
+    Contact.objects.filter(pk=bad.pk).update(**fields)
+    for _ in range(2):
+        sweep(user, MONDAY)
+    assert Task.objects.filter(contact=good).count() == 1
+    assert cadence.due_teams(MONDAY) == []
+
+
+def test_it_reads_partial_indexes(user: User) -> None:
+    del user
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # whether it can: on an empty table reading it whole is cheaper
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    for rows, index in (
+        (Contact.objects.unplanned().values_list("team_id").distinct(), "contact_unplanned"),
+        (Contact.objects.touch_due(NOW).values_list("team_id").distinct(), "contact_touch"),
+    ):
+        assert index in rows.explain(), rows.explain()
+    assert cadence.oldest_due(NOW) is None
+
+
+def test_the_oldest_touch_is_what_the_lag_is_told_by(user: User) -> None:
+    due_contact(user, due=MONDAY + DAY)
+    due_contact(user)
+    assert cadence.oldest_due(NOW) == MONDAY
+    sweep(user)
+    assert cadence.oldest_due(NOW) is None
+
+
+def test_by_the_names_that_the_schedule_calls(user: User) -> None:
+    contact = builders.make_contact(user, contact_cadence="daily", next_touch_at=timezone.now() - DAY)
+    assert tasks.schedule_recurring_contact_tasks(user.team_id)["teams"][str(user.team_id)]["created"] == 1
+    assert Task.objects.get(contact=contact).is_open
 
 
 def test_a_sequence_may_begin_again_once_it_is_finished(user: User) -> None:
@@ -101,15 +412,6 @@ def test_a_sequence_may_begin_again_once_it_is_finished(user: User) -> None:
     again, _ = sequences.enrol(contact, "standard", owner=user, now=now)
     assert again.pk != batch.pk
     assert Task.objects.filter(contact=contact).count() == 12
-
-
-@pytest.mark.parametrize(
-    "template",
-    [{}, {"title": " "}, {"title": "{{nobody}}"}, {"title": "x", "colour": "red"}, {"title": "x", "priority": "now"}],
-)
-def test_a_bad_task_template_says_what_to_change(user: User, template: dict[str, str]) -> None:
-    with pytest.raises(recurring.BadTemplate):
-        recurring.schedule_recurring(builders.make_contact(user), "weekly", template, owner=user, now=timezone.now())
 
 
 def test_a_rule_never_fires_on_what_it_caused_itself(user: User) -> None:
