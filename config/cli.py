@@ -1,4 +1,4 @@
-"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source`.
+"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source|contact`.
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
 for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
@@ -28,11 +28,13 @@ app = typer.Typer(
 tokens = typer.Typer(help="Keys for programs.", no_args_is_help=True)
 jobs_list = typer.Typer(help="Automated work: what waits, what was done, what was given up.", no_args_is_help=True)
 rules = typer.Typer(help="Task automation rules.", no_args_is_help=True)
+contacts_list = typer.Typer(help="Contacts: making one of two, and erasing a person.", no_args_is_help=True)
 sources = typer.Typer(help="Where mail providers send their events.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 app.add_typer(jobs_list, name="job")
 app.add_typer(rules, name="rule")
 app.add_typer(sources, name="source")
+app.add_typer(contacts_list, name="contact")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -337,6 +339,78 @@ def create_source(
     )
     path = f"/hooks/mail/{made.provider}/{made.secret}"
     _print_json({"id": made.pk, "path": path}) if as_json else print(f"{settings.BASE_URL}{path}")
+
+
+@contacts_list.command("merge")
+def merge_contacts(
+    survivor: Annotated[int, typer.Argument(metavar="ID", help="The contact that stays")],
+    absorbed: Annotated[int, typer.Argument(metavar="OTHER", help="The contact that becomes part of it")],
+    as_json: AsJson = False,
+) -> None:
+    """Make one contact of two; `contact unmerge` parts them again for 30 days."""
+    children.setup_django()
+    from django.utils import timezone
+
+    from crm import merge
+
+    try:
+        row = merge.merge(_contact(survivor), _contact(absorbed), by=None, now=timezone.now())
+    except merge.CannotMerge as refused:
+        raise Refused(str(refused)) from None
+    _print_json({"merge_id": row.pk}) if as_json else print(f"Done, as merge {row.pk}.")
+
+
+@contacts_list.command("unmerge")
+def unmerge_contacts(
+    merge_id: Annotated[int, typer.Argument(metavar="MERGE", help="As printed when it was done")],
+    as_json: AsJson = False,
+) -> None:
+    """Part two contacts that were merged."""
+    children.setup_django()
+    from django.utils import timezone
+
+    from crm import merge
+    from crm.models import ContactMerge
+
+    row = ContactMerge.objects.filter(pk=merge_id).first()
+    if row is None:
+        raise Refused(f"There is no merge {merge_id}.")
+    try:
+        parted = merge.unmerge(row, by=None, now=timezone.now())
+    except merge.CannotPart as refused:
+        raise Refused(str(refused)) from None
+    _print_json({"contact_id": parted.pk}) if as_json else print(f"Contact {parted.pk} is itself again.")
+
+
+@contacts_list.command("erase")
+def erase_contact(
+    contact_id: Annotated[int, typer.Argument(metavar="ID")],
+    confirm: Annotated[str, typer.Option(help="The contact's name or e-mail address: this cannot be undone")],
+    as_json: AsJson = False,
+) -> None:
+    """Wipe all that was written of a person, for good. Figures stay."""
+    children.setup_django()
+    from django.utils import timezone
+
+    from crm import erase
+
+    contact = _contact(contact_id)
+    if confirm.strip().casefold() not in {contact.name.casefold(), contact.email.casefold()} - {""}:
+        raise Refused("Give the contact's name or e-mail address as --confirm: erasing cannot be undone.")
+    try:
+        erase.erase(contact, by=None, now=timezone.now())
+    except erase.CannotErase as refused:
+        raise Refused(str(refused)) from None
+    _print_json({"contact_id": contact.pk}) if as_json else print(f"It is “{contact.name}” now.")
+
+
+def _contact(pk: int) -> Any:
+    from crm.models import Contact
+
+    contact = Contact.objects.filter(pk=pk).first()
+    if contact is None:
+        raise Refused(f"There is no contact {pk}.")
+    return contact
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def opt_in(contact: Contact, *, by: User, now: datetime, note: str) -> bool:
         if not lifted:
             return False
         _write(contact, dict.fromkeys(COLUMN.values()) | {"do_not_contact": False})
-        data = {"lifted": lifted, "note": note.strip()}
-        _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data=data)
+        said: dict[str, object] = {"lifted": lifted, "note": note.strip()}
+        _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data=said)
     return True
 
 

@@ -16,6 +16,7 @@ Moved = dict[str, traces.Ids]
 
 def pointers() -> Iterator[tuple[str, Any, str]]:
     """Every foreign key to a contact: its name, its model and its field. One added later is among them."""
+    relation: Any
     for relation in Contact._meta.get_fields(include_hidden=True):
         if not relation.auto_created or not relation.one_to_many:
             continue

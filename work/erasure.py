@@ -16,7 +16,7 @@ def wipe(subject: erase.Subject) -> None:
     tasks = Task.objects.filter(contact__in=subject.ids)
     ids = list(tasks.order_by("pk").values_list("pk", flat=True))
     subject.titles |= {title for title in tasks.values_list("title", flat=True) if len(title) >= LONG_ENOUGH}
-    for task in tasks.open():  # type: ignore[attr-defined]
+    for task in tasks.open():
         _cancel(task, subject)
     for part in erase.parts(ids):
         _wipe_texts(Task.objects.filter(pk__in=part), subject)

@@ -45,7 +45,7 @@ def take_up(kept: Kept, *, now: datetime) -> bool:
         status = task.status
         traces.revert(task, kept["columns"], unique=("once_key",))
         Task.objects.filter(pk=task.pk).update(version=F("version") + 1)
-        held = Assignment.objects.filter(pk=kept.get("assignment")).first()
+        held = Assignment.objects.filter(pk=kept.get("assignment", 0)).first()
         if held is not None:
             traces.revert(held, kept["held"])
         if task.status != status:

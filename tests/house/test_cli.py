@@ -15,7 +15,7 @@ from jobs.models import Job
 from people import tokens
 from people.models import Team
 from tests import processes
-from tests.builders import make_source, make_user
+from tests.builders import make_contact, make_source, make_user
 
 
 def run(*arguments: str) -> Any:
@@ -152,3 +152,16 @@ def test_a_data_folder_that_cannot_be_written_is_told_with_the_mend(tmp_path: Pa
     assert done.returncode == 2
     assert "NEXTMOVE_DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.django_db
+def test_contacts_are_merged_parted_and_erased_by_command():
+    owner = make_user()
+    one, other = make_contact(owner), make_contact(owner)
+    merged = answer("contact", "merge", str(one.pk), str(other.pk))
+    assert run("contact", "merge", str(one.pk), str(other.pk)).exit_code == 1
+    assert answer("contact", "unmerge", str(merged["merge_id"])) == {"contact_id": other.pk}
+    assert "confirm" in str(run("contact", "erase", str(one.pk), "--confirm", "somebody").exception)
+    assert answer("contact", "erase", str(one.pk), "--confirm", one.name) == {"contact_id": one.pk}
+    one.refresh_from_db()
+    assert one.erased_at is not None
