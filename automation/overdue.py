@@ -31,7 +31,7 @@ URGENT_WITHIN = timedelta(hours=8)
 def due_teams(now: datetime) -> list[int]:
     looked_at = _missed(now).values_list("team_id", flat=True)
     late = _late_tasks(now).values_list("team_id", flat=True)
-    return sorted({*looked_at.distinct(), *late.distinct()})
+    return sorted({*looked_at, *late})
 
 
 def oldest_due(now: datetime) -> datetime | None:

@@ -169,7 +169,7 @@ def follow(activity: Activity, *, now: datetime) -> None:
 
 
 def due_teams(now: datetime) -> list[int]:
-    return sorted(set(_due(now).values_list("team_id", flat=True).distinct()))
+    return sorted(set(_due(now).values_list("team_id", flat=True)))
 
 
 def oldest_due(now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ LIMIT = 500
 
 
 def due_teams(now: datetime) -> list[int]:
-    return sorted(set(Task.objects.to_remind(now).values_list("team_id", flat=True).distinct()))
+    return sorted(set(Task.objects.to_remind(now).values_list("team_id", flat=True)))
 
 
 def oldest_due(now: datetime) -> datetime | None:

@@ -70,7 +70,7 @@ CHANGED_BY_HAND = (
 
 
 EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
-UNPLANNED = Q(next_touch_at__isnull=True) & ~Q(contact_cadence="") & Q(merged_into__isnull=True, erased_at__isnull=True)
+UNPLANNED = Q(next_touch_at__isnull=True) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
     Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
 )

@@ -347,6 +347,8 @@ def test_a_merged_or_erased_contact_is_left_alone(user: User) -> None:
     Contact.objects.filter(pk=merged.pk).update(merged_into=builders.make_contact(user))
     Contact.objects.filter(pk=erased.pk).update(erased_at=MONDAY)
     assert sweep(user, MONDAY)["created"] == 0
+    Contact.objects.filter(pk=merged.pk).update(next_touch_at=None)
+    assert sweep(user, MONDAY)["planned"] == 0
     assert cadence.due_teams(MONDAY) == []
 
 
@@ -379,8 +381,8 @@ def test_it_reads_partial_indexes(user: User) -> None:
         with connection.cursor() as cursor:  # whether it can: on an empty table reading it whole is cheaper
             cursor.execute("SET LOCAL enable_seqscan = off")
     for rows, index in (
-        (Contact.objects.unplanned().values_list("team_id").distinct(), "contact_unplanned"),
-        (Contact.objects.touch_due(NOW).values_list("team_id").distinct(), "contact_touch"),
+        (Contact.objects.unplanned().values_list("team_id"), "contact_unplanned"),
+        (Contact.objects.touch_due(NOW).values_list("team_id"), "contact_touch"),
     ):
         assert index in rows.explain(), rows.explain()
     assert cadence.oldest_due(NOW) is None
