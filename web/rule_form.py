@@ -8,14 +8,20 @@ from django.utils.translation import gettext_lazy as _
 
 from automation import rules
 from automation.models import TaskAutomationRule
-from crm.models import Contact
 from domain import templating
 from people.models import Skill, User
-from web import words
+from web import rule_triggers
+from web.rule_triggers import TriggerForm
 from work.models import Task
 
-HOURS, DAYS = "hours", "days"
-ANY_STATUS = ("", _("any status"))
+HOURS, DAYS, LOCAL_DAYS, WORKING_DAYS, WORKING_HOURS = "hours", "days", "local_days", "working_days", "working_hours"
+UNITS = [
+    (HOURS, _("hours")),
+    (DAYS, _("days of 24 hours")),
+    (LOCAL_DAYS, _("days on the calendar")),
+    (WORKING_DAYS, _("working days")),
+    (WORKING_HOURS, _("working hours")),
+]
 LEVELS = [("", _("Not needed")), *((str(level), f"≥ {level}") for level in range(1, 6))]
 STRATEGIES = [
     ("owner", _("The contact's owner, else the rule's")),
@@ -23,13 +29,20 @@ STRATEGIES = [
     ("round_robin", _("Each in turn")),
     ("unassigned", _("Nobody: leave it in the queue")),
 ]
-BASIC = ("kind", "activity_types", "from_status", "to_status", "title", "delay", "delay_unit")
+BASIC = (*(name for name in TriggerForm.base_fields if name != "other_types"), "title", "delay", "delay_unit")
 FIELDS = {
     "name": "name",
     "task_title_template": "title",
     "task_description_template": "description",
     "task_priority": "priority",
     "delay_hours": "delay",
+    "delay_days": "delay",
+    "delay_kind": "delay",
+    "condition": "condition",
+    "settle_seconds": "settle_minutes",
+    "limit_per_hour": "limit_per_hour",
+    "limit_owner_day": "limit_owner_day",
+    "limit_contact_day": "limit_contact_day",
     "reminder_offset_hours": "reminder_offset_hours",
     "trigger_type": "kind",
     "trigger_config": "kind",
@@ -48,29 +61,16 @@ def _hours(label: Any, **options: Any) -> forms.DecimalField:
     return forms.DecimalField(label=label, max_digits=8, decimal_places=2, min_value=0, widget=widget, **options)
 
 
-class RuleForm(forms.Form):
-    kind = forms.ChoiceField(
-        label=_("When"), choices=TaskAutomationRule.TRIGGERS, initial="activity", widget=forms.RadioSelect
-    )
-    activity_types = forms.MultipleChoiceField(
-        label=_("What the contact did"),
-        choices=[(kind, words.ACTIVITIES[kind].label) for kind in words.TRIGGERING],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    other_types = forms.CharField(
-        label=_("Other activities that start it"),
-        required=False,
-        max_length=300,
-        help_text=_("Your own types, separated by commas"),
-    )
-    from_status = forms.ChoiceField(label=_("From"), choices=[ANY_STATUS, *Contact.STATUSES], required=False)
-    to_status = forms.ChoiceField(label=_("To"), choices=[ANY_STATUS, *Contact.STATUSES], required=False)
+def _most(label: Any) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=1, max_value=1_000_000, required=False)
+
+
+class RuleForm(TriggerForm):
     title = forms.CharField(label=_("Title of the task"), max_length=1000)
     delay = _hours(_("Due after"), initial=Decimal(4))
     delay_unit = forms.ChoiceField(
         label=_("Unit"),
-        choices=[(HOURS, _("hours")), (DAYS, _("days"))],
+        choices=UNITS,
         initial=HOURS,
         widget=forms.Select(attrs={"aria-label": _("Unit")}),
     )
@@ -92,10 +92,27 @@ class RuleForm(forms.Form):
     max_event_age_hours = forms.IntegerField(
         label=_("Ignore events older than, hours"), min_value=1, max_value=8760, required=False, initial=72
     )
+    condition = forms.CharField(
+        label=_("Only if"),
+        required=False,
+        max_length=2000,
+        help_text=_('Such as contact.lead_score > 80 && contact.status == "lead". Empty holds always.'),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+    limit_per_hour = _most(_("Most tasks of this rule an hour"))
+    limit_owner_day = _most(_("Most automatic tasks for one owner a day"))
+    limit_contact_day = _most(_("Most automatic tasks for one contact a day"))
+    overflow = forms.ChoiceField(
+        label=_("What is over a limit comes"), choices=TaskAutomationRule.OVERFLOWS, required=False
+    )
+    settle_minutes = forms.IntegerField(
+        label=_("Let a status settle, minutes"), min_value=0, max_value=10_080, required=False, initial=0
+    )
     fires_on_imports = forms.BooleanField(label=_("Also for imported events"), required=False)
     fires_on_machines = forms.BooleanField(label=_("Also for opens and clicks made by programs"), required=False)
 
     def __init__(self, *args: Any, user: User, rule: TaskAutomationRule | None = None, **kwargs: Any) -> None:
+        self.rule = rule
         kwargs.setdefault("initial", values_of(rule) if rule is not None else {})
         super().__init__(*args, **kwargs)
         people = User.objects.visible_to(user).active().order_by("first_name", "username")
@@ -117,6 +134,11 @@ class RuleForm(forms.Form):
         return [self[f"skill_{skill.pk}"] for skill in self.skills]
 
     @property
+    def says_more(self) -> bool:
+        """Whether the kept trigger is one that this form cannot say."""
+        return self.rule is not None and rule_triggers.says_more(self.rule)
+
+    @property
     def shows_advanced(self) -> bool:
         """Open when something in there is wrong, or is not as the defaults have it."""
         if self.is_bound:
@@ -128,15 +150,20 @@ class RuleForm(forms.Form):
     def rule_fields(self) -> dict[str, Any]:
         """The columns, as `automation.rules` takes them."""
         given = self.cleaned_data
-        days = given["delay_unit"] == DAYS
         return {
             "name": given["name"] or given["title"][:120],
             "trigger_type": given["kind"],
             "trigger_config": self._trigger(),
+            "condition": given["condition"],
+            "settle_seconds": (given["settle_minutes"] or 0) * 60 if given["kind"] == "status_change" else 0,
+            "limit_per_hour": given["limit_per_hour"],
+            "limit_owner_day": given["limit_owner_day"],
+            "limit_contact_day": given["limit_contact_day"],
+            "overflow": given["overflow"] or TaskAutomationRule.DELAY,
             "task_title_template": given["title"],
             "task_description_template": given["description"],
             "task_priority": given["priority"],
-            "delay_hours": given["delay"] * (24 if days else 1),
+            **self._delay(),
             "reminder_offset_hours": given["reminder_offset_hours"],
             "repeat_policy": given["repeat_policy"],
             "repeat_window_hours": given["repeat_window_hours"] or 24,
@@ -160,27 +187,44 @@ class RuleForm(forms.Form):
                 self.add_error(field if field in self.fields else None, text)
 
     def _trigger(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        if given["kind"] == TaskAutomationRule.STATUS_CHANGE:
-            return {name: given[name] for name in ("from_status", "to_status") if given[name]}
-        others = [word.strip() for word in given["other_types"].split(",") if word.strip()]
-        return {"activity_types": [*given["activity_types"], *others]}
+        same = self.rule is not None and self.rule.trigger_type == self.cleaned_data["kind"]
+        kept = self.rule.trigger_config if self.rule is not None and same else {}
+        if self.rule is not None and same and rule_triggers.says_more(self.rule):
+            return kept
+        return self.trigger_config(kept if isinstance(kept, dict) else {})
+
+    def _delay(self) -> dict[str, Any]:
+        """The columns of the delay, by its unit."""
+        amount, unit = self.cleaned_data["delay"], self.cleaned_data["delay_unit"]
+        kind = {LOCAL_DAYS: "calendar", WORKING_DAYS: "business", WORKING_HOURS: "business"}.get(unit, "elapsed")
+        if unit in (LOCAL_DAYS, WORKING_DAYS):
+            at = self.rule.delay_at if self.rule is not None else None
+            return {"delay_kind": kind, "delay_hours": Decimal(0), "delay_days": int(amount), "delay_at": at}
+        hours = amount * 24 if unit == DAYS else amount
+        return {"delay_kind": kind, "delay_hours": hours, "delay_days": None, "delay_at": None}
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        amount = given.get("delay")
+        if given.get("delay_unit") in (LOCAL_DAYS, WORKING_DAYS) and amount is not None and amount % 1:
+            self.add_error("delay", _("Give whole days, or choose hours."))
+        return given
 
 
 def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
     """A kept rule as the form shows it."""
-    config = rule.trigger_config if isinstance(rule.trigger_config, dict) else {}
-    types = [str(kind) for kind in config.get("activity_types") or []]
-    days = rule.delay_hours >= 48 and rule.delay_hours % 24 == 0
+    delay, unit = _shown_delay(rule)
     values: dict[str, Any] = {
-        "kind": rule.trigger_type,
-        "activity_types": [kind for kind in types if kind in words.TRIGGERING],
-        "other_types": ", ".join(kind for kind in types if kind not in words.TRIGGERING),
-        "from_status": config.get("from_status", ""),
-        "to_status": config.get("to_status", ""),
+        **rule_triggers.values_of(rule),
         "title": rule.task_title_template,
-        "delay": _plain(rule.delay_hours / 24 if days else rule.delay_hours),
-        "delay_unit": DAYS if days else HOURS,
+        "delay": delay,
+        "delay_unit": unit,
+        "condition": rule.condition,
+        "limit_per_hour": rule.limit_per_hour,
+        "limit_owner_day": rule.limit_owner_day,
+        "limit_contact_day": rule.limit_contact_day,
+        "overflow": rule.overflow,
+        "settle_minutes": -(-rule.settle_seconds // 60),
         "name": rule.name,
         "description": rule.task_description_template,
         "priority": rule.task_priority,
@@ -198,6 +242,17 @@ def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
         if skill.name.lower() in wanted:
             values[f"skill_{skill.pk}"] = str(wanted[skill.name.lower()])
     return values
+
+
+def _shown_delay(rule: TaskAutomationRule) -> tuple[Decimal | None, str]:
+    """The delay's amount and unit; elapsed hours that make whole days of 48 and more read as days."""
+    if rule.delay_days is not None and rule.delay_kind != "elapsed":
+        return Decimal(rule.delay_days), LOCAL_DAYS if rule.delay_kind == "calendar" else WORKING_DAYS
+    if rule.delay_kind == "business":
+        return _plain(rule.delay_hours), WORKING_HOURS
+    if rule.delay_hours >= 48 and rule.delay_hours % 24 == 0:
+        return _plain(rule.delay_hours / 24), DAYS
+    return _plain(rule.delay_hours), HOURS
 
 
 def _plain(value: Decimal | None) -> Decimal | None:

@@ -8,14 +8,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from automation import rules, statistics
+from automation import cycles, rules, statistics
 from automation.models import Firing, TaskAutomationRule
 from people import rights
 from web import paging
 from web.access import Request, signed_in
 from web.rule_form import RuleForm
 
-ICONS = {TaskAutomationRule.ACTIVITY: "mouse-pointer-click", TaskAutomationRule.STATUS_CHANGE: "arrow-right-left"}
+ICONS = {
+    TaskAutomationRule.ACTIVITY: "mouse-pointer-click",
+    TaskAutomationRule.STATUS_CHANGE: "arrow-right-left",
+    TaskAutomationRule.CADENCE: "repeat",
+    TaskAutomationRule.TIME: "clock",
+    TaskAutomationRule.OVERDUE: "hourglass",
+    TaskAutomationRule.INACTIVITY: "moon",
+    TaskAutomationRule.TASK_COMPLETED: "circle-check",
+}
 
 
 @require_GET
@@ -40,6 +48,7 @@ def new(request: Request) -> HttpResponse:
             form.take_errors(refusal.errors)
         else:
             messages.success(request, _("The rule is on. It creates a task the next time this happens."))
+            _warn(request, rule)
             return redirect("web:rule", rule.pk)
     return render(request, "web/rules/new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -57,6 +66,7 @@ def page(request: Request, pk: int) -> HttpResponse:
             form.take_errors(refusal.errors)
         else:
             messages.success(request, _("Saved. It holds from the next event on."))
+            _warn(request, rule)
             return redirect("web:rule", rule.pk)
         rule = _rule(request, pk)
     firings = Firing.objects.visible_to(request.user).filter(rule=rule).select_related("contact", "task")
@@ -108,6 +118,11 @@ def _dressed(request: Request, rule: TaskAutomationRule, figures: dict[str, obje
     rule.may_edit = rights.may_edit_rule(request.user, rule)  # type: ignore[attr-defined]
     rule.figures = figures  # type: ignore[attr-defined]
     return rule
+
+
+def _warn(request: Request, rule: TaskAutomationRule) -> None:
+    if warning := cycles.warning(rule):
+        messages.warning(request, warning)
 
 
 def _must_edit(request: Request, rule: TaskAutomationRule) -> None:

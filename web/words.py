@@ -22,6 +22,11 @@ ACTIVITIES: dict[str, Word] = {
     Activity.EMAIL_CLICKED: Word(_("Clicked a link"), "mouse-pointer-click"),
     Activity.EMAIL_REPLIED: Word(_("Replied to an e-mail"), "reply"),
     Activity.EMAIL_BOUNCED: Word(_("An e-mail bounced"), "mail-x", "bad"),
+    Activity.EMAIL_AUTO_REPLIED: Word(_("Sent an automatic reply"), "reply-all"),
+    Activity.EMAIL_UNSUBSCRIBED: Word(_("Unsubscribed"), "bell-off", "bad"),
+    Activity.EMAIL_COMPLAINED: Word(_("Called a mail spam"), "mail-x", "bad"),
+    Activity.EMAIL_SENT: Word(_("Was written to"), "send"),
+    Activity.MEETING_BOOKED: Word(_("Booked a meeting"), "calendar-check"),
     Activity.FORM_SUBMITTED: Word(_("Submitted a form"), "clipboard-list"),
     Activity.CALL: Word(_("Call"), "phone"),
     Activity.MEETING: Word(_("Meeting"), "calendar"),
@@ -39,6 +44,7 @@ TRIGGERING = (
     Activity.EMAIL_BOUNCED,
     Activity.FORM_SUBMITTED,
     Activity.CALL,
+    Activity.MEETING_BOOKED,
     Activity.MEETING,
     Activity.NOTE,
 )
@@ -59,6 +65,7 @@ OUTCOMES: dict[str, Word] = {
     "fired": Word(_("Created a task"), "circle-check", "good"),
     "suppressed": Word(_("Suppressed"), "circle-pause", "warn"),
     "failed": Word(_("Failed"), "circle-x", "bad"),
+    "waiting": Word(_("Waits"), "clock"),
 }
 
 JOBS: dict[str, Word] = {

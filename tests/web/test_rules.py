@@ -133,3 +133,40 @@ def test_a_parked_rule_says_why(office: Office, browser_of) -> None:
     assert "Parked" in browser.get("/automations/task-scheduling").content.decode()
     page = browser.get(f"/automations/task-scheduling/{office.rule.pk}").content.decode()
     assert "This rule does not run: The title uses {{nothing}}" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "config"),
+    [
+        ({"kind": "cadence"}, {}),
+        (
+            {"kind": "time", "every_days": "2", "every_at": "08:30"},
+            {"every": {"days": 2, "at": "08:30"}, "audience": "none"},
+        ),
+        ({"kind": "overdue", "late_what": "task", "late_hours": "6"}, {"what": "task", "after_hours": 6}),
+        ({"kind": "overdue", "late_what": "follow_up"}, {"what": "follow_up"}),
+        ({"kind": "inactivity", "quiet_days": "14"}, {"days": 14}),
+        ({"kind": "task_completed"}, {}),
+    ],
+)
+def test_each_kind_of_trigger_is_made_shown_and_kept(change, config, office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    sent = FIRST | change | {"condition": "contact.lead_score > 80", "delay": "3", "delay_unit": "working_days"}
+    assert browser.post("/automations/task-scheduling/new", sent).status_code == 302
+    rule = TaskAutomationRule.objects.latest("pk")
+    assert (rule.trigger_type, rule.trigger_config) == (change["kind"], config)
+    assert (rule.condition, rule.delay_kind, rule.delay_days) == ("contact.lead_score > 80", "business", 3)
+    html = browser.get(f"/automations/task-scheduling/{rule.pk}").content.decode()
+    assert "in 3 working days" in html
+    assert browser.post(f"/automations/task-scheduling/{rule.pk}", sent).status_code == 302
+    kept = TaskAutomationRule.objects.get(pk=rule.pk)
+    assert kept.trigger_config == config
+
+
+def test_a_trigger_that_the_form_cannot_say_is_kept(office: Office, browser_of) -> None:
+    config = {"cron": "0 9 * * 1", "audience": "none"}
+    rule = builders.make_rule(office.member, trigger_type="time", trigger_config=config)
+    browser, path = browser_of(office.member), f"/automations/task-scheduling/{rule.pk}"
+    assert "This form keeps it as it is" in browser.get(path).content.decode()
+    assert browser.post(path, FIRST | {"kind": "time"}).status_code == 302
+    assert TaskAutomationRule.objects.get(pk=rule.pk).trigger_config == config
