@@ -1,0 +1,183 @@
+"""The rows that entries of the file stand for: found again, compared, made and changed, with one person's rights."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from automation import campaigns, programmes, rules, sequences
+from automation.exchange import saving, shapes, writing
+from automation.exchange.names import Names
+from automation.exchange.ordering import Item
+from automation.exchange.saving import Refused
+from automation.exchange.shapes import Fault
+from automation.models import Campaign, Sequence, TaskAutomationRule
+from automation.programmes import BadProgramme
+from automation.rules import BadRule
+from people import rights
+from people.models import User
+
+Row = TaskAutomationRule | Sequence | Campaign
+
+_IN_THE_FILE = {
+    "delay_hours": "delay",
+    "delay_kind": "delay",
+    "delay_days": "delay",
+    "delay_at": "delay",
+    "outside_hours": "delay",
+    "owner_id": "owner",
+}
+"""Columns that the file calls otherwise."""
+
+
+class Rows:
+    """One import's look at the team of `by`. Everything that cannot be done raises Refused."""
+
+    def __init__(self, by: User, now: datetime) -> None:
+        self.by, self.now, self.team = by, now, by.team
+        self.names = Names(by.team)
+
+    def claim(self, items: Iterable[Item]) -> None:
+        """Of several rules with one name, the file's references mean those that the file holds."""
+        for item in items:
+            if item.kind == shapes.RULE:
+                self.names.ours.update(row.pk for rows in self._searches(item)[:1] for row in rows)
+
+    def standing(self, item: Item) -> Row | None:
+        """The row that the entry stands for, by name and owner (a team's rule without an owner: by name alone)."""
+        found: list[Row] = next((list(rows) for rows in self._searches(item) if rows), [])
+        if len(found) < 2:
+            return found[0] if found else None
+        same = next((row for row in found if not self.differences(item, row)), None)
+        if same is None:
+            raise Refused(
+                (("name",), f"{len(found)} {item.kind}s of {item.owner} have this name here: rename all but one.")
+            )
+        return same
+
+    def _searches(self, item: Item) -> list[QuerySet[Any]]:
+        named = Q(team=self.team, name=item.name, archived_at__isnull=True)
+        owned = Q(owner__username=item.owner)
+        if item.kind == shapes.SEQUENCE:
+            return [self._ordered(Sequence.objects.filter(named, owned, preset=""))]
+        if item.kind == shapes.CAMPAIGN:
+            return [self._ordered(Campaign.objects.filter(named, owned))]
+        found = TaskAutomationRule.objects.filter(named)
+        if "owner" in item.entry:
+            return [self._ordered(found.filter(owned, scope=item.scope))]
+        searches = [found.filter(owned, scope=item.scope)]
+        if "scope" not in item.entry:
+            searches.append(found.filter(owned))
+        if item.scope == TaskAutomationRule.TEAM:
+            searches.append(found.filter(scope=item.scope))
+        return [self._ordered(rows) for rows in searches]
+
+    @staticmethod
+    def _ordered(rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.select_related("owner", "team").order_by("pk")
+
+    def differences(self, item: Item, row: Row) -> list[str]:
+        """The fields in which the row says something else than the file."""
+        here = shapes.content(item.kind, self._entry(row))
+        there = shapes.content(item.kind, item.entry)
+        differing = [name for name in there if there[name] != here[name]]
+        if isinstance(row, TaskAutomationRule) and set(differing) & {"trigger_config", "condition"}:
+            # The same rule may go by a longer name here, where another has its name.
+            differing = [name for name in differing if not self._means_the_same(name, item, row, here, there)]
+        return differing
+
+    def _entry(self, row: Row) -> dict[str, Any]:
+        if isinstance(row, TaskAutomationRule):
+            return writing.of_rule(row, self.names)
+        if isinstance(row, Sequence):
+            return writing.of_sequence(row, self.names)
+        return writing.of_campaign(row, self.names)
+
+    def _means_the_same(
+        self, name: str, item: Item, row: TaskAutomationRule, here: dict[str, Any], there: dict[str, Any]
+    ) -> bool:
+        try:
+            fields = saving.rule_fields(item.entry, self.names)
+        except Refused:
+            return False
+        if name == "condition":
+            return bool(fields["condition"] == row.condition)
+        if name != "trigger_config" or not isinstance(row.trigger_config, dict):
+            return False
+        beside = [{key: value for key, value in one[name].items() if key != "rules"} for one in (here, there)]
+        return beside[0] == beside[1] and fields[name].get("rule_ids") == row.trigger_config.get("rule_ids")
+
+    def begin(self, item: Item) -> tuple[Row, bool]:
+        """The row to be changed, or a new one that is off; and whether it is new.
+
+        A new rule has only those references that can be resolved yet: `finish` gives it the rest.
+        """
+        row = self.standing(item)
+        if row is not None:
+            self._check_may_change(row)
+            return row, False
+        owner = self._owner(item)
+        try:
+            made = self._create(item, owner)
+        except (BadRule, BadProgramme) as bad:
+            raise Refused(*_faults(bad.errors)) from None
+        if isinstance(made, TaskAutomationRule):
+            self.names.add(made)
+        return made, True
+
+    def finish(self, item: Item, row: Row, *, new: bool) -> None:
+        """Makes the row as the file says."""
+        fields = saving.FIELDS[item.kind](item.entry, self.names)
+        if new and all(
+            getattr(row, name) == fields[name] for name in ("trigger_config", "condition") if name in fields
+        ):
+            return
+        try:
+            if isinstance(row, TaskAutomationRule):
+                rules.update(row, now=self.now, **fields)
+            elif isinstance(row, Sequence):
+                sequences.update(row, now=self.now, **fields)
+            else:
+                kept = saving.keeping_ids(fields.pop("rows"), list(row.steps.all()))
+                campaigns.update(row, now=self.now, rows=kept, **fields)
+        except (BadRule, BadProgramme) as bad:
+            raise Refused(*_faults(bad.errors)) from None
+
+    def _create(self, item: Item, owner: User) -> Row:
+        names, off = self.names, {"name": item.name, "is_active": False}
+        if item.kind == shapes.RULE:
+            fields = saving.rule_fields(item.entry, names, lax=True)
+            return rules.create(owner, now=self.now, scope=item.scope, **fields, **off)
+        if item.kind == shapes.SEQUENCE:
+            fields = saving.sequence_fields(item.entry, names)
+            return sequences.create(owner, created_at=self.now, **fields, **off)
+        fields = saving.campaign_fields(item.entry, names)
+        return campaigns.create(owner, created_at=self.now, **fields, **off)
+
+    def _owner(self, item: Item) -> User:
+        with saving.at("owner"):
+            owner = self.names.person(item.owner)
+        if owner.pk != self.by.pk and not rights.may(self.by, "manage_team"):
+            raise Refused(
+                (("owner",), "You need the right manage_team to import for others: take owner out to make it yours.")
+            )
+        if item.scope == TaskAutomationRule.TEAM and not rights.may(self.by, "manage_team"):
+            raise Refused((("scope",), "You need the right manage_team for a rule of the whole team: take scope out."))
+        return owner
+
+    def _check_may_change(self, row: Row) -> None:
+        is_rule = isinstance(row, TaskAutomationRule)
+        allowed = rights.may_edit_rule(self.by, row) if is_rule else programmes.may_edit(self.by, row)  # type: ignore[arg-type]
+        if not allowed:
+            raise Refused((("owner",), "You need the right manage_team to change what is not yours: ask a manager."))
+
+
+def _faults(errors: dict[str, list[str]]) -> list[Fault]:
+    """By place in the file, from what the domain sorted by field or pointer."""
+    found: list[Fault] = []
+    for pointer, texts in errors.items():
+        first, *more = pointer.split("/")
+        place = (_IN_THE_FILE.get(first, first), *(int(part) if part.isdigit() else part for part in more))
+        found += [(place, text) for text in texts]
+    return found
