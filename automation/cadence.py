@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from automation import events, occurring, one_by_one, recurring
+from automation import enrolments, events, occurring, one_by_one, recurring
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
 from automation.spreading import Days
 from automation.triggers.cadence import TOUCHES
@@ -108,6 +108,7 @@ def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) ->
     """What else follows when somebody changes a contact: dates on its clock, and series without a cadence end."""
     if changed & {"timezone", "owner"}:
         due.rederive_contact(contact, now)
+        enrolments.rederive(Enrolment.objects.filter(contact=contact), now=now)
     if "contact_cadence" in changed and not contact.contact_cadence:
         recurring.end_all(contact, reason="The contact's cadence was cleared", now=now)
 

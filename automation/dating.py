@@ -1,12 +1,14 @@
 """The dates of an enrolment's steps: planned before it is confirmed, kept on the rows, moved when something slips."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from automation.models import EnrolmentStep
+from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import Outline
+from automation.steps import Step
 from crm.models import Contact
-from domain import calendars, delays, sequencing
+from domain import delays, sequencing
 from domain.calendars import Schedule
 from domain.delays import Due
 from people import hours
@@ -72,7 +74,7 @@ def after_step(
     return late if slipped and outline.slip == "push" else timedelta()
 
 
-def apart(outline: Outline, dues: list[Due], *, after: datetime, schedule: Schedule) -> list[Due]:
+def _apart(outline: Outline, dues: list[Due], *, after: datetime, schedule: Schedule) -> list[Due]:
     """The dates, none within the least gap after something that was done at `after`."""
     plain = [sequencing.Step(), *(sequencing.Step(step.delay) for step in outline.steps)]
     just_before = delays.at_instant(after - timedelta(microseconds=1), schedule.zone)
@@ -95,12 +97,35 @@ def shift(rows: Sequence[EnrolmentStep], pause: timedelta) -> None:
     save(rows)
 
 
-def rezone(rows: Sequence[EnrolmentStep], zone: str, *, now: datetime) -> int:
-    """Planned dates keep their wall time when the contact's clock becomes another; how many moved."""
-    chosen = calendars.first_zone(zone)
-    moved = [row for row in rows if row.due_at > now and row.due_zone != chosen.name]
-    for row in moved:
-        row.due_zone = chosen.name
-        row.due_at = calendars.from_wall(datetime.fromisoformat(row.due_wall), chosen.zone)
+def anew(enrolment: Enrolment, outline: Outline, known: Mapping[str, EnrolmentStep]) -> list[tuple[Step, Due | None]]:
+    """Each step of the outline with its date, none for what is not planned any more, counted again from the start.
+
+    Where steps count from the one before, from the last that was done; and none too soon after that one.
+    """
+    schedule = schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
+    settled = [step.key in known and known[step.key].state != EnrolmentStep.PLANNED for step in outline.steps]
+    dues = plan(outline, start=enrolment.started_at, schedule=schedule)
+    last = max((place for place, done in enumerate(settled) if done), default=None)
+    if last is not None:
+        happened = known[outline.steps[last].key].at or enrolment.started_at
+        rest = replace(outline, steps=outline.steps[last + 1 :])
+        if any(step.from_previous for step in rest.steps):
+            dues[last + 1 :] = plan(rest, start=happened, schedule=schedule)
+        if not outline.at_once(outline.steps[last]):
+            dues[last + 1 :] = _apart(rest, dues[last + 1 :], after=happened, schedule=schedule)
+    return [(step, None if done else due) for step, due, done in zip(outline.steps, dues, settled, strict=True)]
+
+
+def rederive(enrolment: Enrolment, outline: Outline, *, now: datetime) -> int:
+    """Dates to come that follow the calendar, after a zone, working hours or holidays changed; how many moved."""
+    if not any(delays.follows_the_calendar(step.delay) for step in outline.steps):
+        return 0
+    known = {row.key: row for row in enrolment.steps.all()}
+    moved = []
+    for step, due in anew(enrolment, outline, known):
+        row = known.get(step.key)
+        if row is not None and due is not None and row.due_at > now and due.instant > now and due != due_of(row):
+            put(row, due)
+            moved.append(row)
     save(moved)
     return len(moved)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from automation import dating, exits, pausing, programmes, stepping
 from automation.models import Enrolment, EnrolmentStep, Sequence
@@ -32,6 +32,12 @@ def due_teams(now: datetime) -> list[int]:
     due = Enrolment.objects.due(now).values_list("team_id", flat=True).distinct()
     over = Enrolment.objects.to_resume(now).values_list("team_id", flat=True).distinct()
     return sorted({*due, *over})
+
+
+def planning_teams() -> list[int]:
+    """Teams with steps to come; reads the partial index on those under way, nothing but the index."""
+    planning = Enrolment.objects.filter(state=Enrolment.ACTIVE, next_step_at__isnull=False)
+    return sorted(planning.values_list("team_id", flat=True).distinct())
 
 
 def oldest_due(now: datetime) -> datetime | None:
@@ -117,6 +123,31 @@ def follow(activity: Activity, *, now: datetime) -> list[Enrolment]:
         for enrolment in found:
             advance(enrolment, now=now)
     return found
+
+
+def rederive(rows: QuerySet[Enrolment], *, now: datetime) -> int:
+    """Planned dates of those under way that follow the calendar, after it changed; how many moved.
+
+    One that cannot be derived is logged and stops no other.
+    """
+    moved = 0
+    for pk in list(rows.filter(state__in=Enrolment.UNDER_WAY).order_by("pk").values_list("pk", flat=True)):
+        try:
+            with transaction.atomic():
+                for enrolment in exits.locked(Enrolment.objects.filter(pk=pk, state__in=Enrolment.UNDER_WAY)):
+                    moved += _rederive(enrolment, now)
+        except Exception:
+            log.exception("the dates of enrolment %s could not be derived again", pk)
+    return moved
+
+
+def _rederive(enrolment: Enrolment, now: datetime) -> int:
+    clock = enrolment.paused_at or now
+    moved = dating.rederive(enrolment, programmes.read(enrolment.version.content), now=clock)
+    first = pausing.next_due(enrolment) if moved else None
+    if first is not None and enrolment.state == Enrolment.ACTIVE:
+        exits.save(enrolment, next_step_at=first)
+    return moved
 
 
 def advance(enrolment: Enrolment, *, now: datetime) -> None:

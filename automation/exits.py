@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
+from crm import consent
 from crm.models import Activity, Contact
 from work import retiring
 from work.models import Task
@@ -108,7 +109,7 @@ def reason_of(activity: Activity, enrolment: Enrolment) -> str:
     if kind == STATUSES:
         status = str(data.get("new_status") or "")
         return REASONS[STATUSES].format(status=status) if isinstance(wanted, list) and status in wanted else ""
-    if kind == BOUNCED and data.get("permanent") is not True:
+    if kind == BOUNCED and not consent.is_for_good(activity, enrolment.contact):
         return ""
     return REASONS[kind] if wanted else ""
 

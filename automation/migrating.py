@@ -1,7 +1,7 @@
 """Moving those under way to the newest steps: what is done stays done, and nothing whose date is past happens now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -12,7 +12,6 @@ from automation.models import Enrolment, EnrolmentStep, StepsVersion
 from automation.programmes import Outline, Programme
 from automation.steps import Step
 from domain.delays import Due
-from people import hours
 
 KEPT, MOVED, NEW, PASSED, REMOVED = "kept", "moved", "new", "passed", "removed"
 DATE_PASSED = "Its date had passed when the steps were changed."
@@ -102,7 +101,7 @@ def _plan(enrolment: Enrolment, outline: Outline, now: datetime) -> _Plan:
     old = programmes.read(enrolment.version.content)
     changes: list[Change] = []
     rows: list[EnrolmentStep] = []
-    for number, (step, due) in enumerate(_dates(enrolment, outline, known), start=1):
+    for number, (step, due) in enumerate(dating.anew(enrolment, outline, known), start=1):
         row = known.get(step.key) or EnrolmentStep(enrolment=enrolment, key=step.key)
         row.number = number
         if row.state == EnrolmentStep.PLANNED and due is not None:
@@ -126,25 +125,6 @@ def _change(row: EnrolmentStep, step: Step, due: Due, clock: datetime) -> Change
         return Change(step.key, step.title, PASSED, before=before)
     word = NEW if before is None else KEPT if before == due.instant else MOVED
     return Change(step.key, step.title, word, before=before, after=due.instant)
-
-
-def _dates(enrolment: Enrolment, outline: Outline, known: dict[str, EnrolmentStep]) -> list[tuple[Step, Due | None]]:
-    """The date of each step that is not done, counted as for somebody who had these steps from the start.
-
-    Where steps count from the one before, from the last that was done; and none too soon after that one.
-    """
-    schedule = dating.schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
-    settled = [step.key in known and known[step.key].state != EnrolmentStep.PLANNED for step in outline.steps]
-    dues = dating.plan(outline, start=enrolment.started_at, schedule=schedule)
-    last = max((place for place, done in enumerate(settled) if done), default=None)
-    if last is not None:
-        happened = known[outline.steps[last].key].at or enrolment.started_at
-        rest = replace(outline, steps=outline.steps[last + 1 :])
-        if any(step.from_previous for step in rest.steps):
-            dues[last + 1 :] = dating.plan(rest, start=happened, schedule=schedule)
-        if not outline.at_once(outline.steps[last]):
-            dues[last + 1 :] = dating.apart(rest, dues[last + 1 :], after=happened, schedule=schedule)
-    return [(step, None if done else due) for step, due, done in zip(outline.steps, dues, settled, strict=True)]
 
 
 def _title(outline: Outline, key: str) -> str:

@@ -518,7 +518,7 @@ class Enrolment(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["next_step_at"],
+                fields=["next_step_at", "team"],
                 name="enrolment_due",
                 condition=Q(state="active", next_step_at__isnull=False),
             ),

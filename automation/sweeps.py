@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from automation import cadence, enrolments, overdue, recurring, reminders, silence, timers, waiting
+from automation.models import Enrolment
+from people.models import Team
 from work import due
 
 
@@ -23,9 +25,18 @@ class Sweep:
     oldest: Callable[[datetime], datetime | None]
 
 
+def _calendar_teams(_now: datetime) -> set[int]:
+    return {*due.derived_teams(), *enrolments.planning_teams()}
+
+
 def _follow_calendars(team_id: int, now: datetime) -> dict[str, int]:
     """Nothing says that a calendar changed but itself: it is compared, in few queries."""
-    return {"derived": due.follow_calendars(team_id, now=now)}
+    team = Team.objects.get(pk=team_id)
+    if not due.calendar_changed(team):
+        return {"derived": 0}
+    # The tasks' turn ends by noting that the change was followed, so the steps come first.
+    moved = enrolments.rederive(Enrolment.objects.filter(team=team), now=now)
+    return {"derived": moved + due.follow_calendars(team_id, now=now)}
 
 
 SWEEPS: tuple[Sweep, ...] = (
@@ -41,7 +52,9 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("series", recurring.due_teams, lambda team, now: recurring.run_due(team, now=now), recurring.oldest_due),
     Sweep("touches", cadence.due_teams, lambda team, now: cadence.schedule_due(team, now=now), cadence.oldest_due),
     Sweep("silence", silence.due_teams, lambda team, now: silence.run_due(team, now=now), silence.oldest_due),
-    Sweep("calendars", lambda _: due.derived_teams(), _follow_calendars, lambda _: None),
+    Sweep(
+        "calendars", lambda _: {*due.derived_teams(), *enrolments.planning_teams()}, _follow_calendars, lambda _: None
+    ),
 )
 
 

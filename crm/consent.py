@@ -107,7 +107,7 @@ def follow(activity: Activity, *, now: datetime) -> bool:
     kind, contact = KIND.get(activity.activity_type), activity.contact
     if kind is None or contact is None or contact.erased_at is not None:
         return False
-    if kind == BOUNCED and not _is_for_good(activity, contact):
+    if kind == BOUNCED and not is_for_good(activity, contact):
         return False
     if _let_in_since(contact, kind, activity.occurred_at):
         return False
@@ -144,7 +144,8 @@ def _let_in_since(contact: Contact, kind: str, at: datetime) -> bool:
     return any(kind in data.get("lifted", ()) for data in later.values_list("data", flat=True))
 
 
-def _is_for_good(activity: Activity, contact: Contact) -> bool:
+def is_for_good(activity: Activity, contact: Contact) -> bool:
+    """Whether a bounce says that the contact's present address takes no mail any more."""
     data = activity.data if isinstance(activity.data, dict) else {}
     address = data.get("recipient") or data.get("email")
     other = isinstance(address, str) and bool(contact.email) and address.strip().lower() != contact.email.lower()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from automation import enrolling, enrolments, migrating, pausing, sequences, stepping
+from automation import cadence, enrolling, enrolments, migrating, pausing, sequences, stepping, sweeps
 from automation.enrolling import AlreadyEnrolled, Refused, Wish
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch, Sequence
 from crm.models import Activity, Contact
@@ -492,3 +492,21 @@ def test_the_sweep_reads_partial_indexes_only(user: User) -> None:
     for rows in (Enrolment.objects.due(NOW), Enrolment.objects.to_resume(NOW)):
         plan = rows.values("pk").explain()
         assert "enrolment_due" in plan or "enrolment_to_resume" in plan, plan
+
+
+def test_planned_dates_follow_the_contacts_clock_and_new_holidays(user: User, contact: Contact) -> None:
+    steps = [
+        step(24),
+        {"title": "Call", "delay": {"kind": "business", "days": 5, "at": "09:00"}},
+    ]
+    enrolment = enrol(contact, builders.make_sequence(user, steps=steps))  # NOW is Wednesday the 17th
+    assert enrolment.steps.get(number=2).due_at == datetime.fromisoformat("2026-06-24T09:00Z")
+    Contact.objects.update(timezone="Asia/Tokyo")
+    cadence.contact_changed(Contact.objects.get(), frozenset({"timezone"}), NOW)
+    assert enrolment.steps.get(number=2).due_at == datetime.fromisoformat("2026-06-24T00:00Z")
+    assert enrolment.steps.get(number=1).due_at == NOW + DAY
+    builders.make_time_off(user, starts_on="2026-06-24")
+    sweeps.run(user.team_id, now=NOW)
+    assert enrolment.steps.get(number=2).due_at == datetime.fromisoformat("2026-06-25T00:00Z")
+    enrolment.refresh_from_db()
+    assert enrolment.next_step_at == NOW + DAY
