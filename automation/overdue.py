@@ -30,13 +30,13 @@ URGENT_WITHIN = timedelta(hours=8)
 
 def due_teams(now: datetime) -> list[int]:
     looked_at = _missed(now).values_list("team_id", flat=True)
-    late = _late_tasks(now).values_list("team_id", flat=True)
+    late = Task.objects.to_chase(now).values_list("team_id", flat=True)
     return sorted({*looked_at, *late})
 
 
 def oldest_due(now: datetime) -> datetime | None:
     looked_at = _missed(now).order_by("look_at").values_list("look_at", flat=True).first()
-    late = _late_tasks(now).order_by("chase_at").values_list("chase_at", flat=True).first()
+    late = Task.objects.to_chase(now).order_by("chase_at").values_list("chase_at", flat=True).first()
     return min((one for one in (looked_at, late) if one is not None), default=None)
 
 
@@ -138,7 +138,10 @@ def _make_task(contact: Contact, owner: User, missed: datetime, now: datetime) -
 def chase(team_id: int, *, now: datetime) -> dict[str, int]:
     """Tells of tasks past due and fires the rules on them, each threshold once; then sets the next look."""
     pks = list(
-        _late_tasks(now).filter(team_id=team_id).order_by("chase_at").values_list("pk", flat=True)[: one_by_one.MOST]
+        Task.objects.to_chase(now)
+        .filter(team_id=team_id)
+        .order_by("chase_at")
+        .values_list("pk", flat=True)[: one_by_one.MOST]
     )
 
     def begin() -> Callable[[int], bool]:
@@ -160,12 +163,6 @@ def replan(team_id: int, *, after_hours: float, now: datetime) -> int:
     return sooner.update(chase_at=at, chased_for=F("due_date"))
 
 
-def _late_tasks(now: datetime) -> QuerySet[Task]:
-    """Reads only the partial index on open tasks that somebody is still to be told of."""
-    found: QuerySet[Task] = Task.objects.open().filter(chase_at__lte=now)
-    return found
-
-
 def _rules(team_id: int) -> list[TaskAutomationRule]:
     live = TaskAutomationRule.objects.live().filter(team_id=team_id, trigger_type=TaskAutomationRule.OVERDUE)
     rows = live.select_related("owner", "team").order_by("pk")
@@ -175,11 +172,14 @@ def _rules(team_id: int) -> list[TaskAutomationRule]:
 
 def _chase(pk: int, team: Team, rules: list[TaskAutomationRule], now: datetime) -> bool:
     """True when the task is late. The compare-and-set loses to whoever finished it or moved its date."""
-    rows = _late_tasks(now).select_related("assignee__team", "owner__team", "contact__owner", "contact__team")
+    rows = Task.objects.to_chase(now).select_related("assignee__team", "owner__team", "contact__owner", "contact__team")
     task = rows.filter(pk=pk).first()
     if task is None or task.chase_at is None:
         return False
     due, since = task.due_date, task.chase_at
+    if not task.is_open:
+        Task.objects.filter(pk=pk, chase_at=since, status=task.status).update(chase_at=None)
+        return False
     if due is None or due > now or task.chased_for != due:  # moved past the verbs
         Task.objects.filter(pk=pk, chase_at=since).update(chase_at=due, chased_for=due)
         return False

@@ -255,6 +255,8 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
             changes["once_key"] = None
         else:
             changes["edited_at"] = now  # somebody is at it: it no longer closes by itself
+        if status in Task.OPEN and old not in Task.OPEN:
+            changes |= {"chase_at": task.due_date, "chased_for": task.due_date}
         mine = Task.objects.filter(pk=task.pk, status=old)
         if not mine.update(**changes, version=F("version") + 1):
             raise Changed("Somebody else changed this task meanwhile: look at it again.")

@@ -204,6 +204,18 @@ def test_finishing_ends_it_and_moving_the_date_begins_anew(user: User, late: Tas
     assert told(task=done) == ["holder"]
 
 
+def test_a_task_taken_up_again_is_told_of_again_only_if_it_was_not(user: User, late: Task) -> None:
+    other = builders.make_task(late.assignee, due_date=NOW)
+    lifecycle.set_status(other, "cancelled", by=user, now=NOW - HOUR)
+    overdue.chase(user.team_id, now=NOW)
+    assert overdue.due_teams(NOW + HOUR) == [], "what is finished is not looked at again"
+    lifecycle.set_status(Task.objects.get(pk=late.pk), "cancelled", by=user, now=NOW + HOUR)
+    for task in (other, late):
+        lifecycle.set_status(Task.objects.get(pk=task.pk), "todo", by=user, now=NOW + HOUR)
+    overdue.chase(user.team_id, now=NOW + HOUR)
+    assert (told(task=late), told(task=other)) == (["holder"], ["holder"])
+
+
 def test_a_date_moved_past_the_verbs_is_looked_at_when_it_comes(user: User, late: Task) -> None:
     Task.objects.filter(pk=late.pk).update(due_date=NOW + 5 * HOUR)
     for hours in (0, 4):
@@ -297,7 +309,7 @@ def test_it_reads_partial_indexes(user: User) -> None:
             cursor.execute("SET LOCAL enable_seqscan = off")
     for rows, index in (
         (overdue._missed(NOW).values_list("team_id"), "contact_missed"),
-        (overdue._late_tasks(NOW).values_list("team_id"), "task_to_chase"),
+        (Task.objects.to_chase(NOW).values_list("team_id"), "task_to_chase"),
     ):
         assert index in rows.explain(), rows.explain()
     assert overdue.oldest_due(NOW) is None
