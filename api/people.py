@@ -47,6 +47,10 @@ class UserPatch(In):
     last_name: PersonName = UNSET
     role: Role = UNSET
     timezone: Zone = UNSET
+    country: Annotated[str, StringConstraints(max_length=2)] = Field(
+        UNSET, description="Whose public holidays count; the team's when empty"
+    )
+    region: Annotated[str, StringConstraints(max_length=20)] = UNSET
     skills: list[SkillLevel] = Field(UNSET, max_length=100, description="All of them: those left out are removed")
 
 
@@ -67,6 +71,8 @@ class UserOut(Out):
     email: str
     role: str
     timezone: str
+    country: str
+    region: str
     is_active: bool
     team_id: int
     skills: list[SkillLevelOut]
@@ -95,6 +101,8 @@ def shown(rows: Sequence[User]) -> list[UserOut]:
             email=user.email,
             role=user.role,
             timezone=user.timezone,
+            country=user.country,
+            region=user.region,
             is_active=user.is_active,
             team_id=user.team_id,
             skills=levels.get(user.pk, []),

@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import Problem, conflict
@@ -20,6 +20,16 @@ router = Router(tags=["people"])
 class TeamPatch(In):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = UNSET
     timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = UNSET
+    country: Annotated[str, StringConstraints(max_length=2)] = Field(
+        UNSET, description="Whose public holidays count, such as DE; empty for none"
+    )
+    region: Annotated[str, StringConstraints(max_length=20)] = UNSET
+    overdue_lead_hours: Annotated[int, Field(ge=0, le=8784)] = Field(
+        UNSET, description="After so many hours overdue a task is told to the leads"
+    )
+    touches_per_day: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        UNSET, description="Cadence touches planned for one owner's day, at most"
+    )
 
 
 class TeamIn(TeamPatch):
@@ -30,6 +40,10 @@ class TeamOut(Out):
     id: int
     name: str
     timezone: str
+    country: str
+    region: str
+    overdue_lead_hours: int
+    touches_per_day: int
 
 
 class SkillIn(In):

@@ -23,8 +23,11 @@ from api import (
     contacts,
     enrolments,
     errors,
+    exchange,
     hooks,
+    hours,
     idempotency,
+    inbound,
     jobs,
     notifications,
     openapi,
@@ -172,9 +175,11 @@ def build() -> Api:
     for module in (
         *busiest,
         contact_life,
+        inbound,
         rules,
         rule_trials,
         conditions,
+        exchange,
         scheduling,
         sequences,
         campaigns,
@@ -185,6 +190,7 @@ def build() -> Api:
         notifications,
         people,
         teams,
+        hours,
         tokens,
     ):
         api.add_router("", module.router)

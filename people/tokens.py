@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from django.db import connection
+
 from people.models import ApiToken, Team, User
 
 RESOURCES = (
@@ -25,6 +27,7 @@ ALL = "*"
 SCOPES: tuple[str, ...] = (ALL, *(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write")))
 PREFIX = "nm_"
 USE_NOTED_EVERY = timedelta(minutes=1)
+TEAM = ("id", "name", "timezone", "is_default", "created_at")
 RARE = frozenset({"password", "last_login", "date_joined"})
 
 
@@ -67,13 +70,8 @@ def authenticate(secret: str, *, now: datetime) -> ApiToken | None:
     if not found:
         return None
     (user,) = found
-    user.team = Team(
-        pk=user.team_id,
-        name=user.team_name,
-        timezone=user.team_timezone,
-        is_default=user.team_is_default,
-        created_at=_aware(user.team_created_at),
-    )
+    known = (user.team_id, user.team_name, user.team_timezone, user.team_is_default, _aware(user.team_created_at))
+    user.team = Team.from_db(connection.alias, TEAM, known)  # the rest is fetched when somebody asks for it
     scopes = json.loads(user.token_scopes) if isinstance(user.token_scopes, str) else user.token_scopes
     if user.token_last_used_at is None or now - _aware(user.token_last_used_at) > USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=user.token_id).update(last_used_at=now)
