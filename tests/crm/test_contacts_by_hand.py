@@ -1,0 +1,224 @@
+"""Contacts changed past the verbs, by `save()`, `.update()` or SQL, are followed as those changed by them."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection, connections, transaction
+
+from automation import cadence, engine
+from crm import contacts
+from crm.models import Activity, Contact
+from domain import delays
+from people.models import User
+from tests import builders
+from tests.builders import NOW
+from work import due
+from work.models import Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+DAY = timedelta(days=1)
+
+
+def by_save(contact: Contact, **fields: Any) -> None:
+    row = Contact.objects.get(pk=contact.pk)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def by_update(contact: Contact, **fields: Any) -> None:
+    Contact.objects.filter(pk=contact.pk).update(**fields)
+
+
+def by_sql(contact: Contact, **fields: Any) -> None:
+    for name, value in fields.items():
+        stored = Contact._meta.get_field(name).get_db_prep_save(value, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE crm_contact SET {name} = %s WHERE id = %s", [stored, contact.pk])
+
+
+def by_verb(contact: Contact, **fields: Any) -> None:
+    contacts.update(contact, by=None, now=NOW, **fields)
+
+
+HANDS = pytest.mark.parametrize("change", [by_save, by_update, by_sql, by_verb])
+Change = Callable[..., None]
+
+
+@pytest.fixture
+def user() -> User:
+    return builders.make_manager()
+
+
+def sweep(contact: Contact) -> Contact:
+    """What the bell sets off: the engine, then the plan of touches."""
+    engine.drain(contact.team_id, now=NOW)
+    cadence.plan_missing(contact.team_id, now=NOW)
+    assert not Contact.objects.changed_by_hand().exists()
+    return Contact.objects.get(pk=contact.pk)
+
+
+@HANDS
+def test_a_status_becomes_an_activity_once(user: User, change: Change) -> None:
+    contact = builders.make_contact(user)
+    change(contact, status="active")
+    for _ in range(2):
+        sweep(contact)
+    (activity,) = Activity.objects.filter(activity_type=Activity.STATUS_CHANGED)
+    assert activity.data == {"old_status": "lead", "new_status": "active"}
+
+
+@HANDS
+def test_a_cadence_plans_the_next_touch_and_clearing_it_clears_that(user: User, change: Change) -> None:
+    contact = builders.make_contact(user)
+    change(contact, contact_cadence="weekly")
+    assert sweep(contact).next_touch_at == datetime(2026, 6, 24, 8, tzinfo=UTC)
+    change(contact, contact_cadence="monthly")
+    assert sweep(contact).next_touch_at == datetime(2026, 7, 17, 8, tzinfo=UTC)
+    change(contact, contact_cadence="")
+    assert sweep(contact).next_touch_at is None
+
+
+@HANDS
+def test_a_follow_up_date_is_the_next_touch_until_it_is_cleared(user: User, change: Change) -> None:
+    contact = builders.make_contact(user, contact_cadence="weekly")
+    own = NOW + 3 * DAY
+    for date in (own, own + DAY, own - DAY):
+        change(contact, next_follow_up_at=date)
+        assert sweep(contact).next_touch_at == date
+    change(contact, next_follow_up_at=None)
+    assert sweep(contact).next_touch_at == datetime(2026, 6, 24, 8, tzinfo=UTC)
+
+
+@HANDS
+def test_another_zone_keeps_the_day_and_moves_the_hour(user: User, change: Change) -> None:
+    contact = builders.make_contact(user, contact_cadence="monthly")
+    Contact.objects.filter(pk=contact.pk).update(next_touch_at=datetime(2026, 6, 20, 8, tzinfo=UTC))
+    change(contact, timezone="Asia/Tokyo")
+    assert sweep(contact).next_touch_at == datetime(2026, 6, 20, 8, tzinfo=ZoneInfo("Asia/Tokyo"))
+
+
+@HANDS
+def test_another_zone_moves_tasks_that_are_due_on_the_contacts_clock(user: User, change: Change) -> None:
+    contact = builders.make_contact(user)
+    delay = delays.Delay(kind="calendar", days=3)
+    found = due.due_of(delay, start=NOW, contact=contact, owner=user, team=user.team)
+    task = builders.make_task(user, contact=contact, **found._asdict())
+    change(contact, timezone="Asia/Tokyo")
+    sweep(contact)
+    task.refresh_from_db()
+    assert task.due_date != found.due_date
+    assert task.due_zone == "Asia/Tokyo"
+
+
+def test_a_new_row_with_a_follow_up_date_has_it_as_its_next_touch_at_once(user: User) -> None:
+    own = NOW + 5 * DAY
+    made = contacts.create(user.team, owner=user, name="Ada", next_follow_up_at=own)
+    assert made.next_touch_at == own
+    assert not Contact.objects.changed_by_hand().exists()
+    written = builders.make_contact(user, next_follow_up_at=own)
+    Contact.objects.bulk_create([Contact(owner=user, name="Bo", next_follow_up_at=own, contact_cadence="weekly")])
+    assert engine.pending_teams(NOW) == [user.team_id]
+    sweep(written)
+    assert set(Contact.objects.values_list("next_touch_at", flat=True)) == {own}
+
+
+def test_a_row_written_with_a_cadence_and_its_date_keeps_the_date(user: User) -> None:
+    date = NOW + 9 * DAY
+    contact = builders.make_contact(user, contact_cadence="monthly", next_touch_at=date)
+    Contact.objects.filter(pk=contact.pk).update(seen_cadence="")  # as rows of an earlier version
+    assert sweep(contact).next_touch_at == date
+
+
+def test_a_change_by_hand_is_not_forgotten_when_a_verb_comes_first(user: User) -> None:
+    contact = builders.make_contact(user)
+    Contact.objects.filter(pk=contact.pk).update(status="active", contact_cadence="weekly")
+    contacts.update(contact, by=user, now=NOW, status="inactive")
+    sweep(contact)
+    changes = [one.data for one in Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).order_by("pk")]
+    assert changes == [
+        {"old_status": "lead", "new_status": "active"},
+        {"old_status": "active", "new_status": "inactive"},
+    ]
+    assert Contact.objects.get().next_touch_at == datetime(2026, 6, 24, 8, tzinfo=UTC)
+
+
+def test_there_and_back_within_a_transaction_is_nothing(user: User) -> None:
+    contact = builders.make_contact(user)
+    with transaction.atomic():
+        by_update(contact, status="active", contact_cadence="weekly")
+        by_update(contact, status="lead", contact_cadence="")
+    sweep(contact)
+    assert not Activity.objects.exists()
+
+
+def test_what_a_higher_room_does_is_undone_with_the_change(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    contact = builders.make_contact(user)
+    monkeypatch.setattr(contacts, "_steps", [lambda row, changed, now: 1 / 0])
+    with pytest.raises(ZeroDivisionError):
+        contacts.update(contact, by=user, now=NOW, status="lost")
+    assert Contact.objects.get().status == "lead"
+    assert not Activity.objects.exists()
+
+
+def test_one_that_cannot_be_followed_is_logged_and_not_looked_at_for_ever(
+    user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = builders.make_contact(user), builders.make_contact(user)
+    Contact.objects.update(status="active")
+    real = contacts.record_status_change
+    monkeypatch.setattr(
+        contacts,
+        "record_status_change",
+        lambda row, *words, **rest: real(row, *words, **rest) if row.pk != bad.pk else 1 / 0,
+    )
+    assert contacts.notice_changes_by_hand(now=NOW, team_id=user.team_id) == 1
+    assert f"contact {bad.pk}" in caplog.text
+    assert Activity.objects.get().contact == good
+    assert engine.pending_teams(NOW) == [user.team_id], "the activity of the good one"
+    assert not Contact.objects.changed_by_hand().exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"contact_cadence": "fortnight"},
+        {"timezone": "Moon/Base"},
+        {"status": "vip"},
+        {"next_follow_up_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"next_follow_up_at": datetime(9999, 12, 31, tzinfo=UTC)},
+    ],
+)
+def test_nonsense_is_looked_at_once(user: User, fields: dict[str, Any]) -> None:
+    contact = builders.make_contact(user)
+    Contact.objects.filter(pk=contact.pk).update(**fields)
+    sweep(contact)
+    cadence.schedule_due(user.team_id, now=NOW)
+    assert cadence.due_teams(NOW) == []
+    assert not Task.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_notice_each_change_once() -> None:
+    user = builders.make_manager()
+    for _ in range(20):
+        builders.make_contact(user)
+    Contact.objects.update(status="active", contact_cadence="weekly")
+    barrier = threading.Barrier(2)
+
+    def worker() -> None:
+        barrier.wait()
+        contacts.notice_changes_by_hand(now=NOW, team_id=user.team_id)
+        connections.close_all()
+
+    threads = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Activity.objects.count() == 20
