@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from django.http import HttpRequest
@@ -29,13 +29,16 @@ EXAMPLE: dict[str, Any] = {
 
 
 class ActivityIn(In):
-    """What happened to a contact, named by contact_id, contact_email or contact_external_id."""
+    """What happened to a contact, named by contact_id, contact_external_id, contact_email or contact_phone."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     contact_id: Id | None = None
     contact_email: Annotated[str, StringConstraints(max_length=254)] = ""
     contact_external_id: Annotated[str, StringConstraints(max_length=200)] = ""
+    contact_phone: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "", description="With its country's code, or as it is dialled in the team's country"
+    )
     activity_type: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     occurred_at: Instant | None = Field(None, description="Now, when left out")
     source: Annotated[str, StringConstraints(min_length=1, max_length=60)] = "api"
@@ -43,6 +46,9 @@ class ActivityIn(In):
         "", description="The sender's id of the event: the same one again is a duplicate. Made here when left out"
     )
     data: dict[str, Any] = {}
+    origin: Literal["live", "import"] = Field(
+        "live", description="Import for what happened elsewhere: rules take no notice unless they say so"
+    )
 
 
 class RejectedOut(Out):

@@ -3,17 +3,21 @@ with; providers that sign their requests are held to it as soon as their source 
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+import pydantic_core
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import escape
 from ninja import Router
 from ninja.responses import Status
 
 from api import limits
 from api.activities import RecordedOut, outcome
 from api.auth import address
-from api.errors import Fault, Problem
-from crm import providers
-from crm.models import InboundSource
+from api.errors import Fault, Problem, invalid
+from api.fields import Out
+from api.idempotency import HEADER, MAX_LENGTH
+from crm import forms, providers
+from crm.models import InboundForm, InboundSource
 
 router = Router(tags=["hooks"])
 
@@ -81,3 +85,109 @@ def _take_whole(request: HttpRequest) -> None:
     if int(length) > MOST_MAIL:
         raise Problem(413, f"A mail may have {MOST_MAIL // 1024 // 1024} MB. Let the provider leave attachments out.")
     request._body = request.read()  # type: ignore[attr-defined]
+
+
+MOST_FORM = 64 * 1024
+FORM = "/hooks/forms/{key}"
+PLAIN_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+THANKS = "<!doctype html><title>Thank you</title><p>Thank you. “{}” has been sent.</p>"
+BODY = {
+    "requestBody": {
+        "content": {kind: {"schema": {"type": "object"}} for kind in ("application/json", *PLAIN_FORMS)},
+    }
+}
+
+
+class SubmittedOut(Out):
+    accepted: bool
+    duplicate: bool = False
+
+
+@router.post(FORM, auth=None, response={202: SubmittedOut}, openapi_extra=BODY)
+def receive_form(request: HttpRequest, key: str) -> Status[SubmittedOut] | HttpResponse:
+    """One submission of a form on another site, as JSON or as browsers send forms. With a field `submission_id` or the
+    header Idempotency-Key the same submission counts once."""
+    limits.check_failures(address(request))
+    form = InboundForm.objects.select_related("team", "owner").filter(key=key, is_active=True).first()
+    if form is None:
+        limits.failed(address(request))
+        raise Problem(404, "No form has this key, or it was switched off. `nextmove form list` prints those there are.")
+    allowed = _cross_origin(form, request)
+    try:
+        submitted = _submit(form, request)
+    except Problem as problem:  # a script of that site shall be able to read what is wrong
+        problem.headers |= allowed
+        raise
+    answer = _answered_page(form, request)
+    if answer is None:
+        body = pydantic_core.to_json({"accepted": True, "duplicate": submitted.duplicate})
+        answer = HttpResponse(body, status=202, content_type="application/json")
+    for name, value in allowed.items():
+        answer[name] = value
+    return answer
+
+
+@router.api_operation(["OPTIONS"], FORM, auth=None, response={204: None}, include_in_schema=False)
+def may_script_post(request: HttpRequest, key: str) -> HttpResponse:
+    """What a browser asks before a script of another site may post."""
+    form = InboundForm.objects.filter(key=key, is_active=True).first()
+    allowed = _cross_origin(form, request) if form is not None else {}
+    if allowed:
+        allowed |= {
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": f"Content-Type, {HEADER}",
+            "Access-Control-Max-Age": "3600",
+        }
+    return HttpResponse(status=204, headers=allowed)
+
+
+def _cross_origin(form: InboundForm, request: HttpRequest) -> dict[str, str]:
+    """The headers that let a listed site's script read the answer. Any other site's post is refused where there is a
+    list; one without an Origin comes from no browser's script."""
+    origin = request.headers.get("Origin", "")
+    if not origin or not form.allowed_origins:
+        return {}
+    if origin.lower() not in {str(one).lower().rstrip("/") for one in form.allowed_origins}:
+        raise Problem(403, "This form may not be sent from this site. Add the site to the form's allowed_origins.")
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+
+def _submit(form: InboundForm, request: HttpRequest) -> forms.Submitted:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_FORM:
+        raise Problem(413, f"A submission has at most {MOST_FORM // 1024} KB. Leave files out and shorten texts.")
+    limits.check_form(form.key, form.rate_per_minute)
+    values = _values(request)
+    given = request.headers.get(HEADER) or values.get(forms.SUBMISSION_ID) or ""
+    if not isinstance(given, str | int) or len(str(given)) > MAX_LENGTH:
+        raise invalid(
+            f"/{forms.SUBMISSION_ID}", "length", f"The submission's id is a text of 1 to {MAX_LENGTH} letters."
+        )
+    try:
+        return forms.submit(form, values, now=timezone.now(), submission_id=str(given))
+    except forms.BadSubmission as bad:
+        raise invalid(f"/{bad.field}" if bad.field else "", "invalid", str(bad)) from None
+
+
+def _values(request: HttpRequest) -> dict[str, Any]:
+    if request.content_type in PLAIN_FORMS:
+        return {name: found[0] if len(found) == 1 else found for name, found in request.POST.lists()}
+    if request.content_type != "application/json":
+        given = request.content_type or "none"
+        raise Problem(415, f"A form is sent as JSON, urlencoded or multipart, not as {given}.")
+    try:
+        values = pydantic_core.from_json(request.body, allow_inf_nan=False)
+    except ValueError as fault:
+        raise Problem(400, f"The body is not valid JSON: {fault}. Send one JSON object.") from None
+    if not isinstance(values, dict):
+        raise invalid("", "object", "A form's fields are one JSON object.")
+    return values
+
+
+def _answered_page(form: InboundForm, request: HttpRequest) -> HttpResponse | None:
+    """Where a browser goes after a plain form; None for a program's or a script's post. Never a place that the post
+    itself names."""
+    if request.content_type not in PLAIN_FORMS or "text/html" not in request.headers.get("Accept", ""):
+        return None
+    if form.redirect_url:
+        return HttpResponseRedirect(form.redirect_url, status=303)
+    return HttpResponse(THANKS.format(escape(form.name)))

@@ -41,11 +41,13 @@ class SlidingWindow:
 
 _requests = SlidingWindow()
 _failures = SlidingWindow()
+_forms = SlidingWindow()
 
 
 def reset() -> None:
     _requests.counts.clear()
     _failures.counts.clear()
+    _forms.counts.clear()
 
 
 def check_requests(key: str) -> None:
@@ -67,6 +69,14 @@ def check_failures(address: str) -> None:
 
 def failed(address: str) -> None:
     _failures.hit(address, time.monotonic())
+
+
+def check_form(key: str, per_minute: int) -> None:
+    """Counts one submission of a form; raises the 429 when it is one too many."""
+    now = time.monotonic()
+    if _forms.used(key, now) >= per_minute:
+        raise _too_many(f"More than {per_minute} submissions of this form a minute.", now)
+    _forms.hit(key, now)
 
 
 def _too_many(what: str, now: float) -> Problem:

@@ -125,7 +125,7 @@ def content_hash(item: Incoming) -> str:
 
 def _faults(item: Incoming, now: datetime) -> list[Fault]:
     named = [item.contact_email, item.contact_external_id, item.contact_phone, item.contact_name]
-    if not _can_be_kept([item.data, item.source_key, item.activity_type, *named]):
+    if not can_be_kept([item.data, item.source_key, item.activity_type, *named]):
         words = "It holds NaN, infinity, a NUL or half a character, which cannot be kept: leave that out."
         return [Fault("/data", "unstorable", words)]
     if item.occurred_at is None:
@@ -137,7 +137,7 @@ def _faults(item: Incoming, now: datetime) -> list[Fault]:
     return []
 
 
-def _can_be_kept(value: Any) -> bool:
+def can_be_kept(value: Any) -> bool:
     """Whether both databases can hold the value as JSON and its texts as text."""
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
@@ -160,6 +160,8 @@ def _row(team: Team, item: Incoming, contact: Contact | None, now: datetime) -> 
         signal=item.signal,
         data=item.data,
         content_hash=content_hash(item),
+        # What is nobody's yet waits for a person, not for the rules: see crm.unmatched.
+        processed_at=now if contact is None else None,
     )
 
 

@@ -1,8 +1,9 @@
 """Postal, which people host themselves: signed with the installation's RSA key."""
 
+from collections.abc import Callable
 from typing import Any
 
-from anymail.webhooks.postal import PostalInboundWebhookView, PostalTrackingWebhookView
+from anymail.webhooks.postal import PostalInboundWebhookView, PostalTrackingWebhookView, serialization
 from django.http import HttpRequest
 
 from crm.providers import channels
@@ -26,11 +27,24 @@ def _convert(view: Any, raw: Any, request: HttpRequest) -> list[Any]:
     return list(view.parse_events(request))
 
 
-KEY: dict[str, Any] = {"keys": ("webhook_key",), "proof": "webhook_key", "stand_ins": ("webhook_key",)}
+def _checking(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The library reads the key at the first request; here it is read when it is saved, too."""
+
+    def build(**keys: Any) -> Any:
+        if keys[PROOF] != channels.STAND_IN:
+            pem = f"-----BEGIN PUBLIC KEY-----\n{keys[PROOF]}\n-----END PUBLIC KEY-----"
+            serialization.load_pem_public_key(pem.encode())
+        return view(**keys)
+
+    return build
+
+
+PROOF = "webhook_key"
+KEY: dict[str, Any] = {"keys": (PROOF,), "proof": PROOF, "stand_ins": (PROOF,)}
 PROVIDER = Provider(
     name="postal",
     title="Postal",
-    tracking=Channel(PostalTrackingWebhookView, channels.single, _convert, **KEY),
-    inbound=Channel(PostalInboundWebhookView, channels.single, _convert, **KEY),
+    tracking=Channel(_checking(PostalTrackingWebhookView), channels.single, _convert, **KEY),
+    inbound=Channel(_checking(PostalInboundWebhookView), channels.single, _convert, **KEY),
     amend=amend,
 )
