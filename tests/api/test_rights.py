@@ -8,6 +8,8 @@ import pytest
 from django.utils import timezone
 
 from api.urls import api
+from automation import enrolling, pausing, sequences
+from automation.models import Enrolment
 from crm import merge
 from people.models import User
 from tests import builders
@@ -101,6 +103,35 @@ def hook(world: World) -> dict[str, Any]:
     return {"provider": "sendgrid", "secret": world.source.secret}
 
 
+def sequence(world: World) -> dict[str, Any]:
+    return {"id": builders.make_sequence(world.member).pk, "contact_ids": [world.contact.pk]}
+
+
+def ready_made(world: World) -> dict[str, Any]:
+    return {"id": sequences.preset(world.team, "gentle", owner=world.manager, now=builders.NOW).pk}
+
+
+def campaign(world: World) -> dict[str, Any]:
+    return {"id": builders.make_campaign(world.member).pk, "contact_ids": [world.contact.pk]}
+
+
+def enrolment(world: World) -> dict[str, Any]:
+    made = enrolling.enrol(builders.make_sequence(world.member), world.contact, owner=world.member, now=builders.NOW)
+    return {"id": made.pk}
+
+
+def paused_enrolment(world: World) -> dict[str, Any]:
+    values = enrolment(world)
+    pausing.pause(Enrolment.objects.get(pk=values["id"]), now=builders.NOW)
+    return values
+
+
+def stopped_enrolment(world: World) -> dict[str, Any]:
+    values = enrolment(world)
+    pausing.stop(Enrolment.objects.get(pk=values["id"]), by=world.member, now=timezone.now())
+    return values
+
+
 def others_task(world: World) -> dict[str, Any]:
     """A lead's task on the member's contact: the member sees it and holds nothing of it."""
     return {"id": builders.make_task(world.lead, contact=world.contact).pk}
@@ -113,6 +144,12 @@ def free_task(world: World) -> dict[str, Any]:
 TO_USER = {"user_id": "{user_id}"}
 RULES = "/api/task-automation/rules/"
 A_RULE = {"trigger_type": "activity", "trigger_config": {"activity_types": ["call"]}, "task_title_template": "Call"}
+SEQUENCES, CAMPAIGNS, ENROLMENTS = (
+    f"/api/task-automation/{name}/" for name in ("sequences", "campaigns", "enrolments")
+)
+A_SEQUENCE = {"name": "Demo", "steps": [{"title": "Call", "delay": {"hours": 24}}]}
+A_CAMPAIGN = {"name": "Spring", "steps": [{"name": "Call", "delay_days": 1}]}
+THESE = {"contact_ids": "{contact_ids}"}
 SUGGESTIONS = "/automation/workload/team/rebalance-suggestions"
 
 TABLE = [
@@ -152,6 +189,34 @@ TABLE = [
         "contact_id": "{contact_id}", "cadence": "weekly", "task_template": {"title": "Call"},
     }),
     Row("GET", "/api/task-automation/stats/", "rules:read", 200, 200, 200, 200),
+    Row("GET", SEQUENCES, "rules:read", 200, 200, 200, 200),
+    Row("POST", SEQUENCES, "rules:write", 201, 201, 201, 201, body=A_SEQUENCE),
+    Row("GET", SEQUENCES + "{id}/", "rules:read", 200, 200, 200, 404, sequence),
+    Row("PUT", SEQUENCES + "{id}/", "rules:write", 200, 403, 200, 404, sequence, A_SEQUENCE),
+    Row("PATCH", SEQUENCES + "{id}/", "rules:write", 200, 403, 200, 404, sequence, {"is_active": False}),
+    Row("PATCH", SEQUENCES + "{id}/", "rules:write", 409, 409, 409, 404, ready_made, {"is_active": False}),
+    Row("DELETE", SEQUENCES + "{id}/", "rules:write", 204, 403, 204, 404, sequence),
+    Row("POST", SEQUENCES + "{id}/copy", "rules:write", 201, 201, 201, 404, ready_made, {}),
+    Row("POST", SEQUENCES + "{id}/preview", "tasks:read", 200, 200, 200, 404, sequence, THESE),
+    Row("POST", SEQUENCES + "{id}/enrol", "tasks:write", 201, 201, 201, 404, sequence, THESE),
+    Row("POST", SEQUENCES + "{id}/migrate-preview", "rules:read", 200, 200, 200, 404, sequence, {}),
+    Row("POST", SEQUENCES + "{id}/migrate", "rules:write", 200, 403, 200, 404, sequence, {}),
+    Row("GET", CAMPAIGNS, "rules:read", 200, 200, 200, 200),
+    Row("POST", CAMPAIGNS, "rules:write", 201, 201, 201, 201, body=A_CAMPAIGN),
+    Row("GET", CAMPAIGNS + "{id}/", "rules:read", 200, 200, 200, 404, campaign),
+    Row("PUT", CAMPAIGNS + "{id}/", "rules:write", 200, 403, 200, 404, campaign, A_CAMPAIGN),
+    Row("PATCH", CAMPAIGNS + "{id}/", "rules:write", 200, 403, 200, 404, campaign, {"is_active": False}),
+    Row("DELETE", CAMPAIGNS + "{id}/", "rules:write", 204, 403, 204, 404, campaign),
+    Row("POST", CAMPAIGNS + "{id}/preview", "tasks:read", 200, 200, 200, 404, campaign, THESE),
+    Row("POST", CAMPAIGNS + "{id}/enrol", "tasks:write", 201, 201, 201, 404, campaign, THESE),
+    Row("POST", CAMPAIGNS + "{id}/migrate-preview", "rules:read", 200, 200, 200, 404, campaign, {}),
+    Row("POST", CAMPAIGNS + "{id}/migrate", "rules:write", 200, 403, 200, 404, campaign, {}),
+    Row("GET", ENROLMENTS, "tasks:read", 200, 200, 200, 200),
+    Row("GET", ENROLMENTS + "{id}/", "tasks:read", 200, 200, 200, 404, enrolment),
+    Row("POST", ENROLMENTS + "{id}/pause", "tasks:write", 200, 200, 200, 404, enrolment, {}),
+    Row("POST", ENROLMENTS + "{id}/resume", "tasks:write", 200, 200, 200, 404, paused_enrolment),
+    Row("POST", ENROLMENTS + "{id}/stop", "tasks:write", 200, 200, 200, 404, enrolment),
+    Row("POST", ENROLMENTS + "{id}/undo", "tasks:write", 200, 200, 200, 404, stopped_enrolment),
     Row("GET", "/api/task-automation/batches/", "tasks:read", 200, 200, 200, 200),
     Row("GET", "/api/activities", "activities:read", 200, 200, 200, 200),
     Row("POST", "/api/activities", "activities:write", 202, 202, 202, 422, of_contact, {

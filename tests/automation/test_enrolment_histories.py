@@ -37,8 +37,6 @@ class Histories(RuleBasedStateMachine):
         self.contact = builders.make_contact(self.user)
         wanted = [step(hours, wait_for_previous=waits and place > 0) for place, (hours, waits) in enumerate(steps)]
         self.sequence = builders.make_sequence(self.user, steps=wanted, slip=slip)
-        self.pauses: list[tuple[Any, Any]] = []
-        self.before: list[Any] | None = None
         self.enrol()
 
     def enrol(self) -> None:
@@ -70,14 +68,11 @@ class Histories(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 80), sweeps=st.booleans())
     def time_passes(self, hours: int, sweeps: bool) -> None:
         self.now += timedelta(hours=hours)
-        self.before = None
         if sweeps:
             self.sweep()
 
     @rule()
     def the_sweep_runs_twice(self) -> None:
-        if self.row.next_step_at is not None and self.row.next_step_at <= self.now:
-            self.before = None
         self.sweep()
         self.sweep()
 
@@ -86,7 +81,6 @@ class Histories(RuleBasedStateMachine):
         task = Task.objects.open().filter(contact=self.contact).first()
         if task is None:
             return
-        self.before = None
         if done:
             completion = lifecycle.complete(task, by=self.user, now=self.now)
             if processed:
@@ -98,40 +92,34 @@ class Histories(RuleBasedStateMachine):
     def a_task_is_begun(self) -> None:
         task = Task.objects.filter(contact=self.contact, status="todo").first()
         if task is not None:
-            self.before = None
             lifecycle.set_status(task, "in_progress", by=self.user, now=self.now)
 
     @precondition(lambda self: self.row.state in Enrolment.UNDER_WAY)
     @rule(processed=st.booleans())
     def the_contact_replies(self, processed: bool) -> None:
-        self.before = self.picture()
         reply = self.happens(Activity.EMAIL_REPLIED)
         if processed:
             self.follow(reply)
             assert self.row.state == "exited"
             self.ended_with = self.tasks()
         else:
-            self.before = None
             self.sweep()
             if self.row.next_step_at is not None:
                 assert self.row.next_step_at > self.now
 
     @rule()
     def an_automatic_reply_comes(self) -> None:
-        self.before = None
         self.follow(self.happens(Activity.EMAIL_AUTO_REPLIED))
         assert self.row.state != "active"
 
     @precondition(lambda self: self.row.state == "active")
     @rule()
     def somebody_pauses(self) -> None:
-        self.before = None
         pausing.pause(self.enrolment, now=self.now)
 
     @precondition(lambda self: self.row.state == "paused")
     @rule()
     def somebody_resumes(self) -> None:
-        self.before = None
         began = self.row.paused_at
         old = dict(self.row.steps.filter(state="planned").values_list("pk", "due_at"))
         pausing.resume(self.enrolment, now=self.now)
@@ -142,16 +130,21 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.row.state in Enrolment.UNDER_WAY)
     @rule()
     def somebody_stops(self) -> None:
-        self.before = self.picture()
         pausing.stop(self.enrolment, by=self.user, now=self.now)
         self.ended_with = self.tasks()
 
-    @precondition(lambda self: self.before is not None and self.row.undo is not None)
-    @rule()
-    def the_end_is_taken_back(self) -> None:
+    @precondition(lambda self: self.row.state in Enrolment.UNDER_WAY)
+    @rule(replies=st.booleans(), minutes=st.integers(0, 10))
+    def an_end_is_taken_back(self, replies: bool, minutes: int) -> None:
+        before = self.picture()
+        if replies:
+            self.follow(self.happens(Activity.EMAIL_REPLIED))
+        else:
+            pausing.stop(self.enrolment, by=self.user, now=self.now)
+        assert self.picture() != before
+        self.now += timedelta(minutes=minutes)
         pausing.undo(self.enrolment, now=self.now)
-        assert self.picture() == self.before
-        self.before = self.ended_with = None
+        assert self.picture() == before
 
     @precondition(lambda self: self.row.undo_until is not None and self.row.undo_until < self.now)
     @rule()
@@ -165,7 +158,6 @@ class Histories(RuleBasedStateMachine):
             with pytest.raises(enrolling.AlreadyEnrolled):
                 enrolling.enrol(self.sequence, self.contact, owner=self.user, now=self.now)
         elif self.row.state not in Enrolment.UNDER_WAY:
-            self.before = None
             self.enrol()
 
     def steps_left(self) -> bool:
