@@ -17,10 +17,8 @@ from api.paging import Cursor, Limit, Page, page
 from api.rules import NewRule, RulePatch, editable, whole
 from automation import activation, chains, rules
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
-from automation.simulation import backtest, dry_run, explain
-from automation.simulation.trial import Result
+from automation.simulation import backtest, dry_run, explain, telling
 from crm.models import Contact
-from domain import conditions
 from people import rights
 from people.models import User
 
@@ -184,39 +182,12 @@ def backtest_rule(request: HttpRequest, id: Id, payload: BacktestIn) -> dict[str
     """Replays the ledger between two dates through the rule, and the live version beside it. Writes nothing."""
     rule = _draft(caller(request), id, payload)
     done_after = timedelta(hours=payload.done_after_hours) if payload.done_after_hours else None
-    live = backtest.live_version(rule)
     try:
-        found = backtest.backtest(rule, start=payload.start, end=payload.end, done_after=done_after)
-        other = backtest.backtest(live, start=payload.start, end=payload.end, done_after=done_after) if live else None
+        return telling.of_backtest(rule, start=payload.start, end=payload.end, done_after=done_after)
     except backtest.BadSpan as bad:
         raise invalid("/end", "span", str(bad)) from None
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
-    counts = found.counts
-    return {
-        "start": payload.start,
-        "end": payload.end,
-        "done_after_hours": found.done_after.total_seconds() / 3600 if found.done_after else None,
-        "created": counts["create"],
-        "suppressed": counts["suppressed"],
-        "no_match": counts["no_match"],
-        "failed": counts["failed"],
-        "reasons": dict(found.reasons),
-        "by_day": [
-            LoadOut(
-                on=load.on,
-                owner_id=load.owner.pk,
-                owner=load.owner.display_name,
-                tasks=load.tasks,
-                hours=load.hours,
-                capacity_hours=load.capacity,
-            )
-            for load in backtest.loads(found)
-        ],
-        "really_created": backtest.real_firings(rule, payload.start, payload.end),
-        "difference": backtest.difference(found, other) if other is not None else None,
-        "samples": [_sample(one) for one in found.created[: dry_run.SAMPLES]],
-    }
 
 
 @router.post(f"{RULE}/explain", auth=scope("rules:read"), response=ExplainOut)
@@ -228,17 +199,9 @@ def explain_rule(request: HttpRequest, id: Id, payload: ExplainIn) -> dict[str, 
         Contact.objects.visible_to(user).select_related("team", "owner"), payload.contact_id, "/contact_id", "contact"
     )
     try:
-        found = explain.explain(rule, contact, now=timezone.now())
+        return telling.of_explanation(explain.explain(rule, contact, now=timezone.now()))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
-    return {
-        "sentence": found.sentence,
-        "active": found.active,
-        "in_scope": found.in_scope,
-        "parked": found.parked.reason if found.parked is not None else None,
-        "conditions": [_clause(clause) for clause in found.clauses],
-        "events": [_look(look) for look in found.looks],
-    }
 
 
 @router.post(f"{RULE}/activate", auth=scope("rules:write"), response=ActivatedOut)
@@ -317,48 +280,9 @@ def _draft(user: User, id: int, payload: DraftIn | None) -> TaskAutomationRule:
 
 def _dry(rule: TaskAutomationRule) -> dict[str, Any]:
     try:
-        found = dry_run.dry_run(rule, now=timezone.now())
+        return telling.of_dry_run(dry_run.dry_run(rule, now=timezone.now()))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
-    return {
-        "examined": found.examined,
-        "cut_off": found.cut_off,
-        "would_create": found.counts["create"],
-        **{name: found.counts[name] for name in ("suppressed", "no_match", "failed", "waiting", "out_of_scope")},
-        "reasons": dict(found.reasons),
-        "samples": {name: [_sample(one) for one in kept] for name, kept in found.samples.items()},
-    }
-
-
-def _sample(result: Result) -> SampleOut:
-    contact, draft = result.event.contact, result.draft
-    return SampleOut(
-        event=result.event.key,
-        contact_id=contact.pk if contact is not None else None,
-        contact=contact.name if contact is not None else "",
-        task_id=result.event.task.pk if result.event.task is not None else None,
-        reason=result.reason,
-        clause=_clause(result.clause) if result.clause is not None else None,
-        title=draft.title if draft is not None else None,
-        due_date=draft.due_date if draft is not None else None,
-        owner_id=draft.owner.pk if draft is not None else None,
-    )
-
-
-def _clause(clause: conditions.Clause) -> ClauseOut:
-    return ClauseOut(text=clause.text, holds=clause.holds, values=dict(clause.values), fault=clause.fault)
-
-
-def _look(look: explain.Look) -> LookOut:
-    firing, would = look.firing, look.would
-    return LookOut(
-        event=look.event.activity_type or look.event.kind,
-        occurred_at=look.event.occurred_at,
-        starts=look.starts,
-        outcome=firing.outcome if firing is not None else (f"would {would.outcome}" if would is not None else None),
-        reason=firing.reason if firing is not None else (would.reason if would is not None else ""),
-        task_id=firing.task_id if firing is not None else None,
-    )
 
 
 def _firings(rows: Sequence[Firing]) -> list[FiringOut]:

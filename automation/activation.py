@@ -1,4 +1,4 @@
-"""Switching a rule on: how many records match now, and none of them worked on unless somebody asks for it."""
+"""Switching a rule on and off: how many records match now, and none of them worked on unless somebody asks for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,15 @@ def activate(rule: TaskAutomationRule, *, now: datetime, apply_to_current: bool 
     at = rule.active_since or now
     (job_id,) = queue.enqueue(_page(rule, at, 0), now=now)
     return Activation(preview, job_id)
+
+
+def deactivate(rule: TaskAutomationRule, *, now: datetime) -> bool:
+    """Switches the rule off at once, also one that cannot run; False when it was off already."""
+    on = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
+    if not on.update(is_active=False, seen_active=False, off_since=now):
+        return False
+    rule.is_active, rule.seen_active, rule.off_since = False, False, now
+    return True
 
 
 def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[str, Any]:

@@ -1,22 +1,22 @@
-"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source|contact`.
+"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source|form|contact`.
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
 for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
 """
 
-import json
 import os
 import sys
 import uuid
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from config import children
-
-if TYPE_CHECKING:
-    from people.models import User
+from config.commands import inbound, rules
+from config.commands.answers import AsJson, Refused
+from config.commands.answers import print_json as _print_json
+from config.commands.answers import table as _table
+from config.commands.answers import user as _user
 
 app = typer.Typer(
     help="Turns what happens with your contacts into the right task, for the right person, at the right time.",
@@ -27,20 +27,13 @@ app = typer.Typer(
 )
 tokens = typer.Typer(help="Keys for programs.", no_args_is_help=True)
 jobs_list = typer.Typer(help="Automated work: what waits, what was done, what was given up.", no_args_is_help=True)
-rules = typer.Typer(help="Task automation rules.", no_args_is_help=True)
 contacts_list = typer.Typer(help="Contacts: making one of two, and erasing a person.", no_args_is_help=True)
-sources = typer.Typer(help="Where mail providers send their events.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 app.add_typer(jobs_list, name="job")
-app.add_typer(rules, name="rule")
-app.add_typer(sources, name="source")
+app.add_typer(rules.app, name="rule")
+app.add_typer(inbound.sources, name="source")
+app.add_typer(inbound.forms, name="form")
 app.add_typer(contacts_list, name="contact")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-class Refused(Exception):
-    """What was asked cannot be done; the message says what to do instead."""
 
 
 def main() -> None:
@@ -64,23 +57,6 @@ def _complain(text: str) -> None:
         _print_json({"error": text})
     else:
         sys.stderr.write(text + "\n")
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, default=str))
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[Any]], empty: str) -> None:
-    """A table for people; rich honours NO_COLOR and pipes by itself."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place == 0)  # an id is there to be copied whole
-    for row in rows:
-        table.add_row(*[str(cell) for cell in row])
-    Console().print(table if table.row_count else empty, markup=False)
 
 
 def _log_json(as_json: bool) -> None:
@@ -195,16 +171,6 @@ def create_token(
     _print_json({"token": secret}) if as_json else print(secret)
 
 
-def _user(username: str) -> "User":
-    from people.models import User
-
-    user = User.objects.filter(username=username, is_active=True).first()
-    if user is None:
-        names = ", ".join(User.objects.active().order_by("username").values_list("username", flat=True)[:20])
-        raise Refused(f"There is no active user {username!r}. There are: {names or 'none yet; run `nextmove serve`'}.")
-    return user
-
-
 @jobs_list.command("list")
 def list_jobs(
     state: Annotated[str, typer.Option(help="pending, done or dead; all when left out.")] = "",
@@ -261,84 +227,6 @@ def retry_job(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJ
     if not queue.retry(job, now=timezone.now()):
         raise Refused(f"Job {wanted} is {job.status}: only one that was given up (FAILURE) can be run again.")
     _print_json({"id": str(wanted), "status": "PENDING"}) if as_json else print(f"Job {wanted} runs again.")
-
-
-@rules.command("list")
-def list_rules(as_json: AsJson = False) -> None:
-    """All rules with their figures."""
-    children.setup_django()
-    from automation.models import TaskAutomationRule
-
-    rows = list(TaskAutomationRule.objects.select_related("owner").order_by("pk"))
-    if as_json:
-        _print_json([_rule_facts(rule) for rule in rows])
-    else:
-        cells = [
-            (r.pk, r.name, r.trigger_type, "on" if r.is_active else "off", r.times_triggered, r.tasks_created)
-            for r in rows
-        ]
-        _table(["id", "name", "trigger", "", "triggered", "tasks"], cells, "No rules.")
-
-
-def _rule_facts(rule: Any) -> dict[str, Any]:
-    return {
-        "id": rule.pk,
-        "name": rule.name,
-        "owner": rule.owner.username,
-        "trigger_type": rule.trigger_type,
-        "trigger_config": rule.trigger_config,
-        "is_active": rule.is_active,
-        "times_triggered": rule.times_triggered,
-        "tasks_created": rule.tasks_created,
-    }
-
-
-@sources.command("list")
-def list_sources(as_json: AsJson = False) -> None:
-    """The addresses to give to mail providers; each holds its secret."""
-    children.setup_django()
-    from django.conf import settings
-
-    from crm.models import InboundSource
-
-    rows = list(InboundSource.objects.select_related("team").order_by("pk"))
-    paths = {row.pk: f"/hooks/mail/{row.provider}/{row.secret}" for row in rows}
-    if as_json:
-        _print_json(
-            [
-                {"id": r.pk, "team": r.team.name, "provider": r.provider, "name": r.name, "path": paths[r.pk]}
-                for r in rows
-            ]
-        )
-    else:
-        for row in rows:  # no table: an address must be there to be copied whole
-            print(f"{row.pk}  {row.team.name}: {row.name}  {settings.BASE_URL}{paths[row.pk]}")
-        if not rows:
-            print("No sources. `nextmove source create` makes one.")
-
-
-@sources.command("create")
-def create_source(
-    name: Annotated[str, typer.Argument(help="What to call it")] = "SendGrid",
-    provider: Annotated[str, typer.Option(help="Whose events arrive here")] = "sendgrid",
-    creates_contacts: Annotated[bool, typer.Option(help="Make a contact for an unknown address")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Make an address for a mail provider, for the default team."""
-    children.setup_django()
-    from django.conf import settings
-
-    from crm.models import InboundSource
-    from crm.providers import PROVIDERS
-    from people.models import Team
-
-    if provider not in PROVIDERS:
-        raise Refused(f"There is no provider {provider}: use one of {', '.join(PROVIDERS)}.")
-    made = InboundSource.objects.create(
-        team=Team.objects.default(), provider=provider, name=name, creates_contacts=creates_contacts
-    )
-    path = f"/hooks/mail/{made.provider}/{made.secret}"
-    _print_json({"id": made.pk, "path": path}) if as_json else print(f"{settings.BASE_URL}{path}")
 
 
 @contacts_list.command("merge")

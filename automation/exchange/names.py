@@ -96,7 +96,7 @@ class Names:
             found = [one for one in found if one.pk in self.ours] or found
         if not found:
             raise Unresolved(
-                f"There is no rule {told(reference)} in the team, nor a sound one in the file: add it, or correct the name."
+                f"There is no rule {told(reference)} in the team, nor a sound one in the file: add it, or correct it."
             )
         if len(found) > 1:
             raise Unresolved(

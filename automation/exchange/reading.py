@@ -10,10 +10,9 @@ from django.db import DatabaseError, transaction
 from automation.exchange import ordering, parsing, shapes
 from automation.exchange.ordering import Item
 from automation.exchange.parsing import BadDocument, Parsed, Place
+from automation.exchange.readers import Fault
 from automation.exchange.reports import Entry, Refusal, Report
-from automation.exchange.rows import Row, Rows
-from automation.exchange.saving import Refused
-from automation.exchange.shapes import Fault
+from automation.exchange.rows import Refused, Row, Rows
 from automation.exchange.writing import VERSION
 from automation.models import TaskAutomationRule
 from domain import sequencing

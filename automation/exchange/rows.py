@@ -1,6 +1,6 @@
 """The rows that entries of the file stand for: found again, compared, made and changed, with one person's rights."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +8,10 @@ from django.db.models import Q, QuerySet
 
 from automation import campaigns, programmes, rules, sequences
 from automation.exchange import saving, shapes, writing
-from automation.exchange.names import Names
+from automation.exchange.names import Names, Unresolved
 from automation.exchange.ordering import Item
-from automation.exchange.saving import Refused
-from automation.exchange.shapes import Fault
+from automation.exchange.readers import Fault
+from automation.exchange.saving import Fields
 from automation.models import Campaign, Sequence, TaskAutomationRule
 from automation.programmes import BadProgramme
 from automation.rules import BadRule
@@ -29,6 +29,14 @@ _IN_THE_FILE = {
     "owner_id": "owner",
 }
 """Columns that the file calls otherwise."""
+
+
+class Refused(Exception):
+    """The entry cannot be imported; `faults` say where in it and why."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(message for _, message in faults))
+        self.faults = list(faults)
 
 
 class Rows:
@@ -97,9 +105,9 @@ class Rows:
     def _means_the_same(
         self, name: str, item: Item, row: TaskAutomationRule, here: dict[str, Any], there: dict[str, Any]
     ) -> bool:
-        try:
-            fields = saving.rule_fields(item.entry, self.names)
-        except Refused:
+        resolved = Fields(self.names)
+        fields = resolved.of(shapes.RULE, item.entry)
+        if resolved.faults:
             return False
         if name == "condition":
             return bool(fields["condition"] == row.condition)
@@ -117,60 +125,78 @@ class Rows:
         if row is not None:
             self._check_may_change(row)
             return row, False
-        owner = self._owner(item)
-        try:
-            made = self._create(item, owner)
-        except (BadRule, BadProgramme) as bad:
-            raise Refused(*_faults(bad.errors)) from None
+        made = self._create(item)
         if isinstance(made, TaskAutomationRule):
             self.names.add(made)
         return made, True
 
     def finish(self, item: Item, row: Row, *, new: bool) -> None:
         """Makes the row as the file says."""
-        fields = saving.FIELDS[item.kind](item.entry, self.names)
-        if new and all(
-            getattr(row, name) == fields[name] for name in ("trigger_config", "condition") if name in fields
-        ):
+        resolved = Fields(self.names)
+        fields = resolved.of(item.kind, item.entry)
+        said = all(getattr(row, name) == fields[name] for name in ("trigger_config", "condition") if name in fields)
+        if new and said and not resolved.faults:
             return
-        try:
-            if isinstance(row, TaskAutomationRule):
-                rules.update(row, now=self.now, **fields)
-            elif isinstance(row, Sequence):
-                sequences.update(row, now=self.now, **fields)
-            else:
-                kept = saving.keeping_ids(fields.pop("rows"), list(row.steps.all()))
-                campaigns.update(row, now=self.now, rows=kept, **fields)
-        except (BadRule, BadProgramme) as bad:
-            raise Refused(*_faults(bad.errors)) from None
+        faults = resolved.faults + _refusals(lambda: self._update(row, fields))
+        if faults:
+            raise Refused(*faults)
 
-    def _create(self, item: Item, owner: User) -> Row:
-        names, off = self.names, {"name": item.name, "is_active": False}
+    def _update(self, row: Row, fields: dict[str, Any]) -> None:
+        if isinstance(row, TaskAutomationRule):
+            rules.update(row, now=self.now, **fields)
+        elif isinstance(row, Sequence):
+            sequences.update(row, now=self.now, **fields)
+        else:
+            kept = saving.keeping_ids(fields.pop("rows"), list(row.steps.all()))
+            campaigns.update(row, now=self.now, rows=kept, **fields)
+
+    def _create(self, item: Item) -> Row:
+        """All that is wrong is told at once: where the owner cannot be had, the rest is checked as the importer's."""
+        owner, faults = self._owner(item)
+        resolved = Fields(self.names, lax=True)
+        fields = resolved.of(item.kind, item.entry) | {"name": item.name, "is_active": False}
+        made: list[Row] = []
+        faults += resolved.faults + _refusals(lambda: made.append(self._made(item, owner, fields)))
+        if faults:
+            raise Refused(*faults)
+        return made[0]
+
+    def _made(self, item: Item, owner: User, fields: dict[str, Any]) -> Row:
         if item.kind == shapes.RULE:
-            fields = saving.rule_fields(item.entry, names, lax=True)
-            return rules.create(owner, now=self.now, scope=item.scope, **fields, **off)
+            return rules.create(owner, now=self.now, scope=item.scope, **fields)
         if item.kind == shapes.SEQUENCE:
-            fields = saving.sequence_fields(item.entry, names)
-            return sequences.create(owner, created_at=self.now, **fields, **off)
-        fields = saving.campaign_fields(item.entry, names)
-        return campaigns.create(owner, created_at=self.now, **fields, **off)
+            return sequences.create(owner, created_at=self.now, **fields)
+        return campaigns.create(owner, created_at=self.now, **fields)
 
-    def _owner(self, item: Item) -> User:
-        with saving.at("owner"):
+    def _owner(self, item: Item) -> tuple[User, list[Fault]]:
+        """Whose it will be, and why it cannot be."""
+        may = rights.may(self.by, "manage_team")
+        owner, faults = self.by, []
+        try:
             owner = self.names.person(item.owner)
-        if owner.pk != self.by.pk and not rights.may(self.by, "manage_team"):
-            raise Refused(
-                (("owner",), "You need the right manage_team to import for others: take owner out to make it yours.")
-            )
-        if item.scope == TaskAutomationRule.TEAM and not rights.may(self.by, "manage_team"):
-            raise Refused((("scope",), "You need the right manage_team for a rule of the whole team: take scope out."))
-        return owner
+        except Unresolved as unresolved:
+            faults.append((("owner",), str(unresolved)))
+        if owner.pk != self.by.pk and not may:
+            message = "You need the right manage_team to import for others: take owner out to make it yours."
+            faults.append((("owner",), message))
+        if item.scope == TaskAutomationRule.TEAM and not may:
+            message = "You need the right manage_team for a rule of the whole team: take scope out."
+            faults.append((("scope",), message))
+        return owner, faults
 
     def _check_may_change(self, row: Row) -> None:
         is_rule = isinstance(row, TaskAutomationRule)
         allowed = rights.may_edit_rule(self.by, row) if is_rule else programmes.may_edit(self.by, row)  # type: ignore[arg-type]
         if not allowed:
             raise Refused((("owner",), "You need the right manage_team to change what is not yours: ask a manager."))
+
+
+def _refusals(save: Callable[[], Any]) -> list[Fault]:
+    try:
+        save()
+    except (BadRule, BadProgramme) as bad:
+        return _faults(bad.errors)
+    return []
 
 
 def _faults(errors: dict[str, list[str]]) -> list[Fault]:

@@ -1,74 +1,106 @@
 """Entries of the file as the fields of rows: names turned into ids, hours into what the columns and JSON hold."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 from automation.exchange import printing, shapes
 from automation.exchange.names import Names, Unresolved
-from automation.exchange.shapes import Fault
+from automation.exchange.readers import Fault
 from automation.models import AutomationStep
 from domain import delays
 
 Entry = Mapping[str, Any]
 
 
-class Refused(Exception):
-    """The entry cannot be imported; `faults` say where in it and why."""
+class Fields:
+    """One entry's names resolved; `faults` holds each that could not be, so that all are told at once."""
 
-    def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(message for _, message in faults))
-        self.faults = list(faults)
+    def __init__(self, names: Names, *, lax: bool = False) -> None:
+        """With `lax`, rules that are not there yet are left out."""
+        self.names, self.lax = names, lax
+        self.faults: list[Fault] = []
 
+    def of(self, kind: str, entry: Entry) -> dict[str, Any]:
+        """All that the update of such a row takes, beside whether it is on; a campaign's steps as `rows`."""
+        return {shapes.RULE: self._rule, shapes.SEQUENCE: self._sequence, shapes.CAMPAIGN: self._campaign}[kind](entry)
 
-@contextmanager
-def at(*place: str | int) -> Iterator[None]:
-    """A name that nothing has is refused at this place of the entry."""
-    try:
-        yield
-    except Unresolved as unresolved:
-        raise Refused((place, str(unresolved))) from None
+    def _rule(self, entry: Entry) -> dict[str, Any]:
+        fields = shapes.content(shapes.RULE, entry)
+        delay = delays.from_dict(_texts(fields.pop("delay")))
+        with self._at("assign"):
+            fields["assign"] = self.names.assign_in(fields["assign"])
+        with self._at("condition"):
+            unknown = 0 if self.lax else None
+            fields["condition"] = self.names.condition_in(fields["condition"], unknown=unknown)
+        return fields | {
+            "trigger_config": self._config(fields["trigger_config"]),
+            "required_skills": _skills(fields["required_skills"]),
+            "delay_kind": delay.kind,
+            "delay_hours": delay.hours,
+            "delay_days": delay.days,
+            "delay_at": delay.at,
+            "outside_hours": delay.outside,
+        }
 
+    def _sequence(self, entry: Entry) -> dict[str, Any]:
+        fields = shapes.content(shapes.SEQUENCE, entry)
+        fields["steps"] = [self._step(step, "steps", place) for place, step in enumerate(fields["steps"])]
+        return fields
 
-def rule_fields(entry: Entry, names: Names, *, lax: bool = False) -> dict[str, Any]:
-    """All that `rules.update` takes. With `lax`, rules that are not there yet are left out. Raises Refused."""
-    fields = shapes.content(shapes.RULE, entry)
-    delay = delays.from_dict(_texts(fields.pop("delay")))
-    with at("assign"):
-        fields["assign"] = names.assign_in(fields["assign"])
-    with at("condition"):
-        fields["condition"] = names.condition_in(fields["condition"], unknown=0 if lax else None)
-    return fields | {
-        "trigger_config": _config(fields["trigger_config"], names, lax=lax),
-        "required_skills": _skills(fields["required_skills"]),
-        "delay_kind": delay.kind,
-        "delay_hours": delay.hours,
-        "delay_days": delay.days,
-        "delay_at": delay.at,
-        "outside_hours": delay.outside,
-    }
+    def _campaign(self, entry: Entry) -> dict[str, Any]:
+        fields = shapes.content(shapes.CAMPAIGN, entry)
+        steps = fields.pop("steps")
+        return fields | {"rows": [self._campaign_step(step, place) for place, step in enumerate(steps)]}
 
+    def _config(self, config: Entry) -> dict[str, Any]:
+        found = {name: _json(value) for name, value in config.items() if name != "rules"}
+        if "rules" in config:
+            found["rule_ids"] = self._rule_ids(config["rules"])
+        return found
 
-def sequence_fields(entry: Entry, names: Names) -> dict[str, Any]:
-    """All that `sequences.update` takes beside whether it is on. Raises Refused."""
-    fields = shapes.content(shapes.SEQUENCE, entry)
-    fields["steps"] = [_step(step, names, "steps", place) for place, step in enumerate(fields["steps"])]
-    return fields
+    def _rule_ids(self, references: Any) -> list[int]:
+        if not isinstance(references, list):
+            self.faults.append((("trigger_config", "rules"), "Give a list of rules' names."))
+            return []
+        found = []
+        for place, reference in enumerate(references):
+            with self._at("trigger_config", "rules", place):
+                if not self.lax or self.names.matching(reference):
+                    found.append(self.names.rule_id(reference))
+        return found
 
+    def _campaign_step(self, step: Entry, place: int) -> dict[str, Any]:
+        row = dict(step)
+        if "settings" in row:
+            row["settings"] = self._step(row["settings"], "steps", place, "settings")
+        if "condition" in row:
+            with self._at("steps", place, "condition"):
+                row["condition"] = self.names.condition_in(row["condition"])
+        return row
 
-def campaign_fields(entry: Entry, names: Names) -> dict[str, Any]:
-    """All that `campaigns.update` takes, the steps as `rows`. Raises Refused."""
-    fields = shapes.content(shapes.CAMPAIGN, entry)
-    steps = fields.pop("steps")
-    return fields | {"rows": [_campaign_step(step, names, place) for place, step in enumerate(steps)]}
+    def _step(self, step: Entry, *place: str | int) -> dict[str, Any]:
+        """As JSON keeps it: what was left out stays out."""
+        kept = dict(step)
+        if "assign" in kept:
+            with self._at(*place, "assign"):
+                kept["assign"] = self.names.assign_in(kept["assign"])
+        if "condition" in kept:
+            with self._at(*place, "condition"):
+                kept["condition"] = self.names.condition_in(kept["condition"])
+        if "delay" in kept:
+            kept["delay"] = delays.as_dict(delays.from_dict(_texts(kept["delay"])))
+        if "required_skills" in kept:
+            kept["required_skills"] = _skills(kept["required_skills"])
+        return _texts(kept)
 
-
-FIELDS: dict[str, Callable[[Entry, Names], dict[str, Any]]] = {
-    shapes.RULE: rule_fields,
-    shapes.SEQUENCE: sequence_fields,
-    shapes.CAMPAIGN: campaign_fields,
-}
+    @contextmanager
+    def _at(self, *place: str | int) -> Iterator[None]:
+        try:
+            yield
+        except Unresolved as unresolved:
+            self.faults.append((place, str(unresolved)))
 
 
 def keeping_ids(rows: list[dict[str, Any]], before: list[AutomationStep]) -> list[dict[str, Any]]:
@@ -81,51 +113,6 @@ def keeping_ids(rows: list[dict[str, Any]], before: list[AutomationStep]) -> lis
             free.remove(same)
             row["id"] = same.pk
     return rows
-
-
-def _config(config: Any, names: Names, *, lax: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        if name == "rules":
-            found["rule_ids"] = _rule_ids(value, names, lax=lax)
-        else:
-            found[name] = _json(value)
-    return found
-
-
-def _rule_ids(references: Any, names: Names, *, lax: bool) -> list[int]:
-    if not isinstance(references, list):
-        raise Refused((("trigger_config", "rules"), "Give a list of rules' names."))
-    found = []
-    for place, reference in enumerate(references):
-        with at("trigger_config", "rules", place):
-            if not lax or names.matching(reference):
-                found.append(names.rule_id(reference))
-    return found
-
-
-def _campaign_step(step: Entry, names: Names, place: int) -> dict[str, Any]:
-    row = dict(step)
-    if "settings" in row:
-        row["settings"] = _step(row["settings"], names, "steps", place, "settings")
-    if "condition" in row:
-        with at("steps", place, "condition"):
-            row["condition"] = names.condition_in(row["condition"])
-    return row
-
-
-def _step(step: Entry, names: Names, *place: str | int) -> dict[str, Any]:
-    """As JSON keeps it: what was left out stays out."""
-    kept = dict(step)
-    for name, change in (("assign", names.assign_in), ("condition", names.condition_in)):
-        if name in kept:
-            with at(*place, name):
-                kept[name] = change(kept[name])  # type: ignore[operator]
-    if "delay" in kept:
-        kept["delay"] = delays.as_dict(delays.from_dict(_texts(kept["delay"])))
-    if "required_skills" in kept:
-        kept["required_skills"] = _skills(kept["required_skills"])
-    return _texts(kept)
 
 
 def _skills(needs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from automation.exchange import printing, shapes
+from automation.exchange import printing, readers, shapes
 from automation.exchange.names import Names
 from automation.models import AutomationStep, Campaign, Sequence, TaskAutomationRule
 from people.models import Team
@@ -126,14 +126,14 @@ def _assigned(step: Mapping[str, Any], names: Names) -> Entry:
 
 def _numbers(step: Mapping[str, Any]) -> Entry:
     """Hours are kept as texts or floats in JSON; empty texts are nothing."""
-    return {name: shapes.hours(value) if name.endswith("_hours") else value for name, value in step.items()}
+    return {name: readers.hours(value) if name.endswith("_hours") else value for name, value in step.items()}
 
 
 def _entry(kind: str, raw: Mapping[str, Any]) -> Entry:
     entry, faults = shapes.normal(kind, raw)
     for place, _ in faults:
         if raw.get(str(place[0])) is not None:
-            entry[str(place[0])] = shapes.plain(raw[str(place[0])])
+            entry[str(place[0])] = readers.plain(raw[str(place[0])])
     return entry
 
 
