@@ -84,7 +84,7 @@ def _take_whole(request: HttpRequest) -> None:
     length: Any = request.META.get("CONTENT_LENGTH") or 0
     if int(length) > MOST_MAIL:
         raise Problem(413, f"A mail may have {MOST_MAIL // 1024 // 1024} MB. Let the provider leave attachments out.")
-    request._body = request.read()  # type: ignore[attr-defined]
+    request._body = request.read()
 
 
 MOST_FORM = 64 * 1024

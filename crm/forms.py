@@ -121,35 +121,34 @@ def _check_values(values: Mapping[str, Any]) -> None:
 
 
 def _mapped(form: InboundForm, values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The contact's fields and what goes into `data` under a name of its own. Several fields for one are joined.
+    """The contact's fields and what goes into `data` under a name of its own. Several fields for one are joined in
+    the order in which they were sent.
 
     A form without a mapping has the contact's own names, in any case of letters.
     """
     mapping = form.mapping or {name: name.lower() for name in values if name.lower() in CONTACT_FIELDS}
     parts: dict[str, list[str]] = {}
     extra: dict[str, Any] = {}
-    for name, target in mapping.items():
-        if name not in values or not _filled(values[name]):
-            continue
+    filled = [name for name in values if name in mapping and _filled(values[name])]
+    # In the order of the submission: that of the mapping is not kept by every database.
+    for name in filled:
+        target = mapping[name]
         if target.startswith("data."):
             extra[target.removeprefix("data.")] = values[name]
         else:
             parts.setdefault(target, []).append(_text(values[name]))
     fields = {target: " ".join(found) for target, found in parts.items()}
+    named = {mapping[name]: name for name in reversed(filled)}
     for target, text in fields.items():
         if len(text) > CONTACT_FIELDS[target]:
-            raise BadSubmission(_name_of(mapping, target), f"This has over {CONTACT_FIELDS[target]} characters.")
+            raise BadSubmission(named[target], f"This has over {CONTACT_FIELDS[target]} characters.")
     if "email" in fields:
         try:
             validate_email(fields["email"])
         except ValidationError:
             words = f"{fields['email']!r} is no e-mail address: correct it and send the form again."
-            raise BadSubmission(_name_of(mapping, "email"), words) from None
+            raise BadSubmission(named["email"], words) from None
     return fields, extra
-
-
-def _name_of(mapping: Mapping[str, str], target: str) -> str:
-    return next(name for name, into in mapping.items() if into == target)
 
 
 def _text(value: Any) -> str:

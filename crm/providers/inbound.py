@@ -48,7 +48,7 @@ def read(provider: str, event: AnymailInboundEvent, *, now: datetime, zone: Zone
         text=text,
     )
     about = _failed_recipient(by_name) if reply.automatic else ""
-    data = {
+    data: dict[str, Any] = {
         "from": sender,
         "name": name,
         "subject": subject[:LONGEST_HEADER],

@@ -19,6 +19,8 @@ FIELD = "mandrill_events"
 class Signed(MandrillCombinedWebhookView):
     """The library's view; Mandrill signs the address as it was given there, which a proxy may have changed since."""
 
+    webhook_url: str | None
+
     def validate_request(self, request: HttpRequest) -> None:
         """Chooses the address; the signature is then looked at by the mixin, since the library asks every class."""
         if self.webhook_url or self.webhook_key is None:
