@@ -9,7 +9,7 @@ class WiringConfig(AppConfig):
     def ready(self) -> None:
         from api import erasure as api_erasure
         from assignment import erasure as assignment_erasure
-        from automation import cadence, contact_merges, engine, rules, sweeps, tasks
+        from automation import cadence, calendar_changes, contact_merges, engine, programmes, rules, sweeps, tasks
         from automation import erasure as automation_erasure
         from crm import contacts, erase, merge
         from jobs import hooks
@@ -23,11 +23,13 @@ class WiringConfig(AppConfig):
 
         hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
         hooks.register(hooks.Drain(tasks.sweep_team.name, sweeps.due_teams, every_seconds=15))
+        hooks.register(hooks.Drain(tasks.follow_calendar.name, calendar_changes.teams, every_seconds=60))
         hooks.on_dead(outbox.tell_of_dead_job)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         contacts.register(cadence.contact_changed)
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)
+        deactivation.register(programmes.pass_on)
         merge.register(contact_merges.STEP)
         merge.register(contact_moves.STEP)
         erase.lock_first(contact_merges.enter)
