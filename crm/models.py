@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower
 from django.utils.timezone import now as current_time
 
@@ -43,15 +43,28 @@ class ContactQuerySet(FilledInQuerySet):
         return self.filter(TOUCH_OPEN, next_touch_at__lte=now)
 
     def missed(self) -> "ContactQuerySet":
-        """Rows whose next touch was not dealt with as missed, each with the instant `look_at` it is next looked at.
-
-        Filtered by that instant it reads only the partial index.
-        """
+        """Rows whose next touch was not dealt with as missed, each with the instant `look_at` it is next looked at."""
         return self.filter(MISS_OPEN).annotate(look_at=Coalesce("look_late_at", "next_touch_at"))
+
+    def to_look_at(self, now: datetime) -> "ContactQuerySet":
+        """Those whose touch has occurred and whose next look has come; reads only the partial index."""
+        return self.missed().filter(look_at__lte=now, touched_for=F("next_touch_at"))
 
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows of which something was changed past the verbs and not looked at yet; reads only the partial index."""
         return self.filter(CHANGED_BY_HAND)
+
+    def with_email(self, *emails: str) -> "ContactQuerySet":
+        """Rows with one of these addresses, in any case of letters, by the index that keeps them single in a team.
+
+        Its condition is asked for too, since SQLite uses no partial index without that.
+        """
+        rows = self.exclude(email="").alias(address=Lower("email"))
+        return rows.filter(address__in=[Lower(Value(email.strip())) for email in emails])
+
+    def with_phone(self, *phones: str) -> "ContactQuerySet":
+        """Rows with one of these normalised phones, by their partial index."""
+        return self.exclude(phone_e164="").filter(phone_e164__in=phones)
 
     def standing(self) -> "ContactQuerySet":
         """Those that work is made for: neither merged into another nor erased."""
@@ -157,15 +170,17 @@ class Contact(models.Model):
             models.Index(fields=["team"], name="contact_changed_by_hand", condition=CHANGED_BY_HAND),
             models.Index(fields=["merged_into"], name="contact_merged", condition=Q(merged_into__isnull=False)),
             models.Index(fields=["team", "phone_e164"], name="contact_phone", condition=~Q(phone_e164="")),
-            models.Index(fields=["quiet_at"], name="contact_quiet", condition=Q(quiet_at__isnull=False)),
+            models.Index(fields=["team", "quiet_at"], name="contact_quiet", condition=Q(quiet_at__isnull=False)),
             models.Index(
                 fields=["team", "last_activity_at"],
                 name="contact_last_activity",
                 condition=Q(last_activity_at__isnull=False),
             ),
             models.Index(fields=["team"], name="contact_unplanned", condition=UNPLANNED),
-            models.Index(fields=["next_touch_at"], name="contact_touch", condition=TOUCH_OPEN),
-            models.Index(Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISS_OPEN),
+            models.Index(fields=["team", "next_touch_at"], name="contact_touch", condition=TOUCH_OPEN),
+            models.Index(
+                F("team"), Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISS_OPEN
+            ),
             models.Index(
                 fields=["owner", "next_touch_at"], name="contact_planned", condition=Q(next_touch_at__isnull=False)
             ),

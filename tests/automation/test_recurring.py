@@ -109,12 +109,12 @@ def test_dates_missed_in_a_downtime_become_one_task_marked_late(user: User) -> N
     batch = start(user, "weekly", recurs_from="schedule")
     complete(user, batch, NOW + DAY)
     now = NOW + timedelta(days=35, hours=2)
-    assert recurring.oldest_due(now) == NOW + 14 * DAY
+    assert recurring.due_since(now) == {user.team_id: NOW + 14 * DAY}
     sweep(user, now)
     _, late = tasks_of(batch)
     assert "3 earlier ones were missed" in late.description
     assert ScheduledTaskBatch.objects.get(pk=batch.pk).next_run_at == NOW + 42 * DAY
-    assert recurring.due_teams(now) == []
+    assert recurring.due_since(now) == {}
 
 
 def test_from_completion_the_next_is_due_a_period_after_the_day_it_was_done(user: User) -> None:
@@ -208,7 +208,7 @@ def test_one_bad_series_stops_no_other(user: User) -> None:
     done = recurring.run_due(user.team_id, now=NOW + 14 * DAY)
     assert (done["created"], done["failed"]) == (1, 1)
     assert len(tasks_of(good)) == 2
-    assert recurring.due_teams(NOW + 14 * DAY) == []
+    assert recurring.due_since(NOW + 14 * DAY) == {}
 
 
 @pytest.mark.django_db(transaction=True)

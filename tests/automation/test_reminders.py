@@ -64,7 +64,7 @@ def test_finishing_cancels_it(status: str) -> None:
     task = make()
     Task.objects.filter(pk=task.pk).update(status=status)
     assert reminders.send(now=NOW + 3 * HOUR) == {"sent": 0}
-    assert reminders.due_teams(NOW + 3 * HOUR) == []
+    assert reminders.due_since(NOW + 3 * HOUR) == {}
 
 
 def test_it_is_not_sent_after_the_task_is_done_though_it_was_queued_already(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,12 +97,12 @@ def test_one_bad_reminder_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> Non
     assert reminders.send(now=NOW + 3 * HOUR) == {"sent": 1}
     assert [notice.user for notice in told()] == [good.assignee]
     assert reminders.send(now=NOW + 3 * HOUR) == {"sent": 0}
-    assert reminders.oldest_due(NOW + 3 * HOUR) is None
+    assert reminders.due_since(NOW + 3 * HOUR) == {}
 
 
 def test_after_a_downtime_it_says_that_the_task_was_due() -> None:
-    make()
-    assert reminders.oldest_due(NOW + 9 * HOUR) == NOW + 3 * HOUR
+    task = make()
+    assert reminders.due_since(NOW + 9 * HOUR) == {task.team_id: NOW + 3 * HOUR}
     reminders.send(now=NOW + 9 * HOUR)
     assert told()[0].title.startswith("Was due: ")
 

@@ -199,7 +199,7 @@ def test_nonsense_is_looked_at_once(user: User, fields: dict[str, Any]) -> None:
     Contact.objects.filter(pk=contact.pk).update(**fields)
     sweep(contact)
     cadence.schedule_due(user.team_id, now=NOW)
-    assert cadence.due_teams(NOW) == []
+    assert cadence.due_since(NOW) == {}
     assert not Task.objects.exists()
 
 
