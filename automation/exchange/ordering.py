@@ -42,6 +42,11 @@ def next_group(waiting: Sequence[Item], names: Names) -> list[Item]:
     return list(waiting)
 
 
+def refers_into(item: Item, group: Sequence[Item]) -> bool:
+    """Whether the rule names one that is saved together with it, such as itself."""
+    return any(_waits(wanted, group) for wanted in _wanted(item))
+
+
 def _wanted(item: Item) -> Iterator[Mapping[str, Any]]:
     """What the rule's references ask for; one that cannot be read holds nothing up, it is refused when saved."""
     config = item.entry.get("trigger_config", {})

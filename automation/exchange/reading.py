@@ -146,7 +146,7 @@ class _Import:
         try:
             with transaction.atomic():
                 for at in group:
-                    row, new = rows.begin(at)
+                    row, new = rows.begin(at, lax=ordering.refers_into(at, group))
                     done.append(("created" if new else "updated", at, row, [] if new else rows.differences(at, row)))
                 for bucket, at, row, _ in done:
                     rows.finish(at, row, new=bucket == "created")

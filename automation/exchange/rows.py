@@ -116,16 +116,16 @@ class Rows:
         beside = [{key: value for key, value in one[name].items() if key != "rules"} for one in (here, there)]
         return beside[0] == beside[1] and fields[name].get("rule_ids") == row.trigger_config.get("rule_ids")
 
-    def begin(self, item: Item) -> tuple[Row, bool]:
+    def begin(self, item: Item, *, lax: bool) -> tuple[Row, bool]:
         """The row to be changed, or a new one that is off; and whether it is new.
 
-        A new rule has only those references that can be resolved yet: `finish` gives it the rest.
+        With `lax` a new rule has only those references that can be resolved yet: `finish` gives it the rest.
         """
         row = self.standing(item)
         if row is not None:
             self._check_may_change(row)
             return row, False
-        made = self._create(item)
+        made = self._create(item, lax=lax)
         if isinstance(made, TaskAutomationRule):
             self.names.add(made)
         return made, True
@@ -150,10 +150,10 @@ class Rows:
             kept = saving.keeping_ids(fields.pop("rows"), list(row.steps.all()))
             campaigns.update(row, now=self.now, rows=kept, **fields)
 
-    def _create(self, item: Item) -> Row:
+    def _create(self, item: Item, *, lax: bool) -> Row:
         """All that is wrong is told at once: where the owner cannot be had, the rest is checked as the importer's."""
         owner, faults = self._owner(item)
-        resolved = Fields(self.names, lax=True)
+        resolved = Fields(self.names, lax=lax)
         fields = resolved.of(item.kind, item.entry) | {"name": item.name, "is_active": False}
         made: list[Row] = []
         faults += resolved.faults + _refusals(lambda: made.append(self._made(item, owner, fields)))

@@ -29,12 +29,9 @@ class Fields:
     def _rule(self, entry: Entry) -> dict[str, Any]:
         fields = shapes.content(shapes.RULE, entry)
         delay = delays.from_dict(_texts(fields.pop("delay")))
-        with self._at("assign"):
-            fields["assign"] = self.names.assign_in(fields["assign"])
-        with self._at("condition"):
-            unknown = 0 if self.lax else None
-            fields["condition"] = self.names.condition_in(fields["condition"], unknown=unknown)
         return fields | {
+            "assign": self._assign(fields["assign"], "assign"),
+            "condition": self._condition(fields["condition"], "condition"),
             "trigger_config": self._config(fields["trigger_config"]),
             "required_skills": _skills(fields["required_skills"]),
             "delay_kind": delay.kind,
@@ -76,24 +73,31 @@ class Fields:
         if "settings" in row:
             row["settings"] = self._step(row["settings"], "steps", place, "settings")
         if "condition" in row:
-            with self._at("steps", place, "condition"):
-                row["condition"] = self.names.condition_in(row["condition"])
+            row["condition"] = self._condition(row["condition"], "steps", place, "condition")
         return row
 
     def _step(self, step: Entry, *place: str | int) -> dict[str, Any]:
         """As JSON keeps it: what was left out stays out."""
         kept = dict(step)
         if "assign" in kept:
-            with self._at(*place, "assign"):
-                kept["assign"] = self.names.assign_in(kept["assign"])
+            kept["assign"] = self._assign(kept["assign"], *place, "assign")
         if "condition" in kept:
-            with self._at(*place, "condition"):
-                kept["condition"] = self.names.condition_in(kept["condition"])
+            kept["condition"] = self._condition(kept["condition"], *place, "condition")
         if "delay" in kept:
             kept["delay"] = delays.as_dict(delays.from_dict(_texts(kept["delay"])))
         if "required_skills" in kept:
             kept["required_skills"] = _skills(kept["required_skills"])
         return _texts(kept)
+
+    def _assign(self, said: str, *place: str | int) -> str:
+        with self._at(*place):
+            return self.names.assign_in(said)
+        return "owner"
+
+    def _condition(self, said: str, *place: str | int) -> str:
+        with self._at(*place):
+            return self.names.condition_in(said, unknown=0 if self.lax else None)
+        return ""
 
     @contextmanager
     def _at(self, *place: str | int) -> Iterator[None]:
