@@ -199,12 +199,36 @@ class RuleStats(Out):
     by_day: list[RuleDay] = Field(description="The last 30 days, in the team's zone; days without anything left out")
 
 
+class ProgrammeStats(Out):
+    id: int
+    name: str
+    is_active: bool
+    fired: int = Field(description="Contacts that were enrolled")
+    active: int
+    paused: int
+    finished: int
+    exited: int
+    exited_by_reason: dict[str, int]
+    stopped: int
+    suppressed: int = Field(description="Steps that were skipped")
+    suppressed_by_reason: dict[str, int]
+    failed: int = Field(description="Steps that could not be done")
+    tasks_created: int
+    completed: int
+    on_time: int
+    open: int
+    median_hours_to_done: float | None
+    by_day: list[RuleDay]
+
+
 class StatsOut(Out):
     total_rules: int
     active_rules: int
     times_triggered: int
     tasks_created: int
     rules: list[RuleStats]
+    sequences: list[ProgrammeStats]
+    campaigns: list[ProgrammeStats]
 
 
 def shown(rows: Sequence[TaskAutomationRule]) -> list[RuleOut]:
@@ -273,7 +297,7 @@ def delete_rule(request: HttpRequest, id: Id) -> Status[None]:
 
 @router.get("/api/task-automation/stats/", auth=scope("rules:read"), response=StatsOut)
 def rule_stats(request: HttpRequest) -> dict[str, Any]:
-    """What the rules did: fired, suppressed and why, failed, and what became of their tasks."""
+    """What rules, sequences and campaigns did: fired, suppressed and why, failed, and what became of their tasks."""
     return statistics.of_rules(caller(request), now=timezone.now())
 
 

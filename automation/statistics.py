@@ -1,7 +1,7 @@
-"""What rules did and what became of it: counted from firings and tasks, in a constant number of queries."""
+"""What rules, sequences and campaigns did and what became of it, in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence as Rows
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
-from automation.models import Firing, TaskAutomationRule
+from automation.models import Campaign, Enrolment, EnrolmentStep, Firing, Programme, Sequence, TaskAutomationRule
 from domain import calendars
 from people.models import Team, User
 from work.models import Task
@@ -22,7 +22,7 @@ Figures = dict[str, Any]
 
 
 def of_rules(user: User, *, now: datetime, days: int = DAYS) -> Figures:
-    """The statistics of the rules a user sees."""
+    """The statistics of the rules, sequences and campaigns a user sees, in a constant number of queries."""
     rules = list(TaskAutomationRule.objects.visible_to(user).order_by("pk"))
     numbers = figures(rules, user.team, now=now, days=days)
     return {
@@ -41,10 +41,12 @@ def of_rules(user: User, *, now: datetime, days: int = DAYS) -> Figures:
             }
             for rule in rules
         ],
+        "sequences": _of_programmes(Sequence, "sequence", user, now=now, days=days),
+        "campaigns": _of_programmes(Campaign, "campaign", user, now=now, days=days),
     }
 
 
-def figures(rules: Sequence[TaskAutomationRule], team: Team, *, now: datetime, days: int = DAYS) -> dict[int, Figures]:
+def figures(rules: Rows[TaskAutomationRule], team: Team, *, now: datetime, days: int = DAYS) -> dict[int, Figures]:
     """Per rule: outcomes, suppressions by reason, tasks done, on time and still open, the median, and each day."""
     found = {rule.pk: _blank() for rule in rules}
     firings = Firing.objects.filter(rule__in=list(found))
@@ -78,6 +80,47 @@ def add_tasks(
         _day(found[key], completed_at.astimezone(zone).date())["completed"] += 1
     for key, taken in hours.items():
         found[key]["median_hours_to_done"] = round(median(taken), 2)
+
+
+def _of_programmes(model: type[Programme], kind: str, user: User, *, now: datetime, days: int) -> list[Figures]:
+    """The sequences or campaigns a user sees: who was enrolled and how it ended, their steps, and their tasks."""
+    rows = list(model._default_manager.all().visible_to(user).order_by("pk"))
+    found: dict[int, Figures] = {row.pk: _blank() | _blank_enrolments() for row in rows}
+    enrolled = Enrolment.objects.filter(**{f"{kind}__in": list(found)})
+    for key, state, reason, n in _grouped(enrolled.values_list(kind, "state", "reason").annotate(n=Count("pk"))):
+        found[key]["fired"] += n
+        found[key][state] += n
+        if state == Enrolment.EXITED:
+            exits = found[key]["exited_by_reason"]
+            exits[reason] = exits.get(reason, 0) + n
+    steps = EnrolmentStep.objects.filter(enrolment__in=enrolled)
+    by_step = steps.values_list(f"enrolment__{kind}", "state", "reason").annotate(n=Count("pk"), made=Count("task"))
+    for key, state, reason, n, made in _grouped(by_step):
+        found[key]["tasks_created"] += made
+        if state == EnrolmentStep.SKIPPED:
+            found[key]["suppressed"] += n
+            found[key]["suppressed_by_reason"][reason] = found[key]["suppressed_by_reason"].get(reason, 0) + n
+        elif state == EnrolmentStep.FAILED:
+            found[key]["failed"] += n
+    group = f"enrolment_steps__enrolment__{kind}"
+    of_task = Task.objects.filter(**{f"{group}__in": list(found)})
+    add_tasks(found, of_task, group, user.team, now=now, days=days)
+    zone = calendars.first_zone(user.team.timezone).zone
+    started = enrolled.filter(created_at__gte=now - timedelta(days=days))
+    for key, on, n in _grouped(
+        started.annotate(on=TruncDate("created_at", tzinfo=zone)).values_list(kind, "on").annotate(n=Count("pk"))
+    ):
+        _day(found[key], on)["fired"] += n
+    return [{"id": row.pk, "name": row.name, "is_active": row.is_active, **in_order(found[row.pk])} for row in rows]
+
+
+def _blank_enrolments() -> Figures:
+    return {
+        "tasks_created": 0,
+        **dict.fromkeys((Enrolment.ACTIVE, Enrolment.PAUSED, Enrolment.FINISHED, Enrolment.EXITED), 0),
+        Enrolment.STOPPED: 0,
+        "exited_by_reason": {},
+    }
 
 
 def in_order(figure: Figures) -> Figures:

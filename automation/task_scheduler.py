@@ -12,7 +12,7 @@ from django.utils import timezone
 from assignment import dispatch
 from automation import drafting, engine, events, history, recurring, sequences
 from automation.models import Firing
-from crm import contacts, intake
+from crm import addresses, contacts, intake
 from crm.models import Activity, Contact
 from domain import policies, templating
 from people.models import User
@@ -186,6 +186,6 @@ def _first_task(fired: list[Firing]) -> Task | None:
 
 
 def _contact(contact: Contact | int) -> Contact:
-    if isinstance(contact, Contact):
-        return contact
-    return Contact.objects.select_related("team", "owner").get(pk=contact)
+    """The row; of one that was merged into another, the survivor."""
+    row = contact if isinstance(contact, Contact) else Contact.objects.select_related("team", "owner").get(pk=contact)
+    return row if row.merged_into_id is None else addresses.survivor_of(row)

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 from faker import Faker
 
 from automation import rules
-from automation.models import RuleVersion, TaskAutomationRule
+from automation.models import TaskAutomationRule
 from config.demo.space import DAYS, SEED, Workspace
 from crm.models import Activity, Contact
 from people.models import Skill, TimeOff, User, UserSkill, WorkingSpan
@@ -81,7 +81,42 @@ RULES: tuple[dict[str, Any], ...] = (
         "delay_hours": Decimal(24),
         "is_active": False,
     },
+    {
+        "name": "Silent for a month: ask how it goes",
+        "trigger_type": "inactivity",
+        "trigger_config": {"days": 30, "statuses": [Contact.ACTIVE]},
+        "condition": "contact.lead_score >= 40",
+        "task_title_template": "Ask {{contact_name}} how it goes",
+        "delay_kind": "business",
+        "delay_days": 2,
+        "limit_owner_day": 10,
+    },
+    {
+        "name": "Monday: look through the pipeline",
+        "trigger_type": "time",
+        "trigger_config": {"cron": "0 9 * * 1"},
+        "task_title_template": "Look through the pipeline of the week",
+        "delay_hours": Decimal(8),
+        "repeat_policy": "every_time",
+    },
+    {
+        "name": "A day late: take it up",
+        "trigger_type": "overdue",
+        "trigger_config": {"what": "task", "after_hours": 24},
+        "task_title_template": "Take up what is late for {{ contact_name | default: 'the team' }}",
+        "task_priority": Task.HIGH,
+        "delay_hours": Decimal(4),
+        "is_active": False,
+    },
 )
+AFTER_ONBOARDING: dict[str, Any] = {
+    "name": "Onboarded: check in after a week",
+    "trigger_type": "task_completed",
+    "task_title_template": "Check in with {{contact_name}} after the first week",
+    "delay_kind": "business",
+    "delay_days": 5,
+    "delay_at": time(10),
+}
 
 
 def people(space: Workspace, manager: User | None) -> None:
@@ -156,12 +191,11 @@ def contacts(space: Workspace) -> None:
 def make_rules(space: Workspace) -> None:
     owner = next(user for user in space.people if user.leads)
     for fields in RULES:
-        rule = rules.create(owner, scope=TaskAutomationRule.TEAM, created_at=space.now - timedelta(days=DAYS), **fields)
-        RuleVersion.objects.create(
-            rule=rule,
-            number=1,
-            content_hash=rules.content_hash(rule),
-            content=rules.content_of(rule),
-            frozen_at=rule.created_at,
-        )
-        space.rules.append(rule)
+        _make_rule(space, owner, fields)
+    onboarding = next(rule for rule in space.rules if rule.trigger_type == TaskAutomationRule.STATUS_CHANGE)
+    _make_rule(space, owner, {**AFTER_ONBOARDING, "trigger_config": {"rule_ids": [onboarding.pk]}})
+
+
+def _make_rule(space: Workspace, owner: User, fields: dict[str, Any]) -> None:
+    made = space.now - timedelta(days=DAYS)
+    space.rules.append(rules.create(owner, scope=TaskAutomationRule.TEAM, now=made, **fields))

@@ -278,3 +278,37 @@ def test_what_a_rule_can_be_built_of_is_told(api: Client) -> None:
     assert said["source"] == "contact.lead_score > 80"
     assert said["rows"] == rows
     assert post(api, "/api/task-automation/conditions/check/", {"source": "contact.stat == 1"}, status=422)
+
+
+def test_statistics_of_sequences_and_a_constant_number_of_queries(api: Client, manager: User) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from automation import sequences
+
+    def ask() -> tuple[int, Any]:
+        with CaptureQueriesContext(connection) as queries:
+            said = api.get("/api/task-automation/stats/").json()
+        return len(queries), said
+
+    first = builders.make_contact(manager)
+    _, tasks = sequences.enrol(first, "standard", owner=manager, now=timezone.now())
+    builders.make_firing(builders.make_rule(manager), task=builders.make_task(manager, contact=first))
+    before, _ = ask()
+    lifecycle.complete(tasks[0], by=manager, now=tasks[0].created_at + timedelta(hours=3))
+    for _ in range(4):
+        contact = builders.make_contact(manager)
+        sequences.enrol(contact, "standard", owner=manager, now=timezone.now())
+        sequences.enrol(contact, "gentle", owner=manager, now=timezone.now())
+        rule = builders.make_rule(manager)
+        builders.make_firing(rule, task=builders.make_task(manager, contact=contact))
+    builders.make_activity(first, activity_type=Activity.EMAIL_REPLIED, occurred_at=timezone.now())
+    engine.drain(manager.team_id, now=timezone.now())
+    after, said = ask()
+    assert after == before
+    row = next(row for row in said["sequences"] if "tandard" in row["name"])
+    assert (row["fired"], row["exited"], row["active"]) == (5, 1, 4)
+    assert (row["tasks_created"], row["completed"], row["on_time"]) == (20, 1, 1)
+    assert row["median_hours_to_done"] == 3
+    assert sum(row["exited_by_reason"].values()) == 1
+    assert sum(day["fired"] for day in row["by_day"]) == 5
