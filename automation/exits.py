@@ -143,6 +143,8 @@ def heard(enrolment: Enrolment, types: Iterable[str], *, now: datetime) -> Query
 def _flagged(contact: Contact, enrolment: Enrolment, wanted: Mapping[str, Any]) -> str:
     if contact.do_not_contact:
         return REASONS[DO_NOT_CONTACT]
+    if contact.status != contact.seen_status and contact.status in wanted.get(STATUSES, ()):
+        return REASONS[STATUSES].format(status=contact.status)  # changed by hand, and not in the ledger yet
     flags = {
         UNSUBSCRIBED: contact.unsubscribed_at,
         COMPLAINED: contact.complained_at,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from automation import cadence, enrolling, enrolments, migrating, pausing, sequences, stepping, sweeps
+from automation import cadence, calendar_changes, enrolling, enrolments, migrating, pausing, sequences, stepping
 from automation.enrolling import AlreadyEnrolled, Refused, Wish
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch, Sequence
 from crm.models import Activity, Contact
@@ -75,9 +75,8 @@ def test_each_task_is_made_when_its_time_comes_and_not_before(user: User, contac
 
 def test_the_sweep_knows_who_has_something_due_and_since_when(user: User, contact: Contact) -> None:
     enrol(contact, builders.make_sequence(user, days=(1,)))
-    assert (enrolments.due_teams(NOW), enrolments.oldest_due(NOW)) == ([], None)
-    assert enrolments.due_teams(NOW + 2 * DAY) == [user.team_id]
-    assert enrolments.oldest_due(NOW + 2 * DAY) == NOW + DAY
+    assert enrolments.due_since(NOW) == {}
+    assert enrolments.due_since(NOW + 2 * DAY) == {user.team_id: NOW + DAY}
 
 
 def test_it_is_over_when_its_last_task_is_closed(user: User, contact: Contact) -> None:
@@ -490,7 +489,7 @@ def test_the_sweep_reads_partial_indexes_only(user: User) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("small tables are scanned on PostgreSQL whatever the index")
     for rows in (Enrolment.objects.due(NOW), Enrolment.objects.to_resume(NOW)):
-        plan = rows.values("pk").explain()
+        plan = rows.filter(team=user.team).values("pk").explain()
         assert "enrolment_due" in plan or "enrolment_to_resume" in plan, plan
 
 
@@ -506,7 +505,7 @@ def test_planned_dates_follow_the_contacts_clock_and_new_holidays(user: User, co
     assert enrolment.steps.get(number=2).due_at == datetime.fromisoformat("2026-06-24T00:00Z")
     assert enrolment.steps.get(number=1).due_at == NOW + DAY
     builders.make_time_off(user, starts_on="2026-06-24")
-    sweeps.run(user.team_id, now=NOW)
+    calendar_changes.follow(user.team_id, now=NOW)
     assert enrolment.steps.get(number=2).due_at == datetime.fromisoformat("2026-06-25T00:00Z")
     enrolment.refresh_from_db()
     assert enrolment.next_step_at == NOW + DAY

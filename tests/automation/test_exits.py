@@ -202,6 +202,12 @@ def test_a_flag_set_past_the_verbs_is_seen_before_the_next_step(enrolment: Enrol
     assert states(enrolment) == ["done", "cancelled", "cancelled"]
 
 
+def test_a_status_changed_by_hand_is_seen_before_the_next_step(enrolment: Enrolment) -> None:
+    Contact.objects.update(status="lost")
+    enrolments.run_due(enrolment.team_id, now=NOW + 3 * DAY)
+    assert fresh(enrolment).reason == "The contact's status became lost."
+
+
 @pytest.mark.parametrize(
     ("until", "back"),
     [
