@@ -12,7 +12,7 @@ from automation.models import TaskAutomationRule
 from automation.triggers import configs
 from automation.triggers.past import Past, standing
 from crm.models import Activity, Contact
-from domain import calendars, recurrence
+from domain import calendars, recurrence, touches
 
 KIND = TaskAutomationRule.CADENCE
 LABEL = "A contact's cadence came round"
@@ -58,7 +58,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
 
 
 def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
-    """Touches by the cadences of today, each counted from the touch before it that the ledger holds."""
+    """Touches by the cadences of today, each counted from the touch before it; what a full day would move is not."""
     touched: dict[int, list[datetime]] = {}
     rows = Activity.objects.filter(team=ledger.team, activity_type__in=TOUCHES, occurred_at__lt=ledger.end)
     for contact_id, at in rows.order_by("occurred_at").values_list("contact", "occurred_at"):
@@ -71,15 +71,13 @@ def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
                     yield event
 
 
-def _dues(contact: Contact, touches: list[datetime], ledger: Past) -> Iterator[datetime]:
+def _dues(contact: Contact, touched: list[datetime], ledger: Past) -> Iterator[datetime]:
     owner = contact.owner
     zone = calendars.first_zone(contact.timezone, owner.timezone if owner else "", ledger.team.timezone).zone
-    base = max((at for at in touches if at < ledger.start), default=contact.created_at)
+    base = max((at for at in touched if at < ledger.start), default=contact.created_at)
     for _ in range(MOST_TOUCHES):
-        due = recurrence.next_occurrence(
-            contact.contact_cadence, after=base, anchor_day=contact.cadence_anchor_day, zone=zone
-        )
-        earlier = [at for at in touches if base < at < due]
+        due = touches.after(contact.contact_cadence, base, anchor_day=contact.cadence_anchor_day, zone=zone)
+        earlier = [at for at in touched if base < at < due]
         if earlier:
             base = earlier[0]
             continue
