@@ -13,7 +13,7 @@ from ninja.responses import Status
 from api import limits
 from api.activities import RecordedOut, outcome
 from api.auth import address
-from api.errors import Fault, Problem, invalid
+from api.errors import PROBLEM_TYPE, Fault, Problem, invalid
 from api.fields import Out
 from api.idempotency import HEADER, MAX_LENGTH
 from crm import forms, providers
@@ -23,16 +23,24 @@ router = Router(tags=["hooks"])
 
 MOST_MAIL = 35 * 1024 * 1024
 """Bytes of one inbound mail with its attachments; as much as mail providers take themselves."""
+LATER: dict[str, Any] = {
+    "responses": {
+        503: {
+            "description": "Something has to be set up here first: send it again later",
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+        }
+    }
+}
 TRACKING, INBOUND = "/hooks/mail/{provider}/{secret}", "/hooks/mail/{provider}/{secret}/inbound"
 
 
-@router.post(TRACKING, auth=None, response={202: RecordedOut})
+@router.post(TRACKING, auth=None, response={202: RecordedOut}, openapi_extra=LATER)
 def receive_mail_events(request: HttpRequest, provider: str, secret: str) -> Status[RecordedOut]:
     """A mail provider's tracking events, in its own format. The same event told twice is recorded once."""
     return _receive(request, provider, secret, mail=False)
 
 
-@router.post(INBOUND, auth=None, response={202: RecordedOut})
+@router.post(INBOUND, auth=None, response={202: RecordedOut}, openapi_extra=LATER)
 def receive_inbound_mail(request: HttpRequest, provider: str, secret: str) -> Status[RecordedOut]:
     """Mail that people sent to you, as the provider passes it on: a reply, or an automatic reply."""
     return _receive(request, provider, secret, mail=True)
