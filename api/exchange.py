@@ -43,7 +43,7 @@ class ImportedOut(Out):
     fields: list[str] = Field(description="Those that differ")
 
 
-class RefusedOut(Out):
+class RefusedItemOut(Out):
     path: str = Field(description="Where in the document, as a JSON pointer")
     line: int | None = Field(description="Of the text that was sent")
     message: str
@@ -55,7 +55,7 @@ class ReportOut(Out):
     updated: list[ImportedOut]
     unchanged: list[ImportedOut]
     differing: list[ImportedOut] = Field(description="Left as they are: send update to change them")
-    refused: list[RefusedOut]
+    refused: list[RefusedItemOut]
     notes: list[str]
 
 

@@ -39,7 +39,7 @@ RECURRING_EXAMPLE: dict[str, Any] = {
 }
 
 
-class SequenceIn(In):
+class ScheduleSequenceIn(In):
     model_config = ConfigDict(json_schema_extra={"examples": [SEQUENCE_EXAMPLE]})
 
     contact_id: Id
@@ -108,7 +108,7 @@ class BatchOut(Out):
 
 
 @router.post("/api/task-automation/schedule-sequence/", auth=scope("tasks:write"), response={201: SequenceScheduled})
-def schedule_sequence(request: HttpRequest, payload: SequenceIn) -> Status[dict[str, Any]]:
+def schedule_sequence(request: HttpRequest, payload: ScheduleSequenceIn) -> Status[dict[str, Any]]:
     """Starts a follow-up sequence: standard (days 1, 3, 7, 14), aggressive (1, 2, 4, 7), gentle (3, 7, 14, 30), or one
     of the team's own. The answer prints the dates of the steps that are made later.
     """
@@ -195,7 +195,7 @@ def _batch(row: ScheduledTaskBatch, figures: batches.Figures) -> BatchOut:
     )
 
 
-def _sequence(user: User, payload: SequenceIn, now: datetime) -> SequenceRow:
+def _sequence(user: User, payload: ScheduleSequenceIn, now: datetime) -> SequenceRow:
     if payload.sequence_id is None:
         return sequences.preset(user.team, payload.sequence_type, owner=user, now=now)
     rows = SequenceRow.objects.visible_to(user).select_related("team", "owner")
