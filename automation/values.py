@@ -50,8 +50,10 @@ def _contact(contact: Contact, now: datetime) -> dict[str, Any]:
 
 
 def _activity(event: Event, team: Team) -> dict[str, Any]:
-    zone = calendars.first_zone(event.contact.timezone if event.contact is not None else "", team.timezone).zone
-    local = event.occurred_at.astimezone(zone)
+    contact = event.contact
+    owner = contact.owner if contact is not None else None
+    names = (contact.timezone if contact is not None else "", owner.timezone if owner is not None else "")
+    local = event.occurred_at.astimezone(calendars.first_zone(*names, team.timezone).zone)
     tags = event.data.get("tags")
     return {
         "type": event.activity_type,

@@ -83,14 +83,14 @@ def silence(config: dict[str, Any], contact: Contact, since: datetime) -> Event:
 
 
 def last_sign(config: dict[str, Any], contact: Contact, *, before: datetime | None = None) -> datetime:
-    """When the contact last gave one; its creation when it never did."""
+    """When the contact last gave one; its creation when it never did since, as after an import of older ones."""
     rows = Activity.objects.filter(contact=contact)
     wanted = config.get("activity_types")
     rows = rows.filter(activity_type__in=wanted) if wanted else rows.exclude(activity_type__in=OWN_MAKING)
     if before is not None:
         rows = rows.filter(occurred_at__lt=before)
     newest = rows.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
-    return newest or contact.created_at
+    return max(newest or contact.created_at, contact.created_at)
 
 
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
