@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from crm.models import Contact
 from domain import calendars, policies, templating
-from domain.delays import Delay
+from domain.delays import Choice, Delay, Kind
 from people.models import User
 from work import due
 
@@ -54,11 +54,11 @@ def owner_for(rule: TaskAutomationRule, contact: Contact | None) -> User:
 
 def delay_of(rule: TaskAutomationRule) -> Delay:
     return Delay(
-        kind=rule.delay_kind,  # type: ignore[arg-type]  (one of the column's choices)
+        kind=cast(Kind, rule.delay_kind),
         hours=rule.delay_hours,
         days=rule.delay_days,
         at=rule.delay_at,
-        outside=rule.outside_hours,  # type: ignore[arg-type]
+        outside=cast(Choice, rule.outside_hours),
     )
 
 

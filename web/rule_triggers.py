@@ -117,7 +117,7 @@ def values_of(rule: Rule) -> dict[str, Any]:
     """A kept rule's trigger as the form shows it."""
     config = rule.trigger_config if isinstance(rule.trigger_config, dict) else {}
     types = [str(kind) for kind in config.get("activity_types") or []] if rule.trigger_type == Rule.ACTIVITY else []
-    every = config.get("every") if isinstance(config.get("every"), dict) else {}
+    every: dict[str, Any] = config["every"] if isinstance(config.get("every"), dict) else {}
     days = Decimal(str(config.get("days") or 0)) + Decimal(str(config.get("hours") or 0)) / 24
     return {
         "kind": rule.trigger_type,
