@@ -69,7 +69,7 @@ class CampaignIn(CampaignPatch):
     name: Name
     description: Text = ""
     steps: list[CampaignStepIn] = Field([], max_length=50)
-    exits: Exits = Field(Exits())
+    exits: Exits = Field(Exits.model_validate({}))
     reenrol: Reenrol = "refuse"
     is_active: bool = True
 

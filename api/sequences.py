@@ -63,7 +63,7 @@ class StepIn(In):
     title: TitleTemplate
     description: Text = ""
     priority: Priority = "medium"
-    delay: DelayIn = Field(DelayIn(), description="From enrolment")
+    delay: DelayIn = Field(DelayIn.model_validate({}), description="From enrolment")
     wait_for_previous: bool = Field(False, description="Not before the task of the step before is closed")
     condition: Condition = Field("", description="In CEL; where it is false the step is skipped")
     estimated_hours: Annotated[float, Field(ge=0.01, le=8784, allow_inf_nan=False)] | None = None
@@ -106,7 +106,7 @@ class SequenceIn(SequencePatch):
     steps: list[StepIn] = Field(min_length=1, max_length=50)
     slip: Slip = "anchor"
     pacing: Pacing = "one_by_one"
-    exits: Exits = Field(Exits())
+    exits: Exits = Field(Exits.model_validate({}))
     reenrol: Reenrol = "refuse"
     is_active: bool = True
 

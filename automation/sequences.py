@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from automation import enrolling, exits, pausing, steps
-from automation.enrolling import AlreadyEnrolled, Refused
+from automation.eligibility import AlreadyEnrolled, Refused
 from automation.models import Enrolment, ScheduledTaskBatch, Sequence
 from automation.programmes import BadProgramme
 from automation.steps import Errors
