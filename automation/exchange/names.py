@@ -134,7 +134,7 @@ class Names:
                 if unknown is not None and not self.matching(token.value):
                     return str(unknown)
                 return str(self.rule_id(token.value))
-            if token.value:
+            if isinstance(token.value, int) and token.value:
                 raise Unresolved(
                     f"Rule numbers differ from one installation to the next: write its name for {token.value}."
                 )

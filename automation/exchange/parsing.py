@@ -92,7 +92,7 @@ def _decoded(text: str | bytes) -> str:
         raise TooLarge(f"The document has {size:,} bytes and may have {MOST_BYTES:,}: send it in parts.")
     try:
         return (text if isinstance(text, bytes) else text.encode()).decode("utf-8-sig")
-    except UnicodeError as failure:
+    except (UnicodeDecodeError, UnicodeEncodeError) as failure:
         raise BadDocument(f"The document is not UTF-8 ({failure.reason}): save it as UTF-8.") from None
 
 

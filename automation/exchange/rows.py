@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from automation import campaigns, programmes, rules, sequences
 from automation.exchange import saving, shapes, writing
@@ -16,7 +16,7 @@ from automation.models import Campaign, Sequence, TaskAutomationRule
 from automation.programmes import BadProgramme
 from automation.rules import BadRule
 from people import rights
-from people.models import User
+from people.models import Team, User
 
 Row = TaskAutomationRule | Sequence | Campaign
 
@@ -45,16 +45,17 @@ class Rows:
     def __init__(self, by: User, now: datetime) -> None:
         self.by, self.now, self.team = by, now, by.team
         self.names = Names(by.team)
+        self._by_name = _standing_by_name(by.team)
 
     def claim(self, items: Iterable[Item]) -> None:
         """Of several rules with one name, the file's references mean those that the file holds."""
         for item in items:
             if item.kind == shapes.RULE:
-                self.names.ours.update(row.pk for rows in self._searches(item)[:1] for row in rows)
+                self.names.ours.update(row.pk for row in self._meant(item)[0])
 
     def standing(self, item: Item) -> Row | None:
         """The row that the entry stands for, by name and owner (a team's rule without an owner: by name alone)."""
-        found: list[Row] = next((list(rows) for rows in self._searches(item) if rows), [])
+        found = next((rows for rows in self._meant(item) if rows), [])
         if len(found) < 2:
             return found[0] if found else None
         same = next((row for row in found if not self.differences(item, row)), None)
@@ -64,26 +65,17 @@ class Rows:
             )
         return same
 
-    def _searches(self, item: Item) -> list[QuerySet[Any]]:
-        named = Q(team=self.team, name=item.name, archived_at__isnull=True)
-        owned = Q(owner__username=item.owner)
-        if item.kind == shapes.SEQUENCE:
-            return [self._ordered(Sequence.objects.filter(named, owned, preset=""))]
-        if item.kind == shapes.CAMPAIGN:
-            return [self._ordered(Campaign.objects.filter(named, owned))]
-        found = TaskAutomationRule.objects.filter(named)
+    def _meant(self, item: Item) -> list[list[Row]]:
+        """The rows that it may be, the likeliest first."""
+        named = self._by_name.get((item.kind, item.name), [])
+        owned = [row for row in named if row.owner.username == item.owner]
+        if item.kind != shapes.RULE:
+            return [owned]
+        scoped = [row for row in owned if _scope(row) == item.scope]
         if "owner" in item.entry:
-            return [self._ordered(found.filter(owned, scope=item.scope))]
-        searches = [found.filter(owned, scope=item.scope)]
-        if "scope" not in item.entry:
-            searches.append(found.filter(owned))
-        if item.scope == TaskAutomationRule.TEAM:
-            searches.append(found.filter(scope=item.scope))
-        return [self._ordered(rows) for rows in searches]
-
-    @staticmethod
-    def _ordered(rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.select_related("owner", "team").order_by("pk")
+            return [scoped]
+        anybodys = [row for row in named if _scope(row) == item.scope == TaskAutomationRule.TEAM]
+        return [scoped, [] if "scope" in item.entry else owned, anybodys]
 
     def differences(self, item: Item, row: Row) -> list[str]:
         """The fields in which the row says something else than the file."""
@@ -171,7 +163,8 @@ class Rows:
     def _owner(self, item: Item) -> tuple[User, list[Fault]]:
         """Whose it will be, and why it cannot be."""
         may = rights.may(self.by, "manage_team")
-        owner, faults = self.by, []
+        owner = self.by
+        faults: list[Fault] = []
         try:
             owner = self.names.person(item.owner)
         except Unresolved as unresolved:
@@ -189,6 +182,25 @@ class Rows:
         allowed = rights.may_edit_rule(self.by, row) if is_rule else programmes.may_edit(self.by, row)  # type: ignore[arg-type]
         if not allowed:
             raise Refused((("owner",), "You need the right manage_team to change what is not yours: ask a manager."))
+
+
+def _standing_by_name(team: Team) -> dict[tuple[str, str], list[Row]]:
+    """All that the team has, read at once: a query for each entry would be most of an import."""
+    standing = Q(team=team, archived_at__isnull=True)
+    read: dict[str, Iterable[Row]] = {
+        shapes.RULE: TaskAutomationRule.objects.filter(standing),
+        shapes.SEQUENCE: Sequence.objects.filter(standing, preset=""),
+        shapes.CAMPAIGN: Campaign.objects.filter(standing).prefetch_related("steps"),
+    }
+    found: dict[tuple[str, str], list[Row]] = {}
+    for kind, rows in read.items():
+        for row in rows.select_related("owner", "team").order_by("pk"):  # type: ignore[attr-defined]
+            found.setdefault((kind, row.name), []).append(row)
+    return found
+
+
+def _scope(row: Row) -> str:
+    return row.scope if isinstance(row, TaskAutomationRule) else ""
 
 
 def _refusals(save: Callable[[], Any]) -> list[Fault]:

@@ -127,11 +127,11 @@ def explain(
         table(["condition", "holds", "values"], rows, "")
     if told["events"]:
         typer.echo("\nNewest events:")
-        rows = [
+        looks = [
             (one["event"], f"{one['occurred_at']:%Y-%m-%d %H:%M}", _came_of(one), one["reason"])
             for one in told["events"][: 2 * SHOWN]
         ]
-        table(["event", "at (UTC)", "what came of it", "why"], rows, "")
+        table(["event", "at (UTC)", "what came of it", "why"], looks, "")
 
 
 def _say_what(rule: "TaskAutomationRule") -> None:
@@ -210,8 +210,8 @@ def _contact(rule: "TaskAutomationRule", wanted: str) -> "Contact":
     from crm.models import Contact
 
     rows = Contact.objects.filter(team_id=rule.team_id).select_related("team", "owner", "merged_into")
-    by_id = {"pk": int(wanted)} if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
-    found = rows.filter(**(by_id or {"email__iexact": wanted.strip()})).first()
+    is_id = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
+    found = (rows.filter(pk=int(wanted)) if is_id else rows.filter(email__iexact=wanted.strip())).first()
     if found is None:
         raise Refused(f"There is no contact {wanted} in the rule's team: give its id or its e-mail address.")
     return found.merged_into or found  # one that was merged goes on as another
