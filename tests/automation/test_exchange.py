@@ -1,12 +1,14 @@
 """Rules, sequences and campaigns leave as one file and come back the same: once, twice, elsewhere, in part."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -425,3 +427,22 @@ def test_a_thousand_entries_are_enough() -> None:
     many = "nextmove: 1\nrules:\n" + THREE_LINES.split("rules:\n")[1] * 1001
     with pytest.raises(parsing.BadDocument, match="send it in parts"):
         bring(many, builders.make_user(team=team))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_file_at_once_make_each_rule_once() -> None:
+    ada = builders.make_manager(username="ada")
+    at_once = Barrier(2)
+
+    def bring_in_a_thread() -> Report:
+        try:
+            at_once.wait(timeout=20)
+            return bring(THREE_LINES, User.objects.get(pk=ada.pk))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = [done.result() for done in [pool.submit(bring_in_a_thread) for _ in range(2)]]
+    assert sorted(len(report.created) for report in reports) == [0, 1]
+    assert sorted(len(report.unchanged) for report in reports) == [0, 1]
+    assert TaskAutomationRule.objects.count() == 1
