@@ -91,7 +91,7 @@ def list_contacts(
     """The contacts you may see, by name."""
     rows = Contact.objects.visible_to(caller(request))
     if email is not None:
-        rows = rows.filter(email__iexact=email.strip())
+        rows = rows.with_email(email)
     if status is not None:
         rows = rows.filter(status=status)
     if owner_id is not None:

@@ -5,13 +5,14 @@ touches by cadence count from the last real touch, at 08:00 local, on a day of t
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from automation import enrolments, events, occurring, one_by_one, recurring
+from automation import due_rows, enrolments, events, occurring, one_by_one, recurring
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.setting_aside import put_aside
 from automation.spreading import Days
 from automation.triggers.cadence import TOUCHES
 from crm import contacts
@@ -21,22 +22,17 @@ from people.models import Team
 from work import due, lifecycle
 from work.models import Task
 
+TOUCH_ASIDE, PLAN_ASIDE = "touch", "touch_plan"
+UNPLANNED_FOR = timedelta(days=1)
 TEMPLATE = {"title": "Get in touch with {{contact_name}}", "priority": Task.MEDIUM}
 
 
-def due_teams(now: datetime) -> list[int]:
-    """Teams with a contact that waits for a date, or whose date has come."""
-    # No DISTINCT: for its sake SQLite reads the whole index on teams. The same goes for every list of due teams.
-    return sorted({*unplanned_teams(), *Contact.objects.touch_due(now).values_list("team_id", flat=True)})
-
-
-def unplanned_teams() -> list[int]:
-    return sorted(set(Contact.objects.unplanned().values_list("team_id", flat=True)))
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    found = Contact.objects.touch_due(now).order_by("next_touch_at").values_list("next_touch_at", flat=True)
-    return found.first()
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    """Contacts whose date has come, and those that wait for one."""
+    return due_rows.united(
+        due_rows.earliest(Contact.objects.touch_due(now), "next_touch_at", team_id),
+        due_rows.present(Contact.objects.unplanned(), now, team_id),
+    )
 
 
 def schedule_due(team_id: int, *, now: datetime) -> dict[str, int]:
@@ -52,7 +48,7 @@ def schedule_due(team_id: int, *, now: datetime) -> dict[str, int]:
         days = Days(Team.objects.get(pk=team_id))
         return lambda pk: _come(pk, days, now)
 
-    done = one_by_one.each(team_id, pks, begin, park=_park)
+    done = one_by_one.each(team_id, pks, begin, park=lambda pk: _put_aside(pk, now))
     return {"planned": planned, "created": done.made, "skipped": done.skipped, "failed": done.failed}
 
 
@@ -65,7 +61,7 @@ def plan_missing(team_id: int, *, now: datetime) -> int:
         days = Days(Team.objects.get(pk=team_id))
         return lambda pk: _plan(pk, days, now)
 
-    return one_by_one.each(team_id, pks, begin, park=_try_again).made
+    return one_by_one.each(team_id, pks, begin, park=lambda pk: _put_aside_unplanned(pk, now)).made
 
 
 def follow(activity: Activity, *, now: datetime) -> None:
@@ -289,13 +285,42 @@ def _make_task(
     return True, recurring.make_occurrence(batch, instant, missed, now=now)
 
 
-def _park(pk: int) -> None:
-    Contact.objects.filter(pk=pk).update(touched_for=F("next_touch_at"))
+def _put_aside(pk: int, now: datetime) -> None:
+    """Out of the sweep's way as one that occurred: should its job die, it is missed, and looked at as such."""
+    contact = Contact.objects.filter(pk=pk, next_touch_at__isnull=False).first()
+    if contact is not None and contact.next_touch_at is not None:
+        Contact.objects.filter(pk=pk).update(touched_for=contact.next_touch_at)
+        put_aside(TOUCH_ASIDE, pk, contact.next_touch_at, team_id=contact.team_id, now=now)
+
+
+def take_up(pk: int, at: datetime, *, now: datetime) -> bool:
+    """A touch that was put aside, let occur by its job; False when it was moved or dealt with since."""
+    contact = Contact.objects.select_related("team").filter(pk=pk, next_touch_at=at, touched_for=at).first()
+    if contact is None or contact.missed_for == at:
+        return False
+    with occurring.alone(contact.team_id):
+        Contact.objects.filter(pk=pk, next_touch_at=at).update(touched_for=None)
+        return _come(pk, Days(contact.team), now)
+
+
+def _put_aside_unplanned(pk: int, now: datetime) -> None:
+    """It gets a date for the time being, so that it is not looked at with every sweep, nor forgotten."""
+    meanwhile = now + UNPLANNED_FOR
+    contact = Contact.objects.filter(pk=pk, next_touch_at__isnull=True).first()
+    if contact is not None:
+        Contact.objects.filter(pk=pk).update(next_touch_at=meanwhile)
+        put_aside(PLAN_ASIDE, pk, meanwhile, team_id=contact.team_id, now=now)
+
+
+def take_up_unplanned(pk: int, at: datetime, *, now: datetime) -> bool:
+    """One that could not be planned, tried again by its job; False when it was planned since."""
+    contact = Contact.objects.select_related("team").filter(pk=pk, next_touch_at=at).first()
+    if contact is None or contact.next_follow_up_at == at:
+        return False
+    with occurring.alone(contact.team_id):
+        Contact.objects.filter(pk=pk, next_touch_at=at).update(next_touch_at=None)
+        return _plan(pk, Days(contact.team), now)
 
 
 def _keep(contact: Contact, *names: str) -> None:
     Contact.objects.filter(pk=contact.pk).update(**{name: getattr(contact, name) for name in names})
-
-
-def _try_again(pk: int) -> None:
-    """A row that could not be planned is not changed, so the next sweep tries again."""

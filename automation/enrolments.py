@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from automation import dating, exits, pausing, programmes, stepping
+from automation import dating, due_rows, exits, pausing, programmes, stepping
 from automation.models import Enrolment, EnrolmentStep, Sequence
 from automation.programmes import Outline
+from automation.setting_aside import set_aside
 from crm.models import Activity
-from jobs import queue
 from people import hours
+from people.models import Team
 from work.models import Task
 
 log = logging.getLogger("nextmove.automation")
@@ -27,24 +28,18 @@ LOOK_FOR_END = timedelta(days=1)
 """All steps are done and a task is open still: closed past the verbs, it is noticed after this."""
 
 
-def due_teams(now: datetime) -> list[int]:
-    """Teams with a step that is due or a pause that is over; reads two partial indexes."""
-    due = Enrolment.objects.due(now).values_list("team_id", flat=True).distinct()
-    over = Enrolment.objects.to_resume(now).values_list("team_id", flat=True).distinct()
-    return sorted({*due, *over})
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    """Steps that are due and pauses that are over."""
+    return due_rows.united(
+        due_rows.earliest(Enrolment.objects.due(now), "next_step_at", team_id),
+        due_rows.earliest(Enrolment.objects.to_resume(now), "resume_at", team_id),
+    )
 
 
 def planning_teams() -> list[int]:
-    """Teams with steps to come; reads the partial index on those under way, nothing but the index."""
-    planning = Enrolment.objects.filter(state=Enrolment.ACTIVE, next_step_at__isnull=False)
-    return sorted(planning.values_list("team_id", flat=True).distinct())
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    """Since when the longest waiting of what is due waits; None when nothing is."""
-    step = Enrolment.objects.due(now).aggregate(at=Min("next_step_at"))["at"]
-    pause = Enrolment.objects.to_resume(now).aggregate(at=Min("resume_at"))["at"]
-    return min(filter(None, (step, pause)), default=None)
+    """Teams with steps to come; one look into the partial index on those under way for each team."""
+    planning = Enrolment.objects.filter(team=OuterRef("pk"), state=Enrolment.ACTIVE, next_step_at__isnull=False)
+    return list(Team.objects.filter(Exists(planning)).order_by("pk").values_list("pk", flat=True))
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
@@ -75,29 +70,33 @@ def _one(pk: int, act: Callable[..., Any], name: str, now: datetime) -> str:
             for enrolment in exits.locked(Enrolment.objects.filter(pk=pk), skip=True):
                 act(enrolment, now=now)
     except Exception:
-        log.exception("enrolment %s failed and becomes a job", pk)
         _set_aside(pk, now)
         return "failed"
     return name
 
 
 def _set_aside(pk: int, now: datetime) -> None:
-    """Out of the sweep's way: the job that takes it up again is the one retry there is. A pause is tried later."""
+    """Out of the sweep's way: the job that takes it up again is the one retry there is."""
     with transaction.atomic():
         for enrolment in exits.locked(Enrolment.objects.filter(pk=pk, state__in=Enrolment.UNDER_WAY)):
-            if enrolment.state == Enrolment.PAUSED:
-                exits.save(enrolment, resume_at=now + LOOK_AGAIN)
-                continue
-            at = enrolment.next_step_at or now
-            exits.save(enrolment, next_step_at=None)
-            key = f"enrolment:{pk}:{at:%Y%m%dT%H%M%S%f}"
-            queue.enqueue(queue.Request(RETRY_JOB, [pk], key=key, team_id=enrolment.team_id, run_at=now), now=now)
+            over = enrolment.resume_at if enrolment.state == Enrolment.PAUSED else None
+            at = over or enrolment.next_step_at or now
+            exits.save(enrolment, next_step_at=None, resume_at=None)
+            args = [pk, over.isoformat()] if over else [pk]
+            key = f"enrolment:{pk}:{at:%Y%m%dT%H%M%S%f}:{now:%Y%m%dT%H%M%S%f}"
+            set_aside(RETRY_JOB, args, key=key, team_id=enrolment.team_id, now=now)
 
 
-def run_one(pk: int, *, now: datetime) -> Enrolment | None:
-    """Takes up an enrolment, as one that was set aside; None when it is gone. Raises what keeps it from going on."""
+def run_one(pk: int, over: datetime | None = None, *, now: datetime) -> Enrolment | None:
+    """Takes up an enrolment, as one that was set aside; None when it is gone. Raises what keeps it from going on.
+
+    `over` is the end of the pause that could not be ended.
+    """
     with transaction.atomic():
         for enrolment in exits.locked(Enrolment.objects.filter(pk=pk)):
+            if over is not None and enrolment.state == Enrolment.PAUSED and enrolment.resume_at is None:
+                exits.save(enrolment, resume_at=over)
+                pausing.end_pause(enrolment, now=now)
             advance(enrolment, now=now)
             return enrolment
     return None

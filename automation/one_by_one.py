@@ -1,14 +1,11 @@
 """Due rows of a team, in small committed batches under its queue, each row in a savepoint of its own."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from automation import occurring
-
-log = logging.getLogger("nextmove.automation")
 
 BATCH = 100
 MOST = 2_000
@@ -29,8 +26,8 @@ def each(
 ) -> Done:
     """Runs a step over the rows; `begin` makes it anew for each batch, so what it remembers never outlives the lock.
 
-    A step reads its row again, since another worker may have dealt with it. A row that fails is logged and parked,
-    and stops no other.
+    A step reads its row again, since another worker may have dealt with it. A row that fails stops no other: `park`
+    takes it out of the sweep's way, and leaves it to a job.
     """
     done = Done()
     for start in range(0, len(pks), BATCH):
@@ -46,7 +43,6 @@ def _guarded(step: Callable[[int], bool], pk: int, park: Callable[[int], object]
         with transaction.atomic():
             made = step(pk)
     except Exception:
-        log.exception("row %s of %s could not be dealt with", pk, step.__module__)
         park(pk)
         done.failed += 1
     else:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from assignment import dispatch
-from automation import cadence, occurring, one_by_one
+from automation import cadence, due_rows, occurring, one_by_one
 from automation.models import Firing, TaskAutomationRule
+from automation.setting_aside import put_aside
 from automation.spreading import Days
 from automation.triggers import overdue as trigger
 from crm import contacts
@@ -25,24 +26,25 @@ from people.models import Team, User
 from work import lifecycle
 from work.models import Task
 
+CONTACT_ASIDE, TASK_ASIDE = "missed", "late_task"
 URGENT_WITHIN = timedelta(hours=8)
 
 
-def due_teams(now: datetime) -> list[int]:
-    looked_at = _missed(now).values_list("team_id", flat=True)
-    late = Task.objects.to_chase(now).values_list("team_id", flat=True)
-    return sorted({*looked_at, *late})
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    looked_at = _missed(now).order_by("look_at").values_list("look_at", flat=True).first()
-    late = Task.objects.to_chase(now).order_by("chase_at").values_list("chase_at", flat=True).first()
-    return min((one for one in (looked_at, late) if one is not None), default=None)
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    return due_rows.united(
+        due_rows.earliest(Contact.objects.to_look_at(now), "look_at", team_id),
+        due_rows.earliest(Task.objects.to_chase(now), "chase_at", team_id),
+    )
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
     """Contacts whose missed follow-up is to be looked at now, then tasks that are late."""
-    pks = list(_missed(now).filter(team_id=team_id).order_by("look_at").values_list("pk", flat=True)[: one_by_one.MOST])
+    pks = list(
+        Contact.objects.to_look_at(now)
+        .filter(team_id=team_id)
+        .order_by("look_at")
+        .values_list("pk", flat=True)[: one_by_one.MOST]
+    )
     return {**_look_at(team_id, pks, now), **chase(team_id, now=now)}
 
 
@@ -57,17 +59,12 @@ def create_overdue(team_id: int, *, now: datetime) -> dict[str, int]:
     return _look_at(team_id, list(late.values_list("pk", flat=True)), now)
 
 
-def _missed(now: datetime) -> QuerySet[Contact]:
-    """What the sweep looks at: touches that have occurred, when their next look has come."""
-    return Contact.objects.missed().filter(look_at__lte=now, touched_for=F("next_touch_at"))
-
-
 def _look_at(team_id: int, pks: list[int], now: datetime) -> dict[str, int]:
     def begin() -> Callable[[int], bool]:
         days = Days(Team.objects.get(pk=team_id))
         return lambda pk: _look(pk, days, now)
 
-    done = one_by_one.each(team_id, pks, begin, park=_park_contact)
+    done = one_by_one.each(team_id, pks, begin, park=lambda pk: _put_contact_aside(pk, now))
     return {"created": done.made, "skipped": done.skipped, "failed": done.failed}
 
 
@@ -110,8 +107,21 @@ def _later(contact: Contact, look_at: datetime) -> bool:
     return False
 
 
-def _park_contact(pk: int) -> None:
-    Contact.objects.filter(pk=pk).update(missed_for=F("next_touch_at"))
+def _put_contact_aside(pk: int, now: datetime) -> None:
+    contact = Contact.objects.filter(pk=pk, next_touch_at__isnull=False).first()
+    if contact is not None and contact.next_touch_at is not None:
+        Contact.objects.filter(pk=pk).update(missed_for=contact.next_touch_at)
+        put_aside(CONTACT_ASIDE, pk, contact.next_touch_at, team_id=contact.team_id, now=now)
+
+
+def take_up_contact(pk: int, at: datetime, *, now: datetime) -> bool:
+    """A missed follow-up that was put aside, tried again by its job; False when its date was moved since."""
+    contact = Contact.objects.select_related("team").filter(pk=pk, next_touch_at=at, missed_for=at).first()
+    if contact is None:
+        return False
+    with occurring.alone(contact.team_id):
+        Contact.objects.filter(pk=pk, next_touch_at=at).update(missed_for=None)
+        return _look(pk, Days(contact.team), now)
 
 
 def _make_task(contact: Contact, owner: User, missed: datetime, now: datetime) -> bool:
@@ -148,7 +158,7 @@ def chase(team_id: int, *, now: datetime) -> dict[str, int]:
         team, rules = Team.objects.get(pk=team_id), _rules(team_id)
         return lambda pk: _chase(pk, team, rules, now)
 
-    done = one_by_one.each(team_id, pks, begin, park=_park_task)
+    done = one_by_one.each(team_id, pks, begin, park=lambda pk: _put_task_aside(pk, now))
     return {"chased": done.made, "chase_failed": done.failed}
 
 
@@ -200,8 +210,21 @@ def _chase(pk: int, team: Team, rules: list[TaskAutomationRule], now: datetime) 
     return True
 
 
-def _park_task(pk: int) -> None:
-    Task.objects.filter(pk=pk).update(chase_at=None)
+def _put_task_aside(pk: int, now: datetime) -> None:
+    task = Task.objects.filter(pk=pk, chase_at__isnull=False).first()
+    if task is not None and task.chase_at is not None:
+        Task.objects.filter(pk=pk).update(chase_at=None)
+        put_aside(TASK_ASIDE, pk, task.chase_at, team_id=task.team_id, now=now)
+
+
+def take_up_task(pk: int, at: datetime, *, now: datetime) -> bool:
+    """A late task that was put aside, tried again by its job; False when its date was moved since."""
+    rows = Task.objects.filter(pk=pk, chase_at__isnull=True, chased_for=F("due_date"))
+    task = rows.select_related("team").first()
+    if task is None:
+        return False
+    with occurring.alone(task.team_id):
+        return bool(rows.update(chase_at=at)) and _chase(pk, task.team, _rules(task.team_id), now)
 
 
 def _tell_holder(task: Task, holder: User | None, due: datetime, now: datetime) -> None:

@@ -14,9 +14,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from assignment import dispatch
-from automation import one_by_one
+from automation import due_rows, occurring, one_by_one
 from automation.drafting import template_values
 from automation.models import ScheduledTaskBatch
+from automation.setting_aside import put_aside
 from automation.task_templates import BadTemplate, checked_template
 from crm.models import Activity, Contact
 from domain import calendars, recurrence, templating, touches
@@ -26,6 +27,7 @@ from work.models import Task
 
 __all__ = ["BadTemplate", "checked_template", "schedule_recurring"]
 
+ASIDE = "series"
 FROM_TOUCH = (ScheduledTaskBatch.TOUCH, "")
 LATE = "Late: {count} earlier ones were missed meanwhile, and are one with this task."
 
@@ -168,12 +170,8 @@ def follow(activity: Activity, *, now: datetime) -> None:
     _plan_run(batch, task.due_date, zone)
 
 
-def due_teams(now: datetime) -> list[int]:
-    return sorted(set(_due(now).values_list("team_id", flat=True)))
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    return _due(now).order_by("next_run_at").values_list("next_run_at", flat=True).first()
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    return due_rows.earliest(_due(now), "next_run_at", team_id)
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
@@ -189,7 +187,7 @@ def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
     def begin() -> Callable[[int], bool]:
         return lambda pk: _run(pk, now)
 
-    done = one_by_one.each(team_id, pks, begin, park=_park)
+    done = one_by_one.each(team_id, pks, begin, park=lambda pk: _put_aside(pk, now))
     return {"created": done.made, "skipped": done.skipped, "failed": done.failed}
 
 
@@ -220,8 +218,21 @@ def _plan_run(batch: ScheduledTaskBatch, last: datetime, zone: ZoneInfo) -> None
         ScheduledTaskBatch.objects.filter(pk=batch.pk).update(next_run_at=batch.next_run_at)
 
 
-def _park(pk: int) -> None:
-    ScheduledTaskBatch.objects.filter(pk=pk).update(next_run_at=None)
+def _put_aside(pk: int, now: datetime) -> None:
+    batch = ScheduledTaskBatch.objects.filter(pk=pk, next_run_at__isnull=False).first()
+    if batch is not None and batch.next_run_at is not None:
+        ScheduledTaskBatch.objects.filter(pk=pk).update(next_run_at=None)
+        put_aside(ASIDE, pk, batch.next_run_at, team_id=batch.team_id, now=now)
+
+
+def take_up(pk: int, at: datetime, *, now: datetime) -> bool:
+    """A series that was put aside, gone on with by its job; False when it was ended or planned anew since."""
+    rows = ScheduledTaskBatch.objects.filter(pk=pk, ended_at__isnull=True, next_run_at__isnull=True)
+    batch = rows.first()
+    if batch is None:
+        return False
+    with occurring.alone(batch.team_id):
+        return bool(rows.update(next_run_at=at)) and _run(pk, now)
 
 
 def _set_cadence(contact: Contact, cadence: str, touch: datetime, anchor_day: int) -> None:

@@ -1,47 +1,56 @@
 """Reminders: told once for each (task, instant), and not about a task that is finished."""
 
-import logging
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from automation import due_rows
+from automation.setting_aside import put_aside
 from notifications import outbox
 from notifications.models import Notification
 from people import hours
 from people.models import User
 from work.models import Task
 
-log = logging.getLogger("nextmove.automation")
-
 LIMIT = 500
+ASIDE = "reminder"
 
 
-def due_teams(now: datetime) -> list[int]:
-    return sorted(set(Task.objects.to_remind(now).values_list("team_id", flat=True)))
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    return Task.objects.to_remind(now).order_by("remind_at").values_list("remind_at", flat=True).first()
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    return due_rows.earliest(Task.objects.to_remind(now), "remind_at", team_id)
 
 
 def send(*, now: datetime, team_id: int | None = None) -> dict[str, int]:
     """Tells whoever holds each due task, else its owner. Safe to run anywhere, any number of times.
 
-    Each is a transaction of its own; one that fails is logged, counts as told, and stops no other.
+    Each is a transaction of its own; one that fails becomes a job, and stops no other.
     """
-    due = Task.objects.to_remind(now)
-    if team_id is not None:
-        due = due.filter(team_id=team_id)
+    return {"sent": sum(_send(one, now) for one in due_since(now, team_id))}
+
+
+def _send(team_id: int, now: datetime) -> int:
+    rows = Task.objects.to_remind(now).filter(team_id=team_id).order_by("remind_at")
     sent = 0
-    for pk in list(due.order_by("remind_at").values_list("pk", flat=True)[:LIMIT]):
+    for pk, at in list(rows.values_list("pk", "remind_at")[:LIMIT]):
         try:
             with transaction.atomic():
                 sent += _remind(pk, now)
         except Exception:
-            log.exception("the reminder of task %s could not be sent", pk)
-            Task.objects.filter(pk=pk, reminded_at__isnull=True).update(reminded_at=now)
-    return {"sent": sent}
+            _put_aside(pk, at, team_id, now)
+    return sent
+
+
+def _put_aside(pk: int, at: datetime, team_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        if Task.objects.filter(pk=pk, remind_at=at, reminded_at__isnull=True).update(reminded_at=now):
+            put_aside(ASIDE, pk, at, team_id=team_id, now=now)
+
+
+def take_up(pk: int, at: datetime, *, now: datetime) -> bool:
+    """A reminder that was put aside, tried again by its job; False when its instant was moved since."""
+    again = Task.objects.filter(pk=pk, remind_at=at).update(reminded_at=None)
+    return bool(again) and _remind(pk, now)
 
 
 def _remind(pk: int, now: datetime) -> bool:

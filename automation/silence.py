@@ -11,14 +11,15 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Least
 
-from automation import occurring
+from automation import due_rows, occurring
 from automation.models import TaskAutomationRule
 from automation.readiness import Ready, ready_rules
 from automation.setting_aside import set_aside
 from automation.triggers import inactivity
 from crm.models import Activity, Contact
 
-LIMIT = 100
+BATCH = 100
+MOST_BATCHES = 20
 LOOK_JOB = "automation.tasks.look_for_silence"
 KIND = TaskAutomationRule.INACTIVITY
 
@@ -41,33 +42,44 @@ def follow(activity: Activity, ready: Sequence[Ready]) -> None:
             setattr(contact, name, value)
 
 
-def due_teams(now: datetime) -> list[int]:
-    return sorted(set(Contact.objects.filter(quiet_at__lte=now).values_list("team_id", flat=True)))
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    return Contact.objects.filter(quiet_at__lte=now).order_by("quiet_at").values_list("quiet_at", flat=True).first()
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    return due_rows.earliest(Contact.objects.filter(quiet_at__lte=now), "quiet_at", team_id)
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
-    """Looks at the contacts whose turn it is, in one committed batch."""
+    """Looks at the contacts whose turn it is, in committed batches."""
+    quiet = 0
+    for _ in range(MOST_BATCHES):
+        looked_at, found = _run_batch(team_id, now)
+        quiet += found
+        if looked_at < BATCH:
+            break
+    return {"quiet": quiet}
+
+
+def _run_batch(team_id: int, now: datetime) -> tuple[int, int]:
+    """One transaction; how many contacts were looked at, and how many silences fired. Nobody waits without a rule."""
     with occurring.alone(team_id, skip=True) as mine:
         if not mine:
-            return {"quiet": 0}
+            return 0, 0
         ready = ready_rules(team_id, now, kinds=(KIND,))
-        due = Contact.objects.filter(team_id=team_id, quiet_at__lte=now)
+        rows = Contact.objects.filter(team_id=team_id, quiet_at__lte=now).order_by("quiet_at")
+        batch = list(rows.select_related("owner", "team")[:BATCH])
         if not ready:
-            return {"quiet": 0 * due.update(quiet_at=None)}
-        found = 0
-        for contact in due.select_related("owner", "team").order_by("quiet_at")[:LIMIT]:
-            try:
-                with transaction.atomic():
-                    found += _look(contact, ready, now)
-            except Exception:
-                key = f"contact:{contact.pk}:silence:{contact.quiet_at:%Y%m%dT%H%M%S}"
-                set_aside(LOOK_JOB, [contact.pk], key=key, team_id=team_id, now=now)
-                Contact.objects.filter(pk=contact.pk).update(quiet_at=None)
-    return {"quiet": found}
+            Contact.objects.filter(pk__in=[contact.pk for contact in batch]).update(quiet_at=None)
+            return len(batch), 0
+        return len(batch), sum(_guarded(contact, ready, now) for contact in batch)
+
+
+def _guarded(contact: Contact, ready: Sequence[Ready], now: datetime) -> int:
+    try:
+        with transaction.atomic():
+            return _look(contact, ready, now)
+    except Exception:
+        key = f"contact:{contact.pk}:silence:{contact.quiet_at:%Y%m%dT%H%M%S}"
+        set_aside(LOOK_JOB, [contact.pk], key=key, team_id=contact.team_id, now=now)
+        Contact.objects.filter(pk=contact.pk).update(quiet_at=None)
+    return 0
 
 
 def look_at(contact_id: int, *, now: datetime) -> int:

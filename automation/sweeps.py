@@ -1,78 +1,70 @@
 """Due work that lives in columns: what is looked at, in which order, and how far behind it is.
 
-Each sweep reads a partial index that is empty when nothing is due, in small committed batches, so any number of
-workers may sweep at once and a killed one loses nothing.
+Each sweep reads a partial index in which a team's due rows lie together, in small committed batches, so any number of
+workers may sweep at once, a killed one loses nothing, and tables may grow.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from automation import cadence, enrolments, overdue, recurring, reminders, silence, timers, waiting
-from automation.models import Enrolment
-from people.models import Team
-from work import due
+from automation.due_rows import Due
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One kind of due work. `oldest` is the instant of what is due longest, None when nothing is."""
+    """One kind of due work. `due(now, team_id)` says since when, by team; of all teams when the team is None."""
 
     name: str
-    teams: Callable[[datetime], Iterable[int]]
+    due: Callable[[datetime, int | None], Due]
     run: Callable[[int, datetime], dict[str, Any]]
-    oldest: Callable[[datetime], datetime | None]
-
-
-def _calendar_teams(_now: datetime) -> set[int]:
-    return {*due.derived_teams(), *enrolments.planning_teams()}
-
-
-def _follow_calendars(team_id: int, now: datetime) -> dict[str, int]:
-    """Nothing says that a calendar changed but itself: it is compared, in few queries."""
-    team = Team.objects.get(pk=team_id)
-    if not due.calendar_changed(team):
-        return {"derived": 0}
-    # The tasks' turn ends by noting that the change was followed, so the steps come first.
-    moved = enrolments.rederive(Enrolment.objects.filter(team=team), now=now)
-    return {"derived": moved + due.follow_calendars(team_id, now=now)}
 
 
 SWEEPS: tuple[Sweep, ...] = (
-    Sweep(
-        "reminders", reminders.due_teams, lambda team, now: reminders.send(now=now, team_id=team), reminders.oldest_due
-    ),
-    Sweep("waiting", waiting.due_teams, lambda team, now: waiting.run_due(team, now=now), waiting.oldest_due),
-    Sweep(
-        "enrolments", enrolments.due_teams, lambda team, now: enrolments.run_due(team, now=now), enrolments.oldest_due
-    ),
-    Sweep("rules", timers.due_teams, lambda team, now: timers.run_due(team, now=now), timers.oldest_due),
-    Sweep("overdue", overdue.due_teams, lambda team, now: overdue.run_due(team, now=now), overdue.oldest_due),
-    Sweep("series", recurring.due_teams, lambda team, now: recurring.run_due(team, now=now), recurring.oldest_due),
-    Sweep("touches", cadence.due_teams, lambda team, now: cadence.schedule_due(team, now=now), cadence.oldest_due),
-    Sweep("silence", silence.due_teams, lambda team, now: silence.run_due(team, now=now), silence.oldest_due),
-    Sweep(
-        "calendars", lambda _: {*due.derived_teams(), *enrolments.planning_teams()}, _follow_calendars, lambda _: None
-    ),
+    Sweep("reminders", reminders.due_since, lambda team, now: reminders.send(now=now, team_id=team)),
+    Sweep("waiting", waiting.due_since, lambda team, now: waiting.run_due(team, now=now)),
+    Sweep("enrolments", enrolments.due_since, lambda team, now: enrolments.run_due(team, now=now)),
+    Sweep("rules", timers.due_since, lambda team, now: timers.run_due(team, now=now)),
+    Sweep("overdue", overdue.due_since, lambda team, now: overdue.run_due(team, now=now)),
+    Sweep("series", recurring.due_since, lambda team, now: recurring.run_due(team, now=now)),
+    Sweep("touches", cadence.due_since, lambda team, now: cadence.schedule_due(team, now=now)),
+    Sweep("silence", silence.due_since, lambda team, now: silence.run_due(team, now=now)),
 )
+
+PUT_ASIDE: dict[str, Callable[..., bool]] = {
+    reminders.ASIDE: reminders.take_up,
+    timers.ASIDE: timers.take_up,
+    timers.PLAN_ASIDE: timers.take_up_plan,
+    overdue.CONTACT_ASIDE: overdue.take_up_contact,
+    overdue.TASK_ASIDE: overdue.take_up_task,
+    recurring.ASIDE: recurring.take_up,
+    cadence.TOUCH_ASIDE: cadence.take_up,
+    cadence.PLAN_ASIDE: cadence.take_up_unplanned,
+}
+"""What tries one row again that its sweep put aside, by the word its job carries."""
 
 
 def due_teams(now: datetime) -> list[int]:
     """Teams for which any sweep has something to do."""
-    return sorted({team for sweep in SWEEPS for team in sweep.teams(now)})
+    return sorted({team for sweep in SWEEPS for team in sweep.due(now, None)})
 
 
 def run(team_id: int, *, now: datetime) -> dict[str, Any]:
-    """Every sweep that has something for the team, once; what each of them did, by name."""
-    done: dict[str, Any] = {}
-    for sweep in SWEEPS:
-        if team_id in set(sweep.teams(now)):
-            done[sweep.name] = sweep.run(team_id, now)
-    return done
+    """Every sweep that has something for the team, once; what each of them did, by name.
+
+    Whether it has is asked when its turn comes: what one sweep does may be due work for the next.
+    """
+    return {sweep.name: sweep.run(team_id, now) for sweep in SWEEPS if sweep.due(now, team_id)}
 
 
 def lags(now: datetime) -> dict[str, timedelta]:
     """How long what is due longest has been due, by sweep; zero when nothing is."""
-    found = {sweep.name: sweep.oldest(now) for sweep in SWEEPS}
-    return {name: now - oldest if oldest is not None else timedelta() for name, oldest in found.items()}
+    found = {sweep.name: min(sweep.due(now, None).values(), default=now) for sweep in SWEEPS}
+    return {name: now - oldest for name, oldest in found.items()}
+
+
+def take_up(kind: str, pk: int, at: datetime, *, now: datetime) -> bool:
+    """Tries a row again that its sweep put aside; False when there is nothing left to do about it. Raises its fault."""
+    return PUT_ASIDE[kind](pk, at, now=now)

@@ -15,6 +15,7 @@ from assignment import dispatch, rebalancing
 from automation import (
     activation,
     cadence,
+    calendar_changes,
     engine,
     enrolments,
     overdue,
@@ -52,6 +53,12 @@ def drain_team(team_id: int) -> dict[str, int]:
 def sweep_team(team_id: int) -> dict[str, Any]:
     """Due work that lives in columns, swept every few seconds."""
     return sweeps.run(team_id, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.follow_calendar", base=BellTask, ignore_result=True)
+def follow_calendar(team_id: int) -> dict[str, int]:
+    """A team whose dates follow working hours and holidays: looked at every minute, in few queries."""
+    return calendar_changes.follow(team_id, now=timezone.now())
 
 
 @shared_task(name="automation.tasks.process_activity_triggers")
@@ -100,6 +107,19 @@ def run_time_rule(rule_id: int, at: str, after_id: int, missed: int) -> dict[str
     return timers.run_page(rule_id, datetime.fromisoformat(at), after_id, missed, now=timezone.now())
 
 
+@shared_task(name="automation.tasks.run_time_rule_for_contact")
+def run_time_rule_for_contact(rule_id: int, at: str, contact_id: int, missed: int) -> dict[str, Any]:
+    """A contact that a rule on time could not be run for with the others, tried again by itself."""
+    return timers.run_for_contact(rule_id, datetime.fromisoformat(at), contact_id, missed, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.take_up")
+def take_up(kind: str, pk: int, at: str) -> dict[str, Any]:
+    """A row that a sweep put aside, put back and tried again by itself."""
+    done = sweeps.take_up(kind, pk, datetime.fromisoformat(at), now=timezone.now())
+    return {"kind": kind, "id": pk, "done": done}
+
+
 @shared_task(name="automation.tasks.apply_rule")
 def apply_rule(rule_id: int, at: str, after_id: int) -> dict[str, Any]:
     """A page of the records that matched a rule when it was switched on, since somebody asked for them."""
@@ -123,9 +143,10 @@ def process_automation_workflows() -> dict[str, Any]:
 
 
 @shared_task(name="automation.tasks.run_enrolment")
-def run_enrolment(enrolment_id: int) -> dict[str, Any]:
-    """Takes up an enrolment whose step failed unforeseen; retried, then dead, as every job."""
-    enrolment = enrolments.run_one(enrolment_id, now=timezone.now())
+def run_enrolment(enrolment_id: int, over: str | None = None) -> dict[str, Any]:
+    """Takes up an enrolment whose step, or the end of whose pause, failed unforeseen; retried, then dead."""
+    ended = datetime.fromisoformat(over) if over else None
+    enrolment = enrolments.run_one(enrolment_id, ended, now=timezone.now())
     if enrolment is None:
         return {"enrolment_id": enrolment_id, "skipped": "there is no such enrolment"}
     return {"enrolment_id": enrolment_id, "state": enrolment.state}

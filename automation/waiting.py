@@ -3,33 +3,43 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from automation import engine, occurring
+from automation import due_rows, engine, occurring
 from automation.models import Firing
 from automation.setting_aside import set_aside
 
-LIMIT = 100
+BATCH = 100
+MOST_BATCHES = 20
 CONCLUDE_JOB = "automation.tasks.conclude_firing"
 
 
-def due_teams(now: datetime) -> list[int]:
-    return sorted(set(_due(now).values_list("rule__team_id", flat=True)))
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    return _due(now).order_by("due_at").values_list("due_at", flat=True).first()
+def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
+    found = _due(now) if team_id is None else _of_team(_due(now), team_id)
+    each = found.values_list("rule__team_id", "due_at")
+    return due_rows.united(*({team: at} for team, at in each))
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
     """Judges what is due, in its order. What happened before its time is processed first, so it may still change it."""
     engine.drain(team_id, now=now)
+    waited = 0
+    for _ in range(MOST_BATCHES):
+        found, done = _run_batch(team_id, now)
+        waited += done
+        if found < BATCH:
+            break
+    return {"waited": waited}
+
+
+def _run_batch(team_id: int, now: datetime) -> tuple[int, int]:
+    """One transaction; how many were due, and how many of them were judged."""
     with occurring.alone(team_id, skip=True) as mine:
         if not mine:
-            return {"waited": 0}
-        rows = _due(now).filter(rule__team_id=team_id).order_by("due_at", "pk")
-        locked = rows.select_related("rule__owner", "rule__team", "contact__owner", "activity", "cause")
-        return {"waited": sum(_conclude(firing, now) for firing in locked[:LIMIT])}
+            return 0, 0
+        rows = _of_team(_due(now), team_id).order_by("due_at", "pk")
+        batch = list(rows.select_related("rule__owner", "rule__team", "contact__owner", "activity", "cause")[:BATCH])
+        return len(batch), sum(_conclude(firing, now) for firing in batch)
 
 
 def conclude_one(firing_id: int, *, now: datetime) -> Firing | None:
@@ -44,6 +54,11 @@ def conclude_one(firing_id: int, *, now: datetime) -> Firing | None:
 def _due(now: datetime) -> QuerySet[Firing]:
     """Reads only the partial index on what waits."""
     return Firing.objects.filter(outcome=Firing.WAITING, due_at__lte=now)
+
+
+def _of_team(rows: QuerySet[Firing], team_id: int) -> QuerySet[Firing]:
+    """By an expression, so that no database goes through all firings of the team's rules to find those that wait."""
+    return rows.alias(whose=F("rule__team_id") + 0).filter(whose=team_id)
 
 
 def _conclude(waited: Firing, now: datetime) -> int:

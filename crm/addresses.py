@@ -20,7 +20,7 @@ def holder_of(team_id: int, email: str) -> Contact | None:
     email = email.strip().lower()
     if not email:
         return None
-    found = Contact.objects.filter(team_id=team_id, email__iexact=email).first()
+    found = Contact.objects.filter(team_id=team_id).with_email(email).first()
     if found is not None:
         return survivor_of(found)
     known = ContactIdentity.objects.filter(team_id=team_id, source=EMAIL, external_id=email)
@@ -33,7 +33,7 @@ def trade(contact: Contact, email: str) -> None:
 
     So both keep leading to the survivor. Changes nothing when the address is no such one.
     """
-    other = Contact.objects.filter(team_id=contact.team_id, email__iexact=email.strip()).exclude(pk=contact.pk).first()
+    other = Contact.objects.filter(team_id=contact.team_id).with_email(email).exclude(pk=contact.pk).first()
     if other is None or not email.strip() or survivor_of(other).pk != contact.pk:
         return
     old = Contact.objects.filter(pk=contact.pk).values_list("email", flat=True).get()

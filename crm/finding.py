@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db.models.functions import Lower
 
 from crm import addresses, contacts, phones
 from crm.models import Contact, ContactIdentity
@@ -93,13 +92,14 @@ class Finder:
     def _emails(self, wanted: set[str]) -> dict[str, Contact]:
         if not wanted:
             return {}
-        # Lower(email) in (…) is the unique index's own expression.
-        rows = Contact.objects.filter(team=self.team).annotate(address=Lower("email")).filter(address__in=wanted)
+        rows = Contact.objects.filter(team=self.team).with_email(*wanted)
         return {contact.email.lower(): contact for contact in rows}
 
     def _phones(self, wanted: set[str]) -> dict[str, list[Contact]]:
         having = defaultdict(list)
-        for contact in self._of_team(phone_e164__in=wanted).values():
+        if not wanted:
+            return {}
+        for contact in Contact.objects.filter(team=self.team).with_phone(*wanted):
             having[contact.phone_e164].append(contact)
         return dict(having)
 

@@ -196,7 +196,7 @@ def _part_columns(row: ContactMerge, one: Merging) -> None:
     traces.revert(one.survivor, row.before["survivor"])
     absorbed = dict(row.before["absorbed"])
     address = absorbed.get("email", [""])[0]
-    if address and Contact.objects.filter(team_id=row.team_id, email__iexact=address).exists():
+    if address and Contact.objects.filter(team_id=row.team_id).with_email(address).exists():
         del absorbed["email"]  # somebody has it now
     traces.revert(one.absorbed, absorbed)
     traces.change(one.absorbed, **{column: value for column, value in optouts.items() if value})

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from crm.models import Contact
 from domain import calendars, delays
 from people import hours
 from people.models import Team, User
-from work.models import Task
+from work.models import UNFINISHED, Task
 
 log = logging.getLogger("nextmove.work")
 
@@ -117,11 +117,12 @@ def follow_calendars(team_id: int, *, now: datetime) -> int:
 
 def derived_teams() -> list[int]:
     """Teams with open tasks whose dates follow a calendar; reads their partial index."""
-    return sorted(set(_derived().values_list("team_id", flat=True).distinct()))
+    open_ones = _derived().filter(team=OuterRef("pk"))
+    return list(Team.objects.filter(Exists(open_ones)).order_by("pk").values_list("pk", flat=True))
 
 
 def _derived() -> QuerySet[Task]:
-    found: QuerySet[Task] = Task.objects.open().filter(due_spec__isnull=False)
+    found: QuerySet[Task] = Task.objects.filter(UNFINISHED, due_spec__isnull=False)
     return found.select_related("contact", "team", "owner__team")
 
 

@@ -13,6 +13,9 @@ from crm.models import Contact
 from people.models import Skill, Team, User
 from people.rows import FilledInQuerySet
 
+UNFINISHED = ~Q(status="done") & ~Q(status="cancelled") & ~Q(status="obsolete")
+"""The open ones, in words by which SQLite sees that a query may use an index: it proves no IN with parameters."""
+
 
 class TaskQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "TaskQuerySet":
@@ -116,21 +119,21 @@ class Task(models.Model):
             ),
             models.Index(fields=["team", "id"], name="task_waiting", condition=Q(status="todo", assignee__isnull=True)),
             models.Index(
-                fields=["remind_at"],
+                fields=["team", "remind_at"],
                 name="task_to_remind",
                 condition=Q(remind_at__isnull=False, reminded_at__isnull=True),
             ),
             models.Index(
-                fields=["chase_at"],
+                fields=["team", "chase_at"],
                 name="task_to_chase",
                 condition=Q(chase_at__isnull=False),  # SQLite proves no IN with parameters, so not by status
             ),
             models.Index(
-                fields=["team"],
+                fields=["team", "id"],
                 name="task_derived",
-                condition=Q(due_spec__isnull=False, status__in=["todo", "in_progress", "blocked"]),
+                condition=Q(due_spec__isnull=False) & UNFINISHED,
             ),
-            models.Index(fields=["group_key"], name="task_group", condition=~Q(group_key="")),
+            models.Index(fields=["group_key"], name="task_group"),
             models.Index(fields=["contact", "status"], name="task_contact"),
             models.Index(fields=["team", "-id"], name="task_newest"),
         ]

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from automation import engine, rules, silence, timers
+from automation import engine, rules, silence, sweeps, timers
 from automation.models import Firing, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs.models import Job
@@ -92,7 +92,7 @@ def test_a_rule_switched_on_again_makes_up_for_nothing(manager: User) -> None:
 
 def test_a_rule_on_time_written_by_hand_is_planned_by_the_sweep(manager: User) -> None:
     rule = builders.make_rule(manager, trigger_type="time", trigger_config={"every": {"hours": 1}})
-    assert manager.team_id in timers.due_teams(timezone.now())
+    assert manager.team_id in timers.due_since(timezone.now())
     timers.run_due(manager.team_id, now=timezone.now())
     rule.refresh_from_db()
     first = rule.next_run_at
@@ -101,7 +101,7 @@ def test_a_rule_on_time_written_by_hand_is_planned_by_the_sweep(manager: User) -
     timers.run_due(manager.team_id, now=timezone.now())
     rule.refresh_from_db()
     assert rule.next_run_at != first
-    assert manager.team_id not in timers.due_teams(timezone.now())
+    assert manager.team_id not in timers.due_since(timezone.now())
 
 
 def test_one_that_cannot_run_stops_no_other(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,13 @@ def test_one_that_cannot_run_stops_no_other(manager: User, monkeypatch: pytest.M
     timers.run_due(manager.team_id, now=START + timedelta(hours=12))
     assert good.tasks.count() == 1
     bad.refresh_from_db()
-    assert "ZeroDivisionError" in bad.parked_reason
+    assert bad.next_run_at is None, "it is the job's now"
+    monkeypatch.undo()
+    kind, pk, at = Job.objects.get(name="automation.tasks.take_up").args
+    assert sweeps.take_up(kind, pk, datetime.fromisoformat(at), now=START + timedelta(hours=12))
+    for rule in (bad, good):
+        rule.refresh_from_db()
+    assert (bad.tasks.count(), bad.next_run_at) == (1, good.next_run_at)
 
 
 def quiet_rule(manager: User, **config: Any) -> TaskAutomationRule:
