@@ -10,6 +10,7 @@ from automation.models import (
     Enrolment,
     EnrolmentStep,
     Firing,
+    ParkedPair,
     RuleVersion,
     ScheduledTaskBatch,
     Sequence,
@@ -127,3 +128,11 @@ class StepsVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("sequence", "campaign")
     search_fields = ("sequence__name", "campaign__name")
     ordering = ("-id",)
+
+
+@admin.register(ParkedPair)
+class ParkedPairAdmin(ReadOnlyAdmin):
+    list_display = ("rule", "contact", "reason", "at", "released_at")
+    list_filter = ("rule__team",)
+    list_select_related = ("rule", "contact")
+    search_fields = ("rule__name", "contact__name")

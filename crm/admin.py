@@ -3,7 +3,15 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
-from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, InboundSource
+from crm.models import (
+    Activity,
+    ActivityConflict,
+    Contact,
+    ContactIdentity,
+    ContactMerge,
+    InboundForm,
+    InboundSource,
+)
 from jobs.admin import ReadOnlyAdmin
 
 
@@ -58,3 +66,22 @@ class InboundSourceAdmin(ModelAdmin):
     list_select_related = ("team",)
     search_fields = ("name",)
     readonly_fields = ("created_at",)
+
+
+@admin.register(InboundForm)
+class InboundFormAdmin(ModelAdmin):
+    list_display = ("name", "team", "owner", "is_active", "trapped", "created_at")
+    list_filter = ("team", "is_active")
+    list_select_related = ("team", "owner")
+    search_fields = ("name",)
+    autocomplete_fields = ("team", "owner")
+    readonly_fields = ("trapped", "created_at")
+
+
+@admin.register(ContactMerge)
+class ContactMergeAdmin(ReadOnlyAdmin):
+    list_display = ("survivor", "absorbed", "by", "at", "undone_at")
+    list_filter = ("team",)
+    list_select_related = ("survivor", "absorbed", "by")
+    search_fields = ("survivor__name", "absorbed__name")
+    exclude = ("before",)

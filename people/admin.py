@@ -128,3 +128,19 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "hint")
     exclude = ("digest",)
+
+
+@admin.register(TeamSpan)
+class TeamSpanAdmin(ModelAdmin):
+    list_display = ("team", "weekday", "starts", "ends")
+    list_filter = ("team",)
+    list_select_related = ("team",)
+    search_fields = ("team__name",)
+
+
+@admin.register(TeamDayOff)
+class TeamDayOffAdmin(ModelAdmin):
+    list_display = ("team", "on", "name")
+    list_filter = ("team",)
+    list_select_related = ("team",)
+    search_fields = ("name",)

@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from api.urls import api
-from automation import enrolling, pausing, sequences
-from automation.models import Enrolment
+from automation import enrolling, pausing, recurring, sequences
+from automation.models import Enrolment, ParkedPair
 from crm import merge
+from crm.models import Activity, ActivityConflict, InboundForm
 from people.models import User
 from tests import builders
 from tests.api.conftest import Caller, World
@@ -132,6 +133,43 @@ def stopped_enrolment(world: World) -> dict[str, Any]:
     return values
 
 
+def parked(world: World) -> dict[str, Any]:
+    pair = ParkedPair.objects.create(rule=world.rule, contact=world.contact, reason="round and round", at=builders.NOW)
+    return {"id": world.rule.pk, "pair_id": pair.pk}
+
+
+def explained(world: World) -> dict[str, Any]:
+    return {"id": world.rule.pk, "contact_id": world.contact.pk}
+
+
+def series(world: World) -> dict[str, Any]:
+    batch, _ = recurring.schedule_recurring(
+        world.contact, "weekly", {"title": "Call"}, owner=world.member, now=timezone.now()
+    )
+    return {"id": batch.pk}
+
+
+def nobodys(world: World) -> dict[str, Any]:
+    row = Activity.objects.create(
+        team=world.team, activity_type="email_opened", processed_at=builders.NOW, data={"recipient": "new@example.com"}
+    )
+    return {"id": row.pk, "contact_id": world.contact.pk}
+
+
+def contradiction(world: World) -> dict[str, Any]:
+    row = ActivityConflict.objects.create(activity=builders.make_activity(world.contact), content_hash="other")
+    return {"id": row.pk}
+
+
+def source(world: World) -> dict[str, Any]:
+    return {"id": world.source.pk}
+
+
+def form(world: World) -> dict[str, Any]:
+    made = InboundForm.objects.create(team=world.team, name="Contact us", mapping={"E-Mail": "email"})
+    return {"id": made.pk, "key": made.key}
+
+
 def others_task(world: World) -> dict[str, Any]:
     """A lead's task on the member's contact: the member sees it and holds nothing of it."""
     return {"id": builders.make_task(world.lead, contact=world.contact).pk}
@@ -148,6 +186,7 @@ SEQUENCES, CAMPAIGNS, ENROLMENTS = (
     f"/api/task-automation/{name}/" for name in ("sequences", "campaigns", "enrolments")
 )
 A_SEQUENCE = {"name": "Demo", "steps": [{"title": "Call", "delay": {"hours": 24}}]}
+A_WEEK = {"start": "2026-06-01T00:00:00Z", "end": "2026-06-08T00:00:00Z"}
 A_CAMPAIGN = {"name": "Spring", "steps": [{"name": "Call", "delay_days": 1}]}
 THESE = {"contact_ids": "{contact_ids}"}
 SUGGESTIONS = "/automation/workload/team/rebalance-suggestions"
@@ -182,6 +221,44 @@ TABLE = [
     Row("PATCH", RULES + "{id}/", "rules:write", 200, 403, 200, 404, rule, {"is_active": False}),
     Row("PATCH", RULES + "{id}/", "rules:write", 403, 403, 200, 404, team_rule, {"is_active": False}),
     Row("DELETE", RULES + "{id}/", "rules:write", 204, 403, 204, 404, rule),
+    Row("POST", RULES + "dry-run/", "rules:read", 200, 200, 200, 200, body=A_RULE),
+    Row("POST", RULES + "{id}/dry-run", "rules:read", 200, 200, 200, 404, rule, {}),
+    Row("POST", RULES + "{id}/dry-run", "rules:read", 403, 200, 200, 404, team_rule, {}),
+    Row("POST", RULES + "{id}/backtest", "rules:read", 200, 200, 200, 404, rule, A_WEEK),
+    Row("POST", RULES + "{id}/explain", "rules:read", 200, 200, 200, 404, explained, {"contact_id": "{contact_id}"}),
+    Row("POST", RULES + "{id}/activate", "rules:write", 200, 403, 200, 404, rule, {}),
+    Row("GET", RULES + "{id}/firings", "rules:read", 200, 200, 200, 404, rule),
+    Row("GET", RULES + "{id}/versions", "rules:read", 200, 200, 200, 404, rule),
+    Row("GET", RULES + "{id}/parked", "rules:read", 200, 200, 200, 404, rule),
+    Row("POST", RULES + "{id}/parked/{pair_id}/release", "rules:write", 200, 403, 200, 404, parked),
+    Row("GET", "/api/task-automation/triggers/", "rules:read", 200, 200, 200, 200),
+    Row("GET", "/api/task-automation/conditions/fields/", "rules:read", 200, 200, 200, 200),
+    Row("POST", "/api/task-automation/conditions/check/", "rules:read", 200, 200, 200, 200, body={"source": ""}),
+    Row("GET", "/api/task-automation/export", "rules:read", 200, 200, 200, 200),
+    Row("POST", "/api/task-automation/import", "rules:write", 200, 200, 200, 200, body={"document": "nextmove: 1"}),
+    Row("POST", "/api/task-automation/batches/{id}/end", "tasks:write", 200, 403, 200, 404, series),
+    Row("GET", "/api/unmatched", "activities:read", 200, 200, 200, 200),
+    Row("POST", "/api/unmatched/{id}/attach", "activities:write", 404, 200, 200, 404, nobodys, {
+        "contact_id": "{contact_id}",
+    }),
+    Row("POST", "/api/unmatched/{id}/dismiss", "activities:write", 404, 204, 204, 404, nobodys),
+    Row("GET", "/api/conflicts", "activities:read", 200, 200, 200, 200),
+    Row("POST", "/api/conflicts/{id}/dismiss", "activities:write", 204, 204, 204, 404, contradiction),
+    Row("GET", "/api/sources", "team:read", 403, 403, 200, 200),
+    Row("POST", "/api/sources", "team:write", 403, 403, 201, 201, body={"provider": "mailgun", "name": "Mail"}),
+    Row("GET", "/api/sources/{id}", "team:read", 403, 403, 200, 404, source),
+    Row("PATCH", "/api/sources/{id}", "team:write", 403, 403, 200, 404, source, {"name": "Mail"}),
+    Row("DELETE", "/api/sources/{id}", "team:write", 403, 403, 204, 404, source),
+    Row("POST", "/api/sources/{id}/renew", "team:write", 403, 403, 200, 404, source),
+    Row("GET", "/api/forms", "team:read", 403, 403, 200, 200),
+    Row("POST", "/api/forms", "team:write", 403, 403, 201, 201, body={"name": "Contact us"}),
+    Row("GET", "/api/forms/{id}", "team:read", 403, 403, 200, 404, form),
+    Row("PATCH", "/api/forms/{id}", "team:write", 403, 403, 200, 404, form, {"name": "Ask us"}),
+    Row("DELETE", "/api/forms/{id}", "team:write", 403, 403, 204, 404, form),
+    Row("GET", "/api/teams/{id}/hours", "team:read", 200, 200, 200, 404, team),
+    Row("PUT", "/api/teams/{id}/hours", "team:write", 403, 403, 200, 404, team, {"days_off": []}),
+    Row("GET", "/api/users/{id}/hours", "team:read", 200, 200, 200, 404, user),
+    Row("PUT", "/api/users/{id}/hours", "team:write", 200, 403, 200, 404, user, {"time_off": []}),
     Row("POST", "/api/task-automation/schedule-sequence/", "tasks:write", 201, 201, 201, 422, of_contact, {
         "contact_id": "{contact_id}", "sequence_type": "gentle",
     }),
@@ -266,7 +343,11 @@ TABLE = [
     }),
 ]  # fmt: skip
 
-OPEN = [Row("POST", "/hooks/mail/{provider}/{secret}", "", 202, 202, 202, 202, hook, [])]
+OPEN = [
+    Row("POST", "/hooks/mail/{provider}/{secret}", "", 202, 202, 202, 202, hook, []),
+    Row("POST", "/hooks/mail/{provider}/{secret}/inbound", "", 400, 400, 400, 400, hook, []),
+    Row("POST", "/hooks/forms/{key}", "", 202, 202, 202, 202, form, {"E-Mail": "ada@example.com"}),
+]
 
 
 def own_token(user: User) -> dict[str, Any]:
