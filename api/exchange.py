@@ -63,7 +63,7 @@ BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            YAML: {"schema": {"type": "string"}, "example": EXAMPLE},
+            YAML: {"schema": {"type": "object"}, "example": EXAMPLE},
             "application/json": {
                 "schema": TypeAdapter(ImportIn).json_schema(),
                 "example": {"document": EXAMPLE, "dry_run": True},
@@ -73,7 +73,7 @@ BODY = {
 }
 FILE = {
     "responses": {
-        200: {"description": "The file", "content": {YAML: {"schema": {"type": "string"}, "example": EXAMPLE}}},
+        200: {"description": "The file", "content": {YAML: {"schema": {"type": "object"}, "example": EXAMPLE}}},
     }
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -446,3 +447,11 @@ def test_two_imports_of_one_file_at_once_make_each_rule_once() -> None:
     assert sorted(len(report.created) for report in reports) == [0, 1]
     assert sorted(len(report.unchanged) for report in reports) == [0, 1]
     assert TaskAutomationRule.objects.count() == 1
+
+
+def test_the_example_of_the_docs_arrives_and_leaves_as_printed() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/moving-automations.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+    team = builders.make_team()
+    assert counted(bring(example, exchanging.make_people(team)["ada"])) == {"created": 4}
+    assert writing.export(team) == writing.HEAD + example
