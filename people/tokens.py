@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from django.db import connection
 
@@ -27,7 +28,7 @@ ALL = "*"
 SCOPES: tuple[str, ...] = (ALL, *(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write")))
 PREFIX = "nm_"
 USE_NOTED_EVERY = timedelta(minutes=1)
-TEAM = ("id", "name", "timezone", "is_default", "created_at")
+TEAM = [field.name for field in Team._meta.concrete_fields if field.name != "calendar_digest"]
 RARE = frozenset({"password", "last_login", "date_joined"})
 
 
@@ -70,7 +71,7 @@ def authenticate(secret: str, *, now: datetime) -> ApiToken | None:
     if not found:
         return None
     (user,) = found
-    known = (user.team_id, user.team_name, user.team_timezone, user.team_is_default, _aware(user.team_created_at))
+    known = [_known(user, name) for name in TEAM]
     user.team = Team.from_db(connection.alias, TEAM, known)  # the rest is fetched when somebody asks for it
     scopes = json.loads(user.token_scopes) if isinstance(user.token_scopes, str) else user.token_scopes
     if user.token_last_used_at is None or now - _aware(user.token_last_used_at) > USE_NOTED_EVERY:
@@ -85,11 +86,16 @@ def _statement() -> str:
     columns = ", ".join(f'u."{field.column}"' for field in User._meta.concrete_fields if field.name not in RARE)
     return (
         f"SELECT {columns}, t.id AS token_id, t.scopes AS token_scopes, t.last_used_at AS token_last_used_at, "  # noqa: S608 (names of our own tables)
-        "m.name AS team_name, m.timezone AS team_timezone, m.is_default AS team_is_default, "
-        f"m.created_at AS team_created_at FROM {token} t "
+        + ", ".join(f'm."{name}" AS team_of_{name}' for name in TEAM)
+        + f" FROM {token} t "
         f"JOIN {user} u ON u.id = t.user_id JOIN {team} m ON m.id = u.team_id "
         "WHERE t.digest = %s AND t.revoked_at IS NULL AND t.expires_at > %s AND u.is_active"
     )
+
+
+def _known(user: Any, name: str) -> Any:
+    value = getattr(user, f"team_of_{name}")
+    return _aware(value) if name == "created_at" else value
 
 
 def _aware(stored: datetime | str) -> datetime:
