@@ -26,6 +26,7 @@ from automation import (
     timers,
     waiting,
 )
+from crm import contacts
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
@@ -105,6 +106,12 @@ def look_for_silence(contact_id: int) -> dict[str, Any]:
 def run_time_rule(rule_id: int, at: str, after_id: int, missed: int) -> dict[str, Any]:
     """A page of the contacts that a rule on time runs for."""
     return timers.run_page(rule_id, datetime.fromisoformat(at), after_id, missed, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.follow_change")
+def follow_change(contact_id: int, changes: dict[str, list[str]]) -> dict[str, Any]:
+    """What was changed by hand on a contact and could not be followed, tried again by itself."""
+    return {"contact_id": contact_id, "noted": contacts.follow_again(contact_id, changes, now=timezone.now())}
 
 
 @shared_task(name="automation.tasks.run_time_rule_for_contact")

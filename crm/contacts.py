@@ -1,8 +1,8 @@
 """The verbs on a contact. A status change and its activity are one transaction."""
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,6 +10,7 @@ from django.db.models import F, ProtectedError
 
 from crm import addresses, planning
 from crm.models import Activity, Contact
+from jobs import queue
 from people.models import Team, User
 
 log = logging.getLogger("nextmove.crm")
@@ -23,6 +24,9 @@ SEEN = {
 }
 """What may be changed by hand and is followed, each with the column of what was seen last."""
 FOLLOWED = (*SEEN, "owner")
+
+FOLLOW_JOB = "automation.tasks.follow_change"
+FIRST_WAIT = timedelta(seconds=60)
 
 Step = Callable[[Contact, frozenset[str], datetime], None]
 _steps: list[Step] = []
@@ -119,7 +123,7 @@ def notice_changes_by_hand(*, now: datetime, team_id: int, limit: int = 500) -> 
     """Follows what was changed past the verbs (`save()`, `.update()`, SQL) as they do; how many activities were made.
 
     The compare-and-set on what was seen decides who follows it, whoever else is looking at the same time. A row that
-    cannot be followed is logged and counts as seen, so that it is not looked at for ever.
+    cannot be followed counts as seen, so that it is not looked at for ever, and becomes a job.
     """
     found = 0
     changed = Contact.objects.changed_by_hand().filter(team_id=team_id)
@@ -128,9 +132,45 @@ def notice_changes_by_hand(*, now: datetime, team_id: int, limit: int = 500) -> 
             with transaction.atomic():
                 found += _notice(pk, now)
         except Exception:
-            log.exception("what was changed by hand on contact %s cannot be followed", pk)
-            Contact.objects.filter(pk=pk).update(**{seen: F(name) for name, seen in SEEN.items()})
+            log.exception("what was changed by hand on contact %s cannot be followed and becomes a job", pk)
+            _put_aside(pk, now)
     return found
+
+
+def _put_aside(pk: int, now: datetime) -> None:
+    """What was seen and what is there now, by column; then it counts as seen."""
+    with transaction.atomic():
+        row = Contact.objects.select_for_update(of=("self",), no_key=True).get(pk=pk)
+        Contact.objects.filter(pk=pk).update(**{seen: F(name) for name, seen in SEEN.items()})
+        pairs = {name: [_word(getattr(row, seen)), _word(getattr(row, name))] for name, seen in SEEN.items()}
+        changes = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        key = f"contact:{pk}:changed:{now:%Y%m%dT%H%M%S%f}"
+        request = queue.Request(FOLLOW_JOB, [pk, changes], key=key, team_id=row.team_id, run_at=now + FIRST_WAIT)
+        queue.enqueue(request, now=now)
+
+
+def follow_again(pk: int, changes: Mapping[str, Sequence[str]], *, now: datetime) -> bool:
+    """A change by hand that could not be followed, tried again by its job; raises its fault.
+
+    A column that was changed again since is left out: that change has been followed, or will be. True when an activity
+    was made.
+    """
+    with transaction.atomic():
+        row = Contact.objects.select_for_update(of=("self",), no_key=True).filter(pk=pk).first()
+        stand = {
+            name: old for name, (old, new) in changes.items() if row is not None and _word(getattr(row, name)) == new
+        }
+        if not stand:
+            return False
+        Contact.objects.filter(pk=pk).update(**{SEEN[name]: old or _EMPTY[name] for name, old in stand.items()})
+        return _notice(pk, now)
+
+
+_EMPTY = {"status": "", "contact_cadence": "", "timezone": "", "next_follow_up_at": None}
+
+
+def _word(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else value or ""
 
 
 def _notice(pk: int, now: datetime) -> bool:

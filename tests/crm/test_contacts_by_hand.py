@@ -13,6 +13,7 @@ from automation import cadence, engine
 from crm import contacts
 from crm.models import Activity, Contact
 from domain import delays
+from jobs.models import Job
 from people.models import User
 from tests import builders
 from tests.builders import NOW
@@ -182,6 +183,11 @@ def test_one_that_cannot_be_followed_is_logged_and_not_looked_at_for_ever(
     assert Activity.objects.get().contact == good
     assert engine.pending_teams(NOW) == [user.team_id], "the activity of the good one"
     assert not Contact.objects.changed_by_hand().exists()
+    monkeypatch.undo()
+    job = Job.objects.get(name=contacts.FOLLOW_JOB)
+    assert contacts.follow_again(*job.args, now=NOW)
+    assert Activity.objects.get(contact=bad).data == {"old_status": "lead", "new_status": "active"}
+    assert not contacts.follow_again(bad.pk, {"status": ["lead", "lost"]}, now=NOW), "another change was made since"
 
 
 @pytest.mark.parametrize(
