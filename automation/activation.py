@@ -5,14 +5,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db import transaction
+
 from automation import occurring, rules
+from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
+from automation.setting_aside import set_aside
 from automation.simulation import dry_run
 from automation.triggers import KINDS
 from jobs import queue
 
 PAGE = 200
 APPLY_JOB = "automation.tasks.apply_rule"
+APPLY_ONE_JOB = "automation.tasks.apply_rule_to_one"
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ def activate(rule: TaskAutomationRule, *, now: datetime, apply_to_current: bool 
 def deactivate(rule: TaskAutomationRule, *, now: datetime) -> bool:
     """Switches the rule off at once, also one that cannot run; False when it was off already."""
     on = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
-    if not on.update(is_active=False, seen_active=False, off_since=now):
+    before = rule.stretches_off()
+    if not on.update(is_active=False, seen_active=False, off_since=now, off_before=before):
         return False
-    rule.is_active, rule.seen_active, rule.off_since = False, False, now
+    rule.is_active, rule.seen_active, rule.off_since, rule.off_before = False, False, now, before
     return True
 
 
@@ -54,10 +60,33 @@ def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[s
     with occurring.alone(rule.team_id):
         matching = KINDS[rule.trigger_type].current(rule, now=at)
         page = list(islice((event for event in matching if event.subject_id > after_id or not after_id), PAGE))
-        made = [one for event in page for one in occurring.occur(event, now=now, rule=rule)]
+        made = [one for event in page for one in _guarded(rule, event, at, now)]
         if len(page) == PAGE:
             queue.enqueue(_page(rule, at, page[-1].subject_id), now=now)
     return {"rule_id": rule_id, "examined": len(page), "created": sum(one.outcome == Firing.FIRED for one in made)}
+
+
+def apply_one(rule_id: int, at: datetime, subject_id: int, *, now: datetime) -> dict[str, Any]:
+    """One record that was set aside, tried again by its job."""
+    rule = TaskAutomationRule.objects.live().select_related("owner", "team").filter(pk=rule_id).first()
+    if rule is None:
+        return {"rule_id": rule_id, "skipped": "switched off or deleted meanwhile"}
+    with occurring.alone(rule.team_id):
+        matching = KINDS[rule.trigger_type].current(rule, now=at)
+        event = next((event for event in matching if event.subject_id == subject_id), None)
+        made = occurring.occur(event, now=now, rule=rule) if event is not None else []
+    return {"rule_id": rule_id, "subject_id": subject_id, "created": sum(one.outcome == Firing.FIRED for one in made)}
+
+
+def _guarded(rule: TaskAutomationRule, event: Event, at: datetime, now: datetime) -> list[Firing]:
+    try:
+        with transaction.atomic():
+            return occurring.occur(event, now=now, rule=rule)
+    except Exception:
+        args = [rule.pk, at.isoformat(), event.subject_id]
+        key = f"rule:{rule.pk}:apply:{at:%Y%m%dT%H%M%S%f}:record:{event.subject_id}"
+        set_aside(APPLY_ONE_JOB, args, key=key, team_id=rule.team_id, now=now)
+    return []
 
 
 def _page(rule: TaskAutomationRule, at: datetime, after_id: int) -> queue.Request:

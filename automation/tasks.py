@@ -133,6 +133,12 @@ def apply_rule(rule_id: int, at: str, after_id: int) -> dict[str, Any]:
     return activation.apply(rule_id, datetime.fromisoformat(at), after_id, now=timezone.now())
 
 
+@shared_task(name="automation.tasks.apply_rule_to_one")
+def apply_rule_to_one(rule_id: int, at: str, subject_id: int) -> dict[str, Any]:
+    """A record that such a page could not deal with, tried again by itself."""
+    return activation.apply_one(rule_id, datetime.fromisoformat(at), subject_id, now=timezone.now())
+
+
 @shared_task(name="automation.tasks.auto_schedule_overdue_tasks")
 def auto_schedule_overdue_tasks(team_id: int | None = None) -> dict[str, Any]:
     """One urgent task for each contact whose follow-up was missed."""

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import engine, enrolling, stepping, sweeps
+from automation import activation, engine, enrolling, stepping, sweeps
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs import runner
@@ -144,6 +144,12 @@ def audience(manager: User, people: list[Contact], now: datetime) -> None:
     TaskAutomationRule.objects.filter(pk=rule.pk).update(**planned)
 
 
+def matching(manager: User, people: list[Contact], now: datetime) -> None:
+    config = {"every": {"days": 1}, "audience": "contacts"}
+    rule = make_rule(manager, trigger_type="time", trigger_config=config, is_active=False)
+    activation.activate(rule, now=now, apply_to_current=True)
+
+
 def make_rule(manager: User, **fields: Any) -> TaskAutomationRule:
     """One that lets a rush pass: that it would pause itself is another matter."""
     return builders.make_rule(manager, burst=0, **fields)
@@ -185,6 +191,7 @@ CASES = {
     "firings that waited": Case(waiting, CREATE, of_contact, tasks_made),
     "silences": Case(silences, CREATE, of_contact, tasks_made),
     "an audience": Case(audience, CREATE, of_contact, tasks_made),
+    "records that match": Case(matching, CREATE, of_contact, tasks_made),
     "late tasks": Case(late_tasks, TELL, of_task, told(Notification.OVERDUE)),
     "reminders": Case(reminders, TELL, of_task, told(Notification.REMINDER)),
 }
