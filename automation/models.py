@@ -39,6 +39,10 @@ PLANNED_KIND = Q(trigger_type="time") | Q(trigger_type="inactivity") | Q(trigger
 PLANNED_BY = frozenset({"is_active", "trigger_type", "trigger_config", "scope", "owner", "owner_id", "archived_at"})
 
 
+MOST_STRETCHES = 50
+"""Stretches of having been off that a rule remembers, so that late events find them."""
+
+
 class TaskAutomationRule(models.Model):
     """When something happens, make a task. Rows written by hand are as good as those of the API."""
 
@@ -102,6 +106,7 @@ class TaskAutomationRule(models.Model):
     paused_reason = models.TextField(blank=True, editable=False, help_text="Why it switched itself off")
     off_since = models.DateTimeField(null=True, editable=False, help_text="When it was last switched off")
     active_since = models.DateTimeField(null=True, editable=False, help_text="And on; between them nothing fires it")
+    off_before = models.JSONField(default=list, editable=False, help_text="Earlier stretches, [off, on], the last ones")
     seen_active = models.BooleanField(default=False, editable=False)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of a rule on time")
     planned_for = models.CharField(max_length=64, blank=True, editable=False, help_text="The content it was planned by")
@@ -167,13 +172,19 @@ class TaskAutomationRule(models.Model):
         if self.is_active:
             self.active_since = at
         else:
-            self.off_since = at
+            self.off_before, self.off_since = self.stretches_off(), at
+
+    def stretches_off(self) -> list[list[str]]:
+        """The closed stretches in which it was off, as they are kept: the last ones, enough for late events."""
+        if self.off_since is None or self.active_since is None or self.active_since <= self.off_since:
+            return list(self.off_before)
+        return [*self.off_before, [self.off_since.isoformat(), self.active_since.isoformat()]][-MOST_STRETCHES:]
 
     def was_off(self, at: datetime) -> bool:
-        """Whether the instant lies in the last stretch in which it was off."""
-        if self.off_since is None or at < self.off_since:
-            return False
-        return self.active_since is None or self.active_since < self.off_since or at < self.active_since
+        """Whether it was off at the instant."""
+        if self.off_since is not None and at >= self.off_since:
+            return self.active_since is None or self.active_since < self.off_since or at < self.active_since
+        return any(datetime.fromisoformat(off) <= at < datetime.fromisoformat(on) for off, on in self.off_before)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
