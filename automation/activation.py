@@ -74,14 +74,14 @@ def apply_one(rule_id: int, at: datetime, subject_id: int, *, now: datetime) -> 
     with occurring.alone(rule.team_id):
         matching = KINDS[rule.trigger_type].current(rule, now=at)
         event = next((event for event in matching if event.subject_id == subject_id), None)
-        made = occurring.occur(event, now=now, rule=rule) if event is not None else []
+        made = occurring.occur(event, now=now, rule=rule, asked=True) if event is not None else []
     return {"rule_id": rule_id, "subject_id": subject_id, "created": sum(one.outcome == Firing.FIRED for one in made)}
 
 
 def _guarded(rule: TaskAutomationRule, event: Event, at: datetime, now: datetime) -> list[Firing]:
     try:
         with transaction.atomic():
-            return occurring.occur(event, now=now, rule=rule)
+            return occurring.occur(event, now=now, rule=rule, asked=True)
     except Exception:
         args = [rule.pk, at.isoformat(), event.subject_id]
         key = f"rule:{rule.pk}:apply:{at:%Y%m%dT%H%M%S%f}:record:{event.subject_id}"

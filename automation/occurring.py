@@ -22,16 +22,19 @@ def alone(team_id: int, *, skip: bool = False) -> Iterator[bool]:
         yield held is not None
 
 
-def occur(event: Event, *, now: datetime, rule: TaskAutomationRule | None = None) -> list[Firing]:
+def occur(event: Event, *, now: datetime, rule: TaskAutomationRule | None = None, asked: bool = False) -> list[Firing]:
     """Runs the rules over an instant that came, or only the one rule whose instant it is.
 
+    `asked`: somebody applies the rule to it, so it counts also when it happened while the rule was off.
     Call it while holding the team's queue (`alone`). Each (rule, event) is judged once, however often this is called.
     """
     if rule is None:
         ready = ready_rules(event.team_id, now, kinds=(event.kind,))
     else:
-        one = make_ready(rule, now)
-        ready = [one] if one is not None else []
+        made = make_ready(rule, now)
+        ready = [made] if made is not None else []
+    for one in ready:
+        one.asked = asked
     return settle_all(ready, event, now)
 
 

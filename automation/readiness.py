@@ -20,15 +20,21 @@ class Ready:
         self.content_hash = content_hash
         self.condition = conditions.compiled(rule.condition)
         self.stopped = False
+        self.asked = False
+        """Somebody asked for it to be applied: also to what happened while it was off."""
         self._version: RuleVersion | None = None
         self._this_hour: int | None = None
 
     def covers(self, event: Event) -> bool:
         """Whether the event is the rule's business: in its time, by its trigger, within its scope."""
         rule = self.rule
-        if self.stopped or rule.was_off(event.received_at) or rule.was_off(event.occurred_at):
+        if self.stopped or self.was_off(event):
             return False
         return KINDS[rule.trigger_type].matches(rule.trigger_config, event) and self.in_scope(event)
+
+    def was_off(self, event: Event) -> bool:
+        """Whether the event happened, or came, while the rule was off, and nobody asked for it all the same."""
+        return not self.asked and (self.rule.was_off(event.received_at) or self.rule.was_off(event.occurred_at))
 
     def in_scope(self, event: Event) -> bool:
         """A rule of its owner's own answers for contacts they own, and for work of theirs that has no contact."""

@@ -45,7 +45,8 @@ def _busy_hours(rule: TaskAutomationRule, now: datetime) -> list[int]:
 def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:
     reason = f"It made {this_hour} tasks within an hour, over ten times what is usual for it."
     mine = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
-    if not mine.update(is_active=False, seen_active=False, off_since=now, paused_reason=reason):
+    off = {"off_since": now, "off_before": rule.stretches_off()}
+    if not mine.update(is_active=False, seen_active=False, paused_reason=reason, **off):
         return
     outbox.tell(
         rule.owner,

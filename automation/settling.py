@@ -27,8 +27,7 @@ def settles(rule: TaskAutomationRule) -> bool:
 
 def may_settle(ready: Ready, event: Event) -> bool:
     """Any change of a contact in its scope may begin, move or undo what the rule waits for."""
-    rule = ready.rule
-    if ready.stopped or rule.was_off(event.received_at) or rule.was_off(event.occurred_at):
+    if ready.stopped or ready.was_off(event):
         return False
     return event.activity_type == Activity.STATUS_CHANGED and event.contact is not None and ready.in_scope(event)
 

@@ -156,7 +156,7 @@ def working_day_after(schedule: Schedule, day: date, days: int) -> date:
 
 def is_working_day(schedule: Schedule, day: date) -> bool:
     """Whether working time begins on this local day; a day that the zone itself skips has none."""
-    return any(ends > begins for begins, ends in _spans_on(schedule, day))
+    return any(True for _ in _spans_on(schedule, day))
 
 
 def next_working_day(schedule: Schedule, day: date) -> date:
@@ -195,7 +195,9 @@ def _spans_on(schedule: Schedule, day: date) -> Iterator[tuple[datetime, datetim
     for span in sorted((s for s in schedule.spans if s.weekday == weekday), key=lambda s: s.starts):
         last = day if span.ends > span.starts else day + timedelta(days=1)
         starts = from_wall(datetime.combine(day, span.starts), schedule.zone)
-        yield starts, from_wall(datetime.combine(last, span.ends), schedule.zone)
+        ends = from_wall(datetime.combine(last, span.ends), schedule.zone)
+        if starts < ends:  # a clock change may skip all of it
+            yield starts, ends
 
 
 def week_of(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -321,6 +321,30 @@ def rushes(draw: st.DrawFn) -> History:
     return plain(start, [rule], story)
 
 
+@st.composite
+def crowds(draw: st.DrawFn) -> History:
+    """Rules with limits that delay, and more than fits: what waits counts, and is judged again. Switched off and on."""
+    start = draw(st.sampled_from(STARTS))
+    rules = []
+    for number in range(draw(st.integers(1, 2))):
+        rule = RULE | {"name": f"Rule {number}", draw(st.sampled_from(LIMITS)): draw(st.sampled_from([1, 1, 2]))}
+        rule["repeat_policy"] = draw(st.sampled_from(["once_while_open", "once_ever", "once_per_window", "every_time"]))
+        rules.append(rule | {"repeat_window_hours": draw(st.sampled_from([1, 24, 48]))})
+    story = []
+    for _ in range(draw(st.integers(5, 12))):
+        record = {"contact": draw(st.integers(0, 1)), "activity_type": "email_clicked", "times": 1}
+        record["late"] = draw(st.sampled_from([0, 0, 0, 1, 3, 24])) * HOURS
+        verb = draw(st.sampled_from(["record", "record", "record", "sweep", "sweep", "finish", "switch", "switch"]))
+        fields: dict[str, Row] = {"record": record, "finish": {"which": 0, "done": True}, "switch": {"rule": 0}}
+        story.append(Happening(draw(st.sampled_from(STEPS)), verb, fields.get(verb, {})))
+        if verb == "record" and draw(st.booleans()):
+            story.append(Happening(timedelta(), "drain"))
+    return plain(start, rules, story)
+
+
+LIMITS = ("limit_per_hour", "limit_owner_day", "limit_contact_day")
+
+
 def plain(start: datetime, rules: list[Row], story: list[Happening]) -> History:
     """Two contacts of one manager; no zone but the team's."""
     contact = {

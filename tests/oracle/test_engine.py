@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from hypothesis import given, settings
 
-from automation import engine, silence, timers
+from automation import engine, rules, silence, timers
 from crm.models import Activity
 from tests import builders
 from tests.oracle import driver, histories
@@ -49,6 +49,28 @@ def test_rules_that_set_each_other_off(history: histories.History) -> None:
 @settings(max_examples=cases(50, rows=True))
 def test_rules_that_make_too_much(history: histories.History) -> None:
     hold(history)
+
+
+@given(histories.crowds())
+@settings(max_examples=cases(120, rows=True))
+def test_rules_with_more_to_do_than_they_may(history: histories.History) -> None:
+    hold(history)
+
+
+def test_what_happened_in_any_stretch_of_being_off_never_fires() -> None:
+    """Switched off and on twice; what comes late may be of either stretch."""
+    owner, at, hour = builders.make_manager(), datetime(2026, 6, 17, 10, tzinfo=UTC), timedelta(hours=1)
+    rule = builders.make_rule(owner, repeat_policy="every_time", created_at=at)
+    for number in range(1, 5):
+        rules.update(rule, now=at + number * hour, is_active=number % 2 == 0)
+    for number in range(5):
+        happened = at + (number + 0.5) * hour
+        contact = builders.make_contact(owner)
+        kind = Activity.EMAIL_CLICKED
+        builders.make_activity(contact, activity_type=kind, occurred_at=happened, received_at=at + 6 * hour)
+    engine.drain(owner.team_id, now=at + 6 * hour)
+    fired = [(one.occurred_at - at) / hour for one in rule.firings.order_by("occurred_at")]
+    assert fired == [0.5, 2.5, 4.5]
 
 
 def test_the_hour_of_an_event_is_read_on_the_owners_clock_when_the_contact_has_none() -> None:

@@ -52,7 +52,8 @@ def test_a_dry_run_counts_what_applying_creates(ledger: histories.History) -> No
     with transaction.atomic():
         product = driver.Product(ledger)
         rule = product.rules[0]
-        TaskAutomationRule.objects.filter(pk=rule.pk).update(is_active=False, seen_active=False, off_since=now)
+        off = {"is_active": False, "seen_active": False, "off_since": ledger.start, "active_since": None}
+        TaskAutomationRule.objects.filter(pk=rule.pk).update(**off)
         rule.refresh_from_db()
         for at, fields in arrivals(ledger):
             product.record(at, **fields)

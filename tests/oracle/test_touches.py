@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from automation import cadence, engine, overdue, reminders
 from crm import contacts
 from domain import recurrence
+from domain import touches as domain_touches
 from notifications.models import Notification
 from tests import builders
 from tests.oracle import touches
@@ -50,6 +51,16 @@ def test_a_series_comes_on_the_days_that_a_calendar_shows(
     passed = [one for one in wanted if one <= now]
     assert (missed.latest, missed.count) == (passed[-1], len(passed))
     assert missed.following == wanted[len(passed)]
+
+
+@given(st.sampled_from(CADENCES), starts, zones, st.none() | st.integers(27, 31), st.integers(0, 60))
+@settings(max_examples=cases(400))
+def test_the_day_first_chosen_counts_at_month_ends(
+    word: str, start: datetime, zone: ZoneInfo, chosen: int | None, days: int
+) -> None:
+    oracle, base = touches.Touched(word, zone), start + timedelta(days=days)
+    oracle.anchor = chosen
+    assert domain_touches.after(word, base, anchor_day=chosen, zone=zone) == oracle.after(base)
 
 
 HOURS = st.sampled_from([0, 1, 9, 15, 24, 26, 72, 24 * 8, 24 * 31, 24 * 45])

@@ -62,7 +62,7 @@ class Touched:
         met = self.own is not None and self.own <= at
         if met:
             self.own = None
-        following = self._after(at)
+        following = self.after(at)
         if following is not None and following <= now and not met:
             return  # known so late that the next one by it has passed as well
         if self.own is None:
@@ -98,7 +98,7 @@ class Touched:
 
     # What follows
 
-    def _after(self, base: datetime) -> datetime | None:
+    def after(self, base: datetime) -> datetime | None:
         if not self.cadence:
             return None
         return series(self.cadence, base, anchor=self._anchor_for(base), zone=self.zone, at=EIGHT, until=base)[0]
@@ -113,7 +113,7 @@ class Touched:
         base = self.last or now
         if self.cadence and self.anchor is None:
             self.anchor = clock.shown(self.own or base, self.zone).day
-        following = self._after(base)
+        following = self.after(base)
         if self.own is not None or following is None:
             return self.own
         return following if following > now else clock.next_time_of_day(now, self.zone, EIGHT)
