@@ -18,9 +18,9 @@ from api.paging import Cursor, Limit, Page, page
 from api.rules import Name
 from api.sequences import Condition, Exits, Reenrol
 from api.tasks import Priority
-from automation import campaigns, exits, programmes
+from automation import programmes
 from automation.models import AutomationStep, Campaign
-from automation.programmes import BadProgramme
+from automation.programmes import BadProgramme, campaigns, exits
 
 router = Router(tags=["sequences and campaigns"])
 

@@ -12,11 +12,11 @@ from pydantic import Field
 from api.auth import need
 from api.errors import Fault, Problem, by_field, invalid
 from api.fields import Id, In, Instant, Out, one
-from automation import enrolling, migrating, programmes
-from automation.enrolling import Forecast, Prospect, Wish
+from automation import programmes
 from automation.models import Campaign, Enrolment
 from automation.models import Sequence as SequenceRow
-from automation.programmes import BadProgramme, Programme
+from automation.programmes import BadProgramme, Programme, enrolling, migrating
+from automation.programmes.enrolling import Forecast, Prospect, Wish
 from crm.models import Contact
 from people.models import User
 

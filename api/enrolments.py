@@ -14,8 +14,9 @@ from api.auth import caller, need, scope
 from api.errors import Problem
 from api.fields import Id, In, Instant, Out, one
 from api.paging import Cursor, Limit, Page, page
-from automation import pausing, programmes
+from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
+from automation.programmes import pausing
 from people import rights
 from people.models import User
 

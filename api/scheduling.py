@@ -16,11 +16,11 @@ from api.fields import Cadence, Id, In, Out, Text, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.rules import TitleTemplate
 from api.tasks import Priority
-from automation import batches, enrolling, recurring, sequences
-from automation.enrolling import Forecast
+from automation import batches, recurring
 from automation.models import ScheduledTaskBatch
 from automation.models import Sequence as SequenceRow
-from automation.programmes import BadProgramme
+from automation.programmes import BadProgramme, enrolling, sequences
+from automation.programmes.enrolling import Forecast
 from crm.models import Contact
 from people import rights
 from people.models import User

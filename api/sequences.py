@@ -17,9 +17,9 @@ from api.fields import UNSET, Id, In, Out, Text, one
 from api.paging import Cursor, Limit, Page, page
 from api.rules import Name, SkillNeeded, TitleTemplate
 from api.tasks import Priority
-from automation import exits, programmes, sequences
+from automation import programmes
 from automation.models import Sequence as SequenceRow
-from automation.programmes import BadProgramme
+from automation.programmes import BadProgramme, exits, sequences
 
 router = Router(tags=["sequences and campaigns"])
 

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from automation import due_rows, enrolments, events, occurring, one_by_one, recurring
+from automation import due_rows, events, occurring, one_by_one, recurring
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.programmes import enrolments
 from automation.setting_aside import put_aside
 from automation.spreading import Days
 from automation.triggers.cadence import TOUCHES

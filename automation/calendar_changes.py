@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from automation import enrolments
 from automation.models import Enrolment
+from automation.programmes import enrolments
 from people.models import Team
 from work import due
 

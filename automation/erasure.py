@@ -1,7 +1,8 @@
 """Erasing a person from what rules, sequences and campaigns did for them: everything ends, outcomes and counts stay."""
 
-from automation import exits, settling
+from automation import settling
 from automation.models import Enrolment, EnrolmentStep, Firing, ParkedPair, ScheduledTaskBatch
+from automation.programmes import exits
 from crm import erase
 from crm.models import Contact
 from domain import policies

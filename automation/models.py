@@ -339,7 +339,7 @@ class Sequence(Programme):
 
     def clean(self) -> None:
         """Refuses what the API refuses, naming the field."""
-        from automation import sequences  # it reads this module
+        from automation.programmes import sequences
 
         if self.owner_id is not None:
             sequences.clean(self)
@@ -380,7 +380,7 @@ class AutomationStep(models.Model):
 
     def clean(self) -> None:
         """Refuses what the API refuses, such as a channel that is not set up, naming the field."""
-        from automation import campaigns  # it reads this module
+        from automation.programmes import campaigns
 
         if self.campaign_id is not None:
             campaigns.clean_step(self)

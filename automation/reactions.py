@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from automation import cadence, enrolments, exits, recurring, silence
+from automation import cadence, recurring, silence
+from automation.programmes import enrolments, exits
 from automation.readiness import Ready
 from crm import consent
 from crm.models import Activity

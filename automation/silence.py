@@ -20,6 +20,8 @@ from crm.models import Activity, Contact
 
 BATCH = 100
 MOST_BATCHES = 20
+AT_ONCE = 5_000
+"""Contacts that are no longer watched, as after an import into a team without such a rule."""
 LOOK_JOB = "automation.tasks.look_for_silence"
 KIND = TaskAutomationRule.INACTIVITY
 
@@ -64,10 +66,9 @@ def _run_batch(team_id: int, now: datetime) -> tuple[int, int]:
             return 0, 0
         ready = ready_rules(team_id, now, kinds=(KIND,))
         rows = Contact.objects.filter(team_id=team_id, quiet_at__lte=now).order_by("quiet_at")
-        batch = list(rows.select_related("owner", "team")[:BATCH])
         if not ready:
-            Contact.objects.filter(pk__in=[contact.pk for contact in batch]).update(quiet_at=None)
-            return len(batch), 0
+            return Contact.objects.filter(pk__in=rows.values("pk")[:AT_ONCE]).update(quiet_at=None), 0
+        batch = list(rows.select_related("owner", "team")[:BATCH])
         return len(batch), sum(_guarded(contact, ready, now) for contact in batch)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation import cadence, enrolments, overdue, recurring, reminders, silence, timers, waiting
+from automation import cadence, overdue, recurring, reminders, silence, timers, waiting
 from automation.due_rows import Due
+from automation.programmes import enrolments
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from assignment import dispatch
-from automation import drafting, engine, events, history, recurring, sequences
+from automation import drafting, engine, events, history, recurring
 from automation.models import Firing
+from automation.programmes import sequences
 from crm import addresses, contacts, intake
 from crm.models import Activity, Contact
 from domain import policies, templating

@@ -17,7 +17,6 @@ from automation import (
     cadence,
     calendar_changes,
     engine,
-    enrolments,
     overdue,
     reminders,
     silence,
@@ -26,6 +25,7 @@ from automation import (
     timers,
     waiting,
 )
+from automation.programmes import enrolments
 from crm import contacts
 from crm.models import Activity, Contact
 from jobs import queue

@@ -4,11 +4,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import completion, embedded
+from benchmarks import completion, embedded, sweeps
 from benchmarks.places import reachable
 
 LIMITS = {
     "complete / bare p50": 2.5,
+    "who is due: 1M / 10k": 1.5,
+    "all sweeps: 1M / 10k": 1.5,
     "event to task p50 s": 0.5,
     "idle CPU %": 2.0,
     "memory MB": 350.0,
@@ -19,9 +21,9 @@ def main() -> int:
     missed = 0
     with reachable() as (places, missing), tempfile.TemporaryDirectory(prefix="nextmove-bench-") as folder:
         for number, place in enumerate(places):
-            missed += show(
-                f"complete / bare UPDATE, {place.name}", completion.measure(place, Path(folder) / str(number))
-            )
+            own = Path(folder) / str(number)
+            missed += show(f"complete / bare UPDATE, {place.name}", completion.measure(place, own))
+            missed += show(f"sweeps with nothing due, {place.name}", sweeps.measure(place, own))
         missed += show("embedded, with the demo", embedded.measure(Path(folder) / "embedded"))
         for words in missing:
             print(f"not measured: {words}")

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
+from automation import sweeps
 from jobs import broker
 from jobs.models import Job
 from people.models import Team
@@ -108,6 +109,17 @@ def _clock(now: datetime) -> Finding:
     return Finding("clock", True, says)
 
 
+def _due(now: datetime) -> Finding:
+    name, lag = max(sweeps.lags(now).items(), key=lambda pair: pair[1])
+    if lag <= LATE:
+        return Finding("due work", True, "is done when it falls due")
+    minutes = int(lag.total_seconds() // 60)
+    says = f"{name}: the oldest that is due waits for {minutes} min"
+    who = "a Celery worker and beat run" if settings.BROKER_URL else "the runner runs"
+    mend = f"See whether {who} (`nextmove serve` starts what is needed) and what the log says. After a downtime: wait."
+    return Finding("due work", False, says, mend)
+
+
 def _dead(_now: datetime) -> Finding:
     dead = Job.objects.filter(state=Job.DEAD).count()
     if dead:
@@ -116,4 +128,4 @@ def _dead(_now: datetime) -> Finding:
     return Finding("given up", True, "no job")
 
 
-_NEED_DATABASE: list[Callable[[datetime], Finding]] = [_worker, _clock, _dead]
+_NEED_DATABASE: list[Callable[[datetime], Finding]] = [_worker, _due, _clock, _dead]

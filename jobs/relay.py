@@ -28,5 +28,11 @@ def relay(*, now: datetime, limit: int = LIMIT) -> int:
 
 
 def ring_for_waiting(drain: hooks.Drain, *, now: datetime) -> int:
-    """Rings for every team with waiting work, in case its own bell was lost."""
-    return sum(broker.publish(drain.task, [team_id]) for team_id in drain.pending(now))
+    """Rings for every team with waiting work, in case its own bell was lost; not while the broker's queue is long.
+
+    Rung each second for workers that are away, bells would fill the broker.
+    """
+    teams = list(drain.pending(now))
+    if not teams or broker.backlog() >= LIMIT:
+        return 0
+    return sum(broker.publish(drain.task, [team_id]) for team_id in teams)

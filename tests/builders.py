@@ -244,7 +244,7 @@ def step(hours: float, **fields: Any) -> dict[str, Any]:
 
 def make_sequence(owner: User | None = None, *, days: Iterable[float] = (1, 2, 3), **fields: Any) -> Sequence:
     """A sequence of a team's own: tasks one by one on these days, unless said. Checked as the API does."""
-    from automation import sequences
+    from automation.programmes import sequences
 
     steps = [step(24 * day, key=f"s{place}") for place, day in enumerate(days, start=1)]
     return sequences.create(owner or make_user(), **{"name": f"Sequence {number()}", "steps": steps} | fields)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from automation import exits
+from automation.programmes import exits
 from automation.triggers import KINDS
 from domain import delays
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.db.models import Q
 
-from automation import campaigns, programmes, rules, sequences
+from automation import programmes, rules
 from automation.exchange import saving, shapes, writing
 from automation.exchange.names import Names, Unresolved
 from automation.exchange.ordering import Item
 from automation.exchange.readers import Fault
 from automation.exchange.saving import Fields
 from automation.models import Campaign, Sequence, TaskAutomationRule
-from automation.programmes import BadProgramme
+from automation.programmes import BadProgramme, campaigns, sequences
 from automation.rules import BadRule
 from people import rights
 from people.models import Team, User

@@ -11,9 +11,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from automation import steps
 from automation.exchange import readers
 from automation.models import AutomationStep, Sequence, TaskAutomationRule
+from automation.programmes import steps
 from automation.triggers import KINDS
 from domain import templating
 from work.models import Task

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 
 from api.urls import api
-from automation import enrolling, pausing, recurring, sequences
+from automation import recurring
 from automation.models import Enrolment, ParkedPair
+from automation.programmes import enrolling, pausing, sequences
 from crm import merge
 from crm.models import Activity, ActivityConflict, InboundForm
 from people.models import User

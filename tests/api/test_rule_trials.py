@@ -284,7 +284,7 @@ def test_statistics_of_sequences_and_a_constant_number_of_queries(api: Client, m
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from automation import sequences
+    from automation.programmes import sequences
 
     def ask() -> tuple[int, Any]:
         with CaptureQueriesContext(connection) as queries:

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.urls import api
-from automation import enrolling
 from automation.models import Enrolment
+from automation.programmes import enrolling
 from crm.models import InboundForm
 from tests import builders
 from tests.api.conftest import Caller, World

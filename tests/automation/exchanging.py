@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from automation import campaigns, rules, sequences
+from automation import rules
+from automation.programmes import campaigns, sequences
 from people.models import Team, User
 from tests import builders
 
@@ -16,7 +17,7 @@ TRICKY = (
     "yes", "null", "~", "1e3", "0x1F", "10:00", "09:00", "true", "1.50", "-", "- x", "# c", "a: b", "a #b", "a'b",
     '"q"', " leading", "trailing ", "é😀", "x\ny", "\tt", "|", ">", "&a", "*a", "!t", "%d", "@x", "`x`", "[x", "{x",
     "? y", "--- z", "\u2028", "\x85", "\ufeff", "\x07", "a\\b", "1_000", "=", "<<", "Standard follow-up", "\uff12",
-    "x" * 120,
+    "x" * 120, "x\n\n", "x\n", "\n", " \n x",
 )  # fmt: skip
 
 names = st.one_of(

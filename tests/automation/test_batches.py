@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from automation import batches, enrolling, enrolments, pausing, sequences
+from automation import batches
 from automation.batches import Figures
-from automation.enrolling import Wish
 from automation.models import ScheduledTaskBatch
+from automation.programmes import enrolling, enrolments, pausing, sequences
+from automation.programmes.enrolling import Wish
 from crm.models import Contact
 from people.models import User
 from tests import builders

@@ -11,8 +11,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import activation, engine, enrolling, stepping, sweeps
+from automation import activation, engine, sweeps
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.programmes import enrolling, stepping
 from crm.models import Activity, Contact
 from jobs import runner
 from jobs.models import Job

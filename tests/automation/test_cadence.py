@@ -11,8 +11,9 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from automation import cadence, engine, recurring, sequences, tasks
+from automation import cadence, engine, recurring, tasks
 from automation.models import Firing
+from automation.programmes import sequences
 from crm.models import Activity, Contact
 from people.models import User
 from tests import builders

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from automation import campaigns, enrolling, enrolments, exits, outlines
 from automation.models import AutomationStep, Campaign, Enrolment
-from automation.programmes import BadProgramme
+from automation.programmes import BadProgramme, campaigns, enrolling, enrolments, exits, outlines
 from crm.models import Activity
 from people.models import User
 from tests import builders

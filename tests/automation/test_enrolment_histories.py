@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from automation import enrolling, enrolments, exits, pausing
 from automation.models import Enrolment, EnrolmentStep
+from automation.programmes import enrolling, enrolments, exits, pausing
 from crm.models import Activity
 from tests import builders
 from tests.builders import NOW, step

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from automation import cadence, calendar_changes, enrolling, enrolments, migrating, pausing, sequences, stepping
-from automation.enrolling import AlreadyEnrolled, Refused, Wish
+from automation import cadence, calendar_changes
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch, Sequence
+from automation.programmes import enrolling, enrolments, migrating, pausing, sequences, stepping
+from automation.programmes.enrolling import AlreadyEnrolled, Refused, Wish
 from crm.models import Activity, Contact
 from jobs.models import Job
 from people.models import User

@@ -13,10 +13,11 @@ from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automation import rules, sequences
+from automation import rules
 from automation.exchange import parsing, printing, reading, writing
 from automation.exchange.reports import Report
 from automation.models import AutomationStep, Campaign, RuleVersion, Sequence, TaskAutomationRule
+from automation.programmes import sequences
 from people.models import Team, User
 from tests import builders
 from tests.api.conftest import Caller, problem
@@ -102,6 +103,13 @@ def values() -> st.SearchStrategy[Any]:
 def test_what_is_printed_is_read_as_it_was(entry: dict[str, Any]) -> None:
     written = printing.listed(entry)
     assert parsing.parse(f"rules:\n{written}\n{written}").value == {"rules": [entry, entry]}
+
+
+@pytest.mark.parametrize(
+    "text", ["yes", "off", "1e3", "0x1F", "0o17", "12:30:45", "1_000", "2026-12-01", "~", ".5", "+1"]
+)
+def test_what_other_readers_of_yaml_take_for_something_else_stands_in_quotes(text: str) -> None:
+    assert printing.listed({"title": text})[len("- title: ")] in "'\""
 
 
 @given(st.binary(max_size=200) | st.text(st.sampled_from("{}[]&*!|>-:#'\"\n\t ab1%?,\\"), max_size=60).map(str.encode))

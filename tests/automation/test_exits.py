@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from automation import enrolling, enrolments, exits, pausing, sequences
 from automation.models import Enrolment, EnrolmentStep
+from automation.programmes import enrolling, enrolments, exits, pausing, sequences
 from crm import consent, contacts
 from crm.models import Activity, Contact
 from people.models import User

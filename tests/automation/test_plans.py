@@ -12,8 +12,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from automation import calendar_changes, engine, enrolling, sweeps
+from automation import calendar_changes, engine, sweeps
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.programmes import enrolling
 from crm import contacts, intake
 from crm.models import Activity, Contact
 from jobs import queue, relay

@@ -9,10 +9,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from automation import exits, pausing, steps
 from automation.models import AutomationStep, Campaign
-from automation.programmes import BadProgramme, Outline
-from automation.steps import Errors, Step
+from automation.programmes import BadProgramme, Outline, exits, pausing, steps
+from automation.programmes.steps import Errors, Step
 from domain import delays, templating
 from domain.delays import Delay
 from people.models import Skill, Team, User

@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from assignment import dispatch
-from automation import campaigns, drafting, programmes, steps, values
+from automation import drafting, programmes, values
 from automation.events import Event
 from automation.models import Enrolment, EnrolmentStep
-from automation.steps import Step
+from automation.programmes import campaigns, steps
+from automation.programmes.steps import Step
 from crm.models import Contact
 from domain import conditions, templating
 from domain.conditions import ConditionFailed

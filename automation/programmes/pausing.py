@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 from django.db.models import Min
 
-from automation import dating, exits, programmes
+from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
+from automation.programmes import dating, exits
 from crm.models import Activity
 from domain import calendars, delays, sequencing
 from people.models import User

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import Outline
-from automation.steps import Step
+from automation.programmes.steps import Step
 from crm.models import Contact
 from domain import delays, sequencing
 from domain.calendars import Schedule

@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from automation import dating, enrolments, exits, outlines, programmes
+from automation import programmes
 from automation.models import Enrolment, EnrolmentStep, StepsVersion
-from automation.programmes import Outline, Programme
-from automation.steps import Step
+from automation.programmes import Outline, Programme, dating, enrolments, exits, outlines
+from automation.programmes.steps import Step
 from domain.delays import Due
 
 KEPT, MOVED, NEW, PASSED, REMOVED = "kept", "moved", "new", "passed", "removed"

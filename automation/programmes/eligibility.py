@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from automation import programmes, steps
+from automation import programmes
 from automation.models import Enrolment, ScheduledTaskBatch
-from automation.programmes import Outline, Programme
+from automation.programmes import Outline, Programme, steps
 from crm.models import Contact
 
 

@@ -7,11 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from automation import enrolling, exits, pausing, steps
-from automation.eligibility import AlreadyEnrolled, Refused
 from automation.models import Enrolment, ScheduledTaskBatch, Sequence
-from automation.programmes import BadProgramme
-from automation.steps import Errors
+from automation.programmes import BadProgramme, enrolling, exits, pausing, steps
+from automation.programmes.eligibility import AlreadyEnrolled, Refused
+from automation.programmes.steps import Errors
 from crm.models import Contact
 from domain import sequencing
 from domain.sequencing import UnknownSequence

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from automation import steps
 from automation.models import Campaign, Enrolment, Sequence, StepsVersion
-from automation.steps import Errors, Step
+from automation.programmes import steps
+from automation.programmes.steps import Errors, Step
 from domain.sequencing import LEAST_GAP, Slip
 from people.models import User
 

@@ -3,9 +3,8 @@
 from datetime import timedelta
 from typing import cast
 
-from automation import campaigns, steps
 from automation.models import Sequence
-from automation.programmes import BadProgramme, Outline, Programme
+from automation.programmes import BadProgramme, Outline, Programme, campaigns, steps
 from domain.sequencing import LEAST_GAP, Slip
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from automation import dating, due_rows, exits, pausing, programmes, stepping
+from automation import due_rows, programmes
 from automation.models import Enrolment, EnrolmentStep, Sequence
-from automation.programmes import Outline
+from automation.programmes import Outline, dating, exits, pausing, stepping
 from automation.setting_aside import set_aside
 from crm.models import Activity
 from people import hours

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from automation import campaigns, dating, enrolments, exits, outlines, programmes, stepping, steps
-from automation.eligibility import AlreadyEnrolled, Refused, refusals
+from automation import programmes
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch
-from automation.programmes import Outline, Programme
-from automation.steps import Step
+from automation.programmes import Outline, Programme, campaigns, dating, enrolments, exits, outlines, stepping, steps
+from automation.programmes.eligibility import AlreadyEnrolled, Refused, refusals
+from automation.programmes.steps import Step
 from crm.models import Contact
 from domain import calendars
 from domain.conditions import ConditionFailed
