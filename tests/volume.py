@@ -7,8 +7,10 @@ from typing import Any
 from django.db import connection, models
 
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
+from automation.programmes import enrolling
 from crm.models import Activity, Contact
 from jobs.models import Job
+from people import hours
 from people.models import Team, User
 from tests import builders
 from work.models import Task
@@ -31,6 +33,7 @@ def fill(contacts: int, *, rules: int = 200, people: int = 20, now: datetime) ->
     _tasks(contact, owners[0], contacts // 5, now)
     _history(contact, made[0], contacts, now)
     _enrolments(contact, contacts // 20, now)
+    Team.objects.filter(pk=team.pk).update(calendar_digest=hours.digest(team))
     return team
 
 
@@ -138,8 +141,7 @@ def _history(contact: Contact, rule: TaskAutomationRule, count: int, now: dateti
 def _enrolments(contact: Contact, count: int, now: datetime) -> None:
     """Under way, the next step to come; each fourth paused for ever, its series on the calendar beside it."""
     sequence = builders.make_sequence(contact.owner)
-    first = builders.make_enrolment(contact, sequence, owner=contact.owner)
-    Enrolment.objects.filter(pk=first.pk).update(next_step_at=now + DAY)
+    first = enrolling.enrol(sequence, contact, owner=contact.owner, now=now)
     series = ScheduledTaskBatch(
         owner=first.owner, team=contact.team, name="x", kind="recurring", contact=contact, created_at=now
     )

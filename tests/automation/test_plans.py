@@ -153,7 +153,6 @@ def test_with_nothing_due_no_statement_goes_through_a_table(team: Team, watched:
 
 
 def test_who_follows_a_calendar_is_seen_from_one_row_a_team(team: Team, watched: Watched) -> None:
-    calendar_changes.follow(team.pk, now=timezone.now())
     with watched.watching():
         assert calendar_changes.teams(timezone.now()) == [team.pk]
         assert calendar_changes.follow(team.pk, now=timezone.now()) == {"derived": 0}
