@@ -17,7 +17,7 @@ CONCLUDE_JOB = "automation.tasks.conclude_firing"
 def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
     found = _due(now) if team_id is None else _of_team(_due(now), team_id)
     each = found.values_list("rule__team_id", "due_at")
-    return due_rows.united(*({team: at} for team, at in each))
+    return due_rows.united(*({team: at} for team, at in each if at is not None))
 
 
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
