@@ -105,6 +105,13 @@ def test_what_is_printed_is_read_as_it_was(entry: dict[str, Any]) -> None:
     assert parsing.parse(f"rules:\n{written}\n{written}").value == {"rules": [entry, entry]}
 
 
+def test_what_files_get_wrong_is_read_as_it_was_printed() -> None:
+    for text in exchanging.TRICKY:
+        for entry in ({"name": text}, {text: 1}, {"delay": {"at": text}}, {"steps": [text, f"a\n{text}"]}):
+            written = printing.listed(entry)
+            assert parsing.parse(f"rules:\n{written}\n{written}").value == {"rules": [entry, entry]}, written
+
+
 @pytest.mark.parametrize(
     "text", ["yes", "off", "1e3", "0x1F", "0o17", "12:30:45", "1_000", "2026-12-01", "~", ".5", "+1"]
 )
