@@ -15,7 +15,7 @@ from jobs.models import Job
 from people import tokens
 from people.models import Team
 from tests import processes
-from tests.builders import make_contact, make_source, make_user
+from tests.builders import make_contact, make_source, make_task, make_user
 
 
 def run(*arguments: str) -> Any:
@@ -93,10 +93,12 @@ def test_the_doctor_names_what_is_wrong_and_the_mend():
     assert answer("doctor")["ok"]
     make_job(state=Job.DEAD, key="cron:x:2")
     make_job(run_at=now - timedelta(hours=1), key="late")
+    make_task(make_user(), due_date=now - timedelta(minutes=7))
     result = run("doctor", "--json")
     assert result.exit_code == 1
     bad = {finding["name"]: finding for finding in json.loads(result.output)["findings"] if not finding["ok"]}
-    assert set(bad) == {"work", "given up"}
+    assert set(bad) == {"work", "given up", "due work"}
+    assert "overdue: the oldest that is due waits for 7 min" in bad["due work"]["says"]
     assert all(finding["mend"] for finding in bad.values())
 
 
