@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import bell, broker, queue, relay
+from jobs import bell, broker, hooks, queue, relay
 from jobs.models import Job
 from tests.jobs.conftest import Gateway
 
@@ -108,3 +108,13 @@ def test_a_bell_makes_no_row(live_broker: None) -> None:
     broker.flush()
     assert len(drain_queue()) == 1
     assert not Job.objects.exists()
+
+
+@pytest.mark.broker
+def test_bells_do_not_pile_up_while_nobody_answers(live_broker: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "LIMIT", 3)
+    drain = hooks.Drain("automation.tasks.drain_team", lambda now: [1, 2], every_seconds=1)
+    rung = [relay.ring_for_waiting(drain, now=timezone.now()) for _ in range(4)]
+    assert (rung, broker.backlog()) == ([2, 2, 0, 0], 4)
+    drain_queue()
+    assert relay.ring_for_waiting(drain, now=timezone.now()) == 2
