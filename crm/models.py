@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower
@@ -362,7 +362,12 @@ class InboundForm(models.Model):
     mapping = models.JSONField(default=dict, blank=True, help_text='{"E-Mail": "email", "Budget": "data.budget"}')
     honeypot = models.CharField(max_length=60, blank=True, help_text="A field that people do not see; bots fill it")
     allowed_origins = models.JSONField(default=list, blank=True, help_text="Sites whose scripts may post to it")
-    redirect_url = models.URLField(blank=True, help_text="Where a browser goes afterwards")
+    redirect_url = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(["http", "https"])],
+        help_text="Where a browser goes afterwards",
+    )
     creates_contacts = models.BooleanField(default=True)
     rate_per_minute = models.PositiveIntegerField(default=60, validators=[MinValueValidator(1)])
     is_active = models.BooleanField(default=True)

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('mapping', models.JSONField(blank=True, default=dict, help_text='{"E-Mail": "email", "Budget": "data.budget"}')),
                 ('honeypot', models.CharField(blank=True, help_text='A field that people do not see; bots fill it', max_length=60)),
                 ('allowed_origins', models.JSONField(blank=True, default=list, help_text='Sites whose scripts may post to it')),
-                ('redirect_url', models.URLField(blank=True, help_text='Where a browser goes afterwards')),
+                ('redirect_url', models.CharField(blank=True, help_text='Where a browser goes afterwards', max_length=500, validators=[django.core.validators.URLValidator(['http', 'https'])])),
                 ('creates_contacts', models.BooleanField(default=True)),
                 ('rate_per_minute', models.PositiveIntegerField(default=60, validators=[django.core.validators.MinValueValidator(1)])),
                 ('is_active', models.BooleanField(default=True)),

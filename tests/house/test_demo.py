@@ -46,7 +46,7 @@ def test_what_is_in_it() -> None:
     assert not demo.is_empty()
     people = User.objects.filter(team=admin.team)
     assert (people.count(), {user.role for user in people}) == (8, {"member", "lead", "manager"})
-    assert (Contact.objects.count(), TimeOff.objects.exists(), TaskAutomationRule.objects.count()) == (200, True, 5)
+    assert (Contact.objects.count(), TimeOff.objects.exists(), TaskAutomationRule.objects.count()) == (200, True, 9)
     assert {task.status for task in Task.objects.all()} == {status for status, _ in Task.STATUSES}
     assert Task.objects.waiting().exists(), "somebody who finishes a task gets another"
     days = {activity.occurred_at.date() for activity in Activity.objects.all()}

@@ -33,7 +33,7 @@ PAGES = (
     "/settings/tokens",
     "/bell",
 )
-MOST = 16
+MOST = 20
 
 
 def fill(office: Office, count: int) -> None:
