@@ -27,21 +27,26 @@ KIND = TaskAutomationRule.INACTIVITY
 
 
 def follow(activity: Activity, ready: Sequence[Ready]) -> None:
-    """A sign of life is remembered; a contact that no rule on silence watches yet is watched from now on."""
-    contact = activity.contact
+    """A sign of life is remembered, and the contact is looked at when the first silence after it is complete.
+
+    What is known of the contact may be older than the row, as within a batch: the database takes the later sign and
+    the earlier look.
+    """
+    contact, at = activity.contact, activity.occurred_at
     if contact is None or activity.activity_type in inactivity.OWN_MAKING:
         return
     changes = {}
-    if contact.last_activity_at is None or contact.last_activity_at < activity.occurred_at:
-        changes["last_activity_at"] = activity.occurred_at
+    if contact.last_activity_at is None or contact.last_activity_at < at:
+        changes["last_activity_at"] = Greatest(Coalesce(F("last_activity_at"), at), at)
+        contact.last_activity_at = at
     rules = [one.rule.trigger_config for one in ready if one.rule.trigger_type == KIND]
     spans = [inactivity.span(config) for config in rules if inactivity.counts(config, activity.activity_type)]
-    if spans and contact.quiet_at is None:
-        changes["quiet_at"] = activity.occurred_at + min(spans)
+    complete = at + min(spans) if spans else None
+    if complete is not None and (contact.quiet_at is None or complete < contact.quiet_at):
+        changes["quiet_at"] = Least(Coalesce(F("quiet_at"), complete), complete)
+        contact.quiet_at = complete
     if changes:
         Contact.objects.filter(pk=contact.pk).update(**changes)
-        for name, value in changes.items():
-            setattr(contact, name, value)
 
 
 def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:

@@ -57,7 +57,7 @@ def rules(draw: st.DrawFn) -> dict[str, object]:
 
 
 @given(rules(), moments(), weeks, st.sets(st.integers(-3, 6), max_size=3))
-@settings(max_examples=cases(800))
+@settings(max_examples=cases(500))
 def test_a_due_date_is_where_a_walk_along_the_clock_ends(
     rule: dict[str, object],
     moment: tuple[datetime, ZoneInfo],
@@ -81,7 +81,7 @@ def test_a_due_date_is_where_a_walk_along_the_clock_ends(
 
 
 @given(moments())
-@settings(max_examples=cases(1000))
+@settings(max_examples=cases(800))
 def test_a_wall_time_is_the_first_instant_that_shows_it(moment: tuple[datetime, ZoneInfo]) -> None:
     instant, zone = moment
     wall = instant.astimezone(zone).replace(tzinfo=None, fold=0) + timedelta(minutes=20)  # also what is skipped
@@ -89,7 +89,7 @@ def test_a_wall_time_is_the_first_instant_that_shows_it(moment: tuple[datetime, 
 
 
 @given(moments(), st.sampled_from(HOURS))
-@settings(max_examples=cases(500))
+@settings(max_examples=cases(300))
 def test_the_next_local_hour_is_the_first_one_to_come(moment: tuple[datetime, ZoneInfo], at: time) -> None:
     instant, zone = moment
     found = calendars.next_local_time(instant, zone, at.hour, at.minute)

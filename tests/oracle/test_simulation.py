@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @given(ledgers(), st.sampled_from([timedelta(minutes=30), timedelta(hours=1), timedelta(hours=24)]))
-@settings(max_examples=cases(80, rows=True))
+@settings(max_examples=cases(40, rows=True))
 def test_what_a_backtest_forecasts_is_what_a_replay_creates(ledger: histories.History, done_after: timedelta) -> None:
     start, end = ledger.start, ledger.start + DAYS
     with transaction.atomic():
@@ -46,7 +46,7 @@ def test_what_a_backtest_forecasts_is_what_a_replay_creates(ledger: histories.Hi
 
 
 @given(ledgers(kinds=("activity", "activity", "time", "inactivity")))
-@settings(max_examples=cases(30, rows=True))
+@settings(max_examples=cases(20, rows=True))
 def test_a_dry_run_counts_what_applying_creates(ledger: histories.History) -> None:
     now = ledger.start + DAYS
     with transaction.atomic():

@@ -26,7 +26,7 @@ ELAPSED = {"delay_kind": "elapsed", "delay_hours": "4", "delay_days": None, "del
     ledgers.ledgers(kinds=("activity", "activity", "status_change")),
     st.sampled_from([timedelta(), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=24)]),
 )
-@settings(max_examples=cases(1500))
+@settings(max_examples=cases(600))
 def test_a_trial_decides_as_the_oracle(ledger: histories.History, done_after: timedelta) -> None:
     ledger.rules[0].update(ELAPSED)
     oracle = Interpreter(
