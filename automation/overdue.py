@@ -55,8 +55,9 @@ def create_overdue(team_id: int, *, now: datetime) -> dict[str, int]:
     that the sweep (`run_due`) would look at later in the day.
     """
     contacts.notice_changes_by_hand(team_id=team_id, now=now)
-    late = Contact.objects.missed().filter(team_id=team_id, next_touch_at__lt=now)
-    return _look_at(team_id, list(late.values_list("pk", flat=True)), now)
+    rows = Contact.objects.filter(team_id=team_id, next_touch_at__lt=now)
+    late = [*rows.missed().values_list("pk", flat=True), *rows.touch_due(now).values_list("pk", flat=True)]
+    return _look_at(team_id, late, now)
 
 
 def _look_at(team_id: int, pks: list[int], now: datetime) -> dict[str, int]:

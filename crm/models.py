@@ -43,12 +43,14 @@ class ContactQuerySet(FilledInQuerySet):
         return self.filter(TOUCH_OPEN, next_touch_at__lte=now)
 
     def missed(self) -> "ContactQuerySet":
-        """Rows whose next touch was not dealt with as missed, each with the instant `look_at` it is next looked at."""
-        return self.filter(MISS_OPEN).annotate(look_at=Coalesce("look_late_at", "next_touch_at"))
+        """Rows whose touch has come and was not dealt with as missed, each with the instant `look_at` it is next
+        looked at; reads only the partial index.
+        """
+        return self.filter(MISSED).annotate(look_at=Coalesce("look_late_at", "next_touch_at"))
 
     def to_look_at(self, now: datetime) -> "ContactQuerySet":
-        """Those whose touch has occurred and whose next look has come; reads only the partial index."""
-        return self.missed().filter(look_at__lte=now, touched_for=F("next_touch_at"))
+        """Those of them whose next look has come."""
+        return self.missed().filter(look_at__lte=now)
 
     def changed_by_hand(self) -> "ContactQuerySet":
         """Rows of which something was changed past the verbs and not looked at yet; reads only the partial index."""
@@ -87,7 +89,7 @@ UNPLANNED = Q(next_touch_at__isnull=True) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
     Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
 )
-MISS_OPEN = Q(next_touch_at__isnull=False) & (
+MISSED = Q(next_touch_at__isnull=False, touched_for=F("next_touch_at")) & (
     Q(missed_for__isnull=True) | Q(missed_for__lt=F("next_touch_at")) | Q(missed_for__gt=F("next_touch_at"))
 )
 
@@ -179,7 +181,7 @@ class Contact(models.Model):
             models.Index(fields=["team"], name="contact_unplanned", condition=UNPLANNED),
             models.Index(fields=["team", "next_touch_at"], name="contact_touch", condition=TOUCH_OPEN),
             models.Index(
-                F("team"), Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISS_OPEN
+                F("team"), Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISSED
             ),
             models.Index(
                 fields=["owner", "next_touch_at"], name="contact_planned", condition=Q(next_touch_at__isnull=False)

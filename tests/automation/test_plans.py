@@ -12,10 +12,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from automation import calendar_changes, engine, sweeps
+from automation import calendar_changes, engine, overdue, sweeps
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
 from automation.programmes import enrolling
-from crm import contacts, intake
+from crm import intake
 from crm.models import Activity, Contact
 from jobs import queue, relay
 from jobs.models import Job
@@ -35,7 +35,10 @@ LARGE = {
 """Tables that grow with the contacts. The others hold teams, people, rules and such."""
 OF_A_TEAM = {"team_id", "team", "state", "status", "outcome"}
 """A look for these alone goes through all that a team has."""
-WHAT_WAITS = {"activity_queue", "contact_changed_by_hand", "contact_unplanned", "firing_waiting", "job_due"}
+WHAT_WAITS = {
+    *("activity_queue", "contact_changed_by_hand", "contact_unplanned", "contact_missed"),
+    *("firing_waiting", "job_due"),
+}
 """Partial indexes of what somebody is about to do: reading one whole is reading just that."""
 ONE_ANSWERS = {"task_derived", "enrolment_due"}
 """Looked into for a team until the first row is found."""
@@ -133,7 +136,7 @@ def look_everywhere(team: Team, now: datetime) -> dict[str, Any]:
         sweep.due(now, team.pk)
         sweep.run(team.pk, now)
     engine.drain(team.pk, now=now)
-    contacts.notice_changes_by_hand(team_id=team.pk, now=now)
+    overdue.create_overdue(team.pk, now=now)
     relay.relay(now=now)
     return found
 
