@@ -155,7 +155,8 @@ class Task(models.Model):
         if remind_at != self.remind_at:
             self.remind_at, self.reminded_at = remind_at, None
         if self.due_date != self.chased_for:
-            self.chase_at = self.chased_for = self.due_date
+            self.chased_for = self.due_date
+            self.chase_at = self.due_date if self.is_open else None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
