@@ -6,6 +6,7 @@ exactly when its turn comes. So a sign of life usually writes nothing here.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -35,7 +36,7 @@ def follow(activity: Activity, ready: Sequence[Ready]) -> None:
     contact, at = activity.contact, activity.occurred_at
     if contact is None or activity.activity_type in inactivity.OWN_MAKING:
         return
-    changes = {}
+    changes: dict[str, Any] = {}
     if contact.last_activity_at is None or contact.last_activity_at < at:
         changes["last_activity_at"] = Greatest(Coalesce(F("last_activity_at"), at), at)
         contact.last_activity_at = at

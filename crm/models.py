@@ -180,9 +180,7 @@ class Contact(models.Model):
             ),
             models.Index(fields=["team"], name="contact_unplanned", condition=UNPLANNED),
             models.Index(fields=["team", "next_touch_at"], name="contact_touch", condition=TOUCH_OPEN),
-            models.Index(
-                F("team"), Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISSED
-            ),
+            models.Index(F("team"), Coalesce("look_late_at", "next_touch_at"), name="contact_missed", condition=MISSED),
             models.Index(
                 fields=["owner", "next_touch_at"], name="contact_planned", condition=Q(next_touch_at__isnull=False)
             ),
