@@ -1,6 +1,6 @@
 """What bodies are made of: bounded text, ids, hours and instants, each refusing what no column could hold."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +42,13 @@ def _in_range(value: datetime) -> datetime:
     return value
 
 
+def _local(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("write a local time without a zone, such as 09:00")
+    return value
+
+
+LocalTime = Annotated[time, AfterValidator(_local)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Short = Annotated[str, StringConstraints(max_length=60)]
 Line = Annotated[str, StringConstraints(max_length=200)]

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import by_field
-from api.fields import UNSET, Id, In, Out, one
+from api.fields import UNSET, Id, In, LocalTime, Out, one
 from people.models import Team, TeamDayOff, TeamSpan, TimeOff, User, WorkingSpan
 
 router = Router(tags=["people"])
@@ -22,8 +22,8 @@ Name = Annotated[str, StringConstraints(max_length=100)]
 
 class SpanIn(In):
     weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday")]
-    starts: time
-    ends: time
+    starts: LocalTime
+    ends: LocalTime
 
 
 class DayOffIn(In):

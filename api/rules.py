@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import Problem, by_field
-from api.fields import UNSET, Estimate, Hours, Id, In, Out, Text, named, one
+from api.fields import UNSET, Estimate, Hours, Id, In, LocalTime, Out, Text, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.tasks import Priority
 from automation import cycles, rules, statistics
@@ -63,7 +63,7 @@ class RulePatch(In):
     delay_hours: Hours = UNSET
     delay_kind: DelayKind = UNSET
     delay_days: Days | None = None
-    delay_at: time | None = None
+    delay_at: LocalTime | None = None
     outside_hours: Outside = UNSET
     settle_seconds: Settle = UNSET
     limit_per_hour: Most | None = None
@@ -102,7 +102,7 @@ class RuleIn(RulePatch):
     )
     delay_kind: DelayKind = "elapsed"
     delay_days: Days | None = Field(None, description="Local or working days, for a calendar or business delay")
-    delay_at: time | None = Field(None, description="Local time of day, with delay_days")
+    delay_at: LocalTime | None = Field(None, description="Local time of day, with delay_days")
     outside_hours: Outside = Field(
         "", description="Where a due time outside working time moves; empty is the delay's own choice"
     )

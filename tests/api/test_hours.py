@@ -65,6 +65,7 @@ def test_who_may_change_hours(manager: User) -> None:
     [
         ("hours", {"working_spans": [{"weekday": 0, "starts": "12:00", "ends": "08:00"}]}),
         ("hours", {"working_spans": [{"weekday": 7, "starts": "08:00", "ends": "12:00"}]}),
+        ("hours", {"working_spans": [{"weekday": 1, "starts": "08:00Z", "ends": "12:00Z"}]}),
         ("hours", {"days_off": [{"on": "someday"}]}),
     ],
 )
