@@ -129,10 +129,10 @@ class Product:
     def sweep(self, now: datetime) -> None:
         waiting.run_due(self.team.pk, now=now)
         timers.run_due(self.team.pk, now=now)
-        while job := Job.objects.filter(team_id=self.team.pk, name=timers.PAGE_JOB, state=Job.PENDING).first():
-            rule, at, after, missed = job.args
+        pages = Job.objects.filter(team_id=self.team.pk, name=timers.PAGE_JOB, state=Job.PENDING)
+        for rule, at, after, missed in sorted((job.args for job in pages), key=lambda args: (args[1], args[0])):
             timers.run_page(rule, datetime.fromisoformat(at), after, missed, now=now)
-            Job.objects.filter(pk=job.pk).delete()
+        pages.delete()
         silence.run_due(self.team.pk, now=now)
 
     # What came of it

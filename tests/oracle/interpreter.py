@@ -342,7 +342,7 @@ class Interpreter:
     def _run_on_time(self, now: datetime) -> None:
         """One run for all that came since the last; none for what came before the rule was switched on.
 
-        What is due longest comes first, and runs that ask for no contacts before those that do.
+        What is due longest comes first; runs for contacts are jobs of their own, and come after the others.
         """
         due = []
         for rule in self.rules:
@@ -350,7 +350,9 @@ class Interpreter:
                 since = self.planned.setdefault(rule["number"], now)
                 zone = clock.first_known(self.people[rule["owner"]]["timezone"], self.team["timezone"])
                 if come := runs.between(rule["trigger_config"], since, now, zone=zone, anchor=self.start):
-                    due.append(("audience" in rule["trigger_config"], come[0], rule["number"], come))
+                    is_for_contacts = "audience" in rule["trigger_config"]
+                    first = come[-1] if is_for_contacts else come[0]
+                    due.append((is_for_contacts, first, rule["number"], come))
         for _, _, number, come in sorted(due):
             self.planned[number] = now
             for contact in self._audience(self.rules[number]):
