@@ -80,7 +80,10 @@ class Trial:
             return
         yield self._decide(event, chains.of(event).path, now)
 
-    def _decide(self, event: Event, path: tuple[int, ...], now: datetime, *, met: bool = False) -> Result:
+    def _decide(
+        self, event: Event, path: tuple[int, ...], now: datetime, *, met: bool = False, number: int | None = None
+    ) -> Result:
+        """`number` is the place of one that has waited: it keeps it, as its row does."""
         if not met and (unmet := self._unmet(event, now)) is not None:
             return unmet
         owner = drafting.owner_for(self.rule, event.contact)
@@ -92,10 +95,10 @@ class Trial:
             owner_day=drafting.owner_day(self.rule, owner, now),
             contact_day=drafting.contact_day(self.rule, event.contact, owner, now),
         )
-        return self._carry_out(event, path, verdict, owner, now)
+        return self._carry_out(event, path, verdict, owner, now, number or self._next())
 
     def _carry_out(
-        self, event: Event, path: tuple[int, ...], verdict: policies.Verdict, owner: User, now: datetime
+        self, event: Event, path: tuple[int, ...], verdict: policies.Verdict, owner: User, now: datetime, number: int
     ) -> Result:
         contact_id = event.contact.pk if event.contact is not None else None
         if verdict.outcome == "fire":
@@ -109,7 +112,7 @@ class Trial:
             assert verdict.until is not None
             made = self.memory.keep(contact_id, owner.pk, event.occurred_at, now)
             made.waits = True
-            self._push(_Waiting(verdict.until, self._next(), event, made, path))
+            self._push(_Waiting(verdict.until, number, event, made, path))
             return Result(event, "waiting", verdict.reason, now, until=verdict.until)
         if verdict.outcome == "park":
             self.memory.parked.add(contact_id)
@@ -154,13 +157,13 @@ class Trial:
         event = waiting.event
         self.memory.forget(waiting.made)
         if not waiting.settles:
-            return self._decide(event, waiting.path, now, met=True)
+            return self._decide(event, waiting.path, now, met=True, number=waiting.number)
         if not status_change.fits(self.rule.trigger_config, event.old_status, event.new_status):
             return Result(event, "suppressed", settling.ELSEWHERE, now)
         unmet = self._unmet(event, now)
         if unmet is not None and unmet.outcome == "no_match":
             return replace(unmet, outcome="suppressed", reason=settling.UNMET)
-        return unmet or self._decide(event, waiting.path, now, met=True)
+        return unmet or self._decide(event, waiting.path, now, met=True, number=waiting.number)
 
     def _history(self, event: Event, owner: User, now: datetime) -> policies.History:
         also = self.ledger(self.rule, event.contact, owner) if self.ledger is not None else None

@@ -1,6 +1,7 @@
 """The product, driven through the happenings of a history on a clock of its own; and what came of it, comparable."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -140,32 +141,33 @@ class Product:
     def tasks(self) -> list[Task]:
         return list(Task.objects.filter(team=self.team).select_related("team", "assignee", "owner").order_by("pk"))
 
-    def place_of(self, wanted: Row) -> int:
-        """Where the open task is that the oracle speaks of: in which order twins were made is nobody's business."""
-        rule, contact = self.rules[wanted["rule"]].pk, wanted["contact"]
-        mine = Task.objects.open().filter(
-            firings__rule=rule,
-            contact=None if contact is None else self.contacts[contact],
-            title=wanted["title"],
-            due_date=wanted["due_date"],
-        )
-        found = mine.order_by("pk").first()
-        assert found is not None, f"there is no such task: {wanted}"
+    def place_of(self, rule: int, label: str) -> int:
+        """Where the task is that the rule made of the event."""
+        named = self._names()
+        made = Firing.objects.filter(rule=self.rules[rule], task__isnull=False).select_related("task")
+        found = next((one.task for one in made if named(one) == label), None)
+        assert found is not None, f"rule {rule} made no task of {label}"
         return self.tasks().index(found)
+
+    def _names(self) -> Callable[[Firing], str]:
+        """The oracle's names of events: a row of the ledger by its place, an instant by rule and contact."""
+        activities = Activity.objects.filter(team=self.team).exclude(activity_type__in=LEDGER).order_by("pk")
+        ids = activities.values_list("pk", flat=True)
+        labels = {f"activity:{pk}": f"activity:{place}" for place, pk in enumerate(ids)}
+        places = {rule.pk: place for place, rule in enumerate(self.rules)}
+        who = {contact.pk: place for place, contact in enumerate(self.contacts)}
+        return lambda one: labels.get(one.trigger_key) or _label(one, places, who)
 
     def outcome(self) -> Row:
         """In the shape of `expected`."""
-        activities = Activity.objects.filter(team=self.team).exclude(activity_type__in=LEDGER).order_by("pk")
-        labels = {
-            f"activity:{pk}": f"activity:{place}" for place, pk in enumerate(activities.values_list("pk", flat=True))
-        }
+        named = self._names()
         places = {rule.pk: place for place, rule in enumerate(self.rules)}
         who = {None: None} | {contact.pk: place for place, contact in enumerate(self.contacts)}
         users = {None: None} | {user.pk: place for place, user in enumerate(self.people)}
         firings = Counter(
             (
                 places[one.rule_id],
-                labels.get(one.trigger_key) or _label(one, places, who),
+                named(one),
                 one.outcome,
                 "" if one.outcome == Firing.FAILED else word(one.reason),
                 one.at,
@@ -237,7 +239,8 @@ def _happen(verb: str, fields: Row, now: datetime, product: Product, oracle: Any
         waiting_tasks = [place for place, task in enumerate(oracle.tasks) if task["status"] == "todo"]
         if waiting_tasks:
             task = waiting_tasks[fields["which"] % len(waiting_tasks)]
-            product.finish(now, product.place_of(oracle.tasks[task]), done=fields["done"])
+            made = next(one for one in oracle.firings if one["task"] == task)
+            product.finish(now, product.place_of(made["rule"], made["event"]["label"]), done=fields["done"])
             oracle.finish(now, task, done=fields["done"])
     elif verb == "switch":
         on = not oracle.is_on(fields["rule"])

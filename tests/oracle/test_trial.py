@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -28,6 +28,29 @@ ELAPSED = {"delay_kind": "elapsed", "delay_hours": "4", "delay_days": None, "del
 )
 @settings(max_examples=cases(600))
 def test_a_trial_decides_as_the_oracle(ledger: histories.History, done_after: timedelta) -> None:
+    hold(ledger, done_after)
+
+
+def test_what_has_waited_longest_comes_first_however_often_it_was_asked() -> None:
+    """The contact's day in New York is not over when the owner's in Berlin is: it waits again, and keeps its place."""
+    start = datetime(2026, 3, 28, 14, tzinfo=UTC)
+    rule = histories.RULE | {
+        "name": "Rule",
+        "repeat_policy": "every_time",
+        "limit_owner_day": 1,
+        "limit_contact_day": 1,
+    }
+    record = {"activity_type": "email_clicked", "late": timedelta(), "origin": "live", "signal": "human", "data": {}}
+    story = [
+        histories.Happening(timedelta(), "record", record | {"contact": contact, "times": 1})
+        for contact in (0, 0, 1, 0)
+    ]
+    ledger = histories.plain(start, [rule], story)
+    ledger.contacts[0]["timezone"] = "America/New_York"
+    hold(ledger, timedelta())
+
+
+def hold(ledger: histories.History, done_after: timedelta) -> None:
     ledger.rules[0].update(ELAPSED)
     oracle = Interpreter(
         ledger.team,
@@ -46,7 +69,8 @@ def test_a_trial_decides_as_the_oracle(ledger: histories.History, done_after: ti
         oracle.drain(at)
     tried.results += tried.trial.advance(end)
     oracle.wait_until(end)
-    assert Counter(tried.told()) == Counter(_wanted(oracle))
+    told, wanted = Counter(tried.told()), Counter(_wanted(oracle))
+    assert told == wanted, driver.told("results", {"results": told}, {"results": wanted})
 
 
 class _Tried:
