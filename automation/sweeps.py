@@ -4,14 +4,19 @@ Each sweep reads a partial index in which a team's due rows lie together, in sma
 workers may sweep at once, a killed one loses nothing, and tables may grow.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import DatabaseError
+
 from automation import cadence, overdue, recurring, reminders, silence, timers, waiting
 from automation.due_rows import Due
 from automation.programmes import enrolments
+
+log = logging.getLogger("nextmove.automation")
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,19 @@ def due_teams(now: datetime) -> list[int]:
 def run(team_id: int, *, now: datetime) -> dict[str, Any]:
     """Every sweep that has something for the team, once; what each of them did, by name.
 
-    Whether it has is asked when its turn comes: what one sweep does may be due work for the next.
+    Whether it has is asked when its turn comes: what one sweep does may be due work for the next. One that fails as a
+    whole is logged and stops no other, unless the database is away.
     """
-    return {sweep.name: sweep.run(team_id, now) for sweep in SWEEPS if sweep.due(now, team_id)}
+    done: dict[str, Any] = {}
+    for sweep in SWEEPS:
+        try:
+            if sweep.due(now, team_id):
+                done[sweep.name] = sweep.run(team_id, now)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("%s of team %s could not be swept", sweep.name, team_id)
+    return done
 
 
 def lags(now: datetime) -> dict[str, timedelta]:
