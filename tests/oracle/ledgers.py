@@ -40,10 +40,12 @@ def ledgers(draw: st.DrawFn, kinds: tuple[str, ...] = SIMULATED) -> histories.Hi
 
 
 def arrivals(ledger: histories.History) -> list[tuple[datetime, dict[str, Any]]]:
+    """What arrives within the days, each with its instant."""
     now, found = ledger.start, list[tuple[datetime, dict[str, Any]]]()
     for one in ledger.happenings:
         now += one.after
         fields = {name: value for name, value in one.fields.items() if name not in ("late", "times")}
         fields["occurred_at"] = now - one.fields["late"]
-        found += [(now, fields)] * one.fields["times"]
+        if now < ledger.start + DAYS:
+            found += [(now, fields)] * one.fields["times"]
     return found

@@ -34,7 +34,8 @@ def series(
 ) -> list[datetime]:
     """The instants of a series after `first`, up to the day of `until` and a period more."""
     wall = clock.shown(first, zone)
-    ahead = clock.shown(until, zone).date() + timedelta(days=400)
+    period = 31 * (MONTHS.get(cadence, 0) + 1) + 1
+    ahead = clock.shown(until, zone).date() + timedelta(days=period)
     days = days_of(cadence, wall.date(), anchor or wall.day, ahead)
     return [clock.first_shown(datetime.combine(day, at or wall.time()), zone) for day in days]
 
