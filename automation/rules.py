@@ -98,17 +98,22 @@ def create(owner: User, *, now: datetime | None = None, **fields: Any) -> TaskAu
 def update(rule: TaskAutomationRule, *, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
     """Changes a rule; what it has already done stays under its old version. Raises BadRule.
 
-    Switching it on is told apart from any other change: what happened while it was off fires nothing.
+    Switching it on is told apart from any other change: what happened while it was off fires nothing. The row is read
+    anew under its lock, so that what the engine counted or switched off meanwhile stays.
     """
     at = now or timezone.now()
-    for name, value in fields.items():
+    for name in fields:
         if name not in EDITABLE:
             raise BadRule({name: ["This cannot be changed."]})
-        setattr(rule, name, value)
-    if rule.is_active != rule.seen_active:
-        rule.note_switched(at)
-        rule.paused_reason = ""
-    return _save(rule, at)
+    with transaction.atomic():
+        rows = TaskAutomationRule.objects.select_for_update(of=("self",)).select_related("owner", "team")
+        rule.refresh_from_db(from_queryset=rows)
+        for name, value in fields.items():
+            setattr(rule, name, value)
+        if rule.is_active != rule.seen_active:
+            rule.note_switched(at)
+            rule.paused_reason = ""
+        return _save(rule, at)
 
 
 def archive(rule: TaskAutomationRule, *, now: datetime) -> None:

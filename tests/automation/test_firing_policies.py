@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from automation import chains, engine, rules, waiting
+from automation import activation, chains, engine, rules, waiting
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
 from crm import contacts
 from crm.models import Activity, Contact
@@ -316,6 +316,17 @@ def test_editing_touches_the_future_and_each_firing_names_its_version(manager: U
     numbers = list(rule.firings.order_by("pk").values_list("version__number", flat=True))
     assert numbers == [1, 2, 1], "the same content is the same version"
     assert Task.objects.order_by("pk").first().title == "Call"
+
+
+def test_whoever_edits_a_rule_keeps_what_it_did_and_what_others_changed_meanwhile(manager: User) -> None:
+    rule = builders.make_rule(manager)
+    open_in_a_form = TaskAutomationRule.objects.get(pk=rule.pk)
+    click(builders.make_contact(manager), NOON)
+    drain(manager, NOON)
+    activation.deactivate(rule, now=NOON)
+    rules.update(open_in_a_form, name="Call back", now=NOON)
+    rule.refresh_from_db()
+    assert (rule.name, rule.is_active, rule.times_triggered, rule.tasks_created) == ("Call back", False, 1, 1)
 
 
 def test_counters_rebuilt_from_firings_are_the_same(manager: User) -> None:
