@@ -77,6 +77,9 @@ def check(rule: TaskAutomationRule) -> Errors:
         errors["trigger_config"] = ["Give an object."]
     elif faults := trigger.check(rule.trigger_config):
         errors["trigger_config"] = faults
+    elif unknown := _unknown_rules(rule):
+        numbers = ", ".join(map(str, unknown))
+        errors["trigger_config"] = [f"rule ids: the team has no rule {numbers}; name one of its own, or leave it out."]
     _check_template(errors, "task_title_template", rule.task_title_template, templating.TITLE_LIMIT)
     _check_template(errors, "task_description_template", rule.task_description_template, templating.DESCRIPTION_LIMIT)
     _check_hours(errors, rule)
@@ -251,6 +254,15 @@ def _faults_of_skills(rule: TaskAutomationRule) -> list[str]:
     if not faults:
         faults = [f"The team has no skill {name!r}: add it first." for name in _unknown_skills(rule.team, wanted)]
     return faults
+
+
+def _unknown_rules(rule: TaskAutomationRule) -> list[int]:
+    """Rules it waits for that the team never had; one deleted since may still have tasks to come."""
+    named = set(rule.trigger_config.get("rule_ids") or [])
+    if not named:
+        return []
+    ours = TaskAutomationRule.objects.filter(team_id=rule.team_id, pk__in=named)
+    return sorted(named - set(ours.values_list("pk", flat=True)))
 
 
 def _unknown_skills(team: Team, wanted: list[dict[str, Any]]) -> list[str]:

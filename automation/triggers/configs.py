@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Ids = Annotated[list[Annotated[int, Field(ge=1)]], Field(max_length=100)]
+Ids = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=100)]
 
 
 class Config(BaseModel):

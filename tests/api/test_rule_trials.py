@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import engine
+from automation import engine, rules
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs.runner import run_due
@@ -233,6 +233,21 @@ def test_a_rule_that_closes_a_circle_is_saved_with_a_warning_that_names_it(api: 
         status=201,
     )
     assert "“Pong” → “Ping” → “Pong”" in said["warning"]
+
+
+def test_a_rule_waits_only_for_rules_of_its_team(api: Client, manager: User) -> None:
+    theirs = builders.make_rule(builders.make_manager(), name="Not for other eyes")
+    ours = builders.make_rule(manager)
+    body = {"trigger_type": "task_completed", "task_title_template": "Thank them"}
+    config = {"rule_ids": [ours.pk, theirs.pk, 10**18]}
+    refused = post(api, RULES, body | {"trigger_config": config}, status=422)
+    assert refused["errors"][0]["pointer"] == "/trigger_config"
+    assert f"the team has no rule {theirs.pk}, {10**18}" in refused["errors"][0]["message"]
+    assert "other eyes" not in str(refused)
+    rules.archive(ours, now=timezone.now())
+    post(api, RULES, body | {"trigger_config": {"rule_ids": [10**30]}}, status=422)
+    saved = post(api, RULES, body | {"trigger_config": {"rule_ids": [ours.pk]}}, status=201)
+    assert ours.name in saved["sentence"], "tasks it made before it was deleted may still be completed"
 
 
 def test_statistics_say_what_became_of_it_by_day(api: Client, manager: User) -> None:
