@@ -7,6 +7,7 @@ from automation import events
 from automation.events import Event
 from automation.history import LedgerHistory
 from automation.models import Firing, ParkedPair, TaskAutomationRule
+from automation.readiness import Ready
 from automation.simulation.dry_run import sound
 from automation.simulation.trial import Result, Trial
 from automation.triggers import KINDS
@@ -25,6 +26,8 @@ class Look:
     starts: bool
     firing: Firing | None
     would: Result | None
+    off: bool = False
+    """It would start the rule, which was off then."""
 
 
 @dataclass
@@ -55,14 +58,20 @@ def explain(rule: TaskAutomationRule, contact: Contact, *, now: datetime) -> Exp
         firings=list(Firing.objects.filter(rule=rule, contact=contact).select_related("task").order_by("-at")[:NEWEST]),
     )
     by_key = {firing.trigger_key: firing for firing in found.firings}
-    for event in seen:
-        starts = ready.covers(event)
-        firing = by_key.get(event.key)
-        would = _would(rule, event, now) if starts and firing is None else None
-        found.looks.append(Look(event, starts, firing, would))
+    found.looks = [_look(ready, event, by_key.get(event.key), now) for event in seen]
     found.now = _would(rule, current, now) if current is not None else None
-    found.sentence = _sentence(rule, found)
+    last = next((look for look in found.looks if look.starts or look.off), None)
+    if last is None and current is not None:
+        last = Look(current, True, by_key.get(current.key), found.now)
+    found.sentence = _sentence(rule, found, last)
     return found
+
+
+def _look(ready: Ready, event: Event, firing: Firing | None, now: datetime) -> Look:
+    starts = ready.covers(event)
+    would = _would(ready.rule, event, now) if starts and firing is None else None
+    off = not starts and KINDS[ready.rule.trigger_type].matches(ready.rule.trigger_config, event)
+    return Look(event, starts, firing, would, off=off and ready.in_scope(event))
 
 
 def _newest_events(contact: Contact) -> list[Event]:
@@ -85,25 +94,50 @@ def _would(rule: TaskAutomationRule, event: Event, now: datetime) -> Result | No
     return next(trial.consider(event, now=now), None)
 
 
-def _sentence(rule: TaskAutomationRule, found: Explanation) -> str:
-    """The first thing that stands in the way, else what happens next."""
+def _sentence(rule: TaskAutomationRule, found: Explanation, last: Look | None) -> str:
+    """The first thing that stands in the way, else what happens next. `last` is what started it, or would, last."""
     if not found.active:
         return rule.parked_reason or rule.paused_reason or "The rule is switched off."
     if not found.in_scope:
         return "The rule answers only for contacts that its owner owns, and this is none."
     if found.parked is not None:
         return f"The rule leaves this contact alone: {found.parked.reason}."
-    made = next((look for look in found.looks if look.firing is not None), None)
-    if made is not None and made.firing is not None and made.firing.outcome == Firing.FIRED:
-        return "It fired for the contact's last event that starts it."
-    if made is not None and made.firing is not None:
-        return f"The last event that starts it came to nothing: {made.firing.reason}."
+    if last is not None and last.firing is not None:
+        return _came_of(last.firing)
+    if last is not None and last.off:
+        return "The rule was off when the last event that starts it happened."
     unmet = next((clause for clause in found.clauses if not clause.holds), None)
+    if unmet is not None and unmet.fault:
+        return f"Nobody can say whether the condition {unmet.text} holds: {unmet.fault}"
     if unmet is not None:
         read = ", ".join(f"{name} is {value!r}" for name, value in unmet.values.items())
         return f"The condition {unmet.text} does not hold: {read}."
-    if found.now is not None and found.now.outcome == "create":
-        return "It would fire now."
-    if found.now is not None:
+    if found.now is None:
+        return "Nothing has happened to the contact that starts the rule."
+    if found.now.outcome != "create":
         return f"It would not fire now: {found.now.reason}."
-    return "Nothing has happened to the contact that starts the rule."
+    return _would_fire(rule, last)
+
+
+def _came_of(firing: Firing) -> str:
+    if firing.outcome == Firing.FIRED:
+        return "It fired for the contact's last event that starts it."
+    if firing.outcome == Firing.WAITING:
+        until = f", until {firing.due_at:%Y-%m-%d %H:%M} UTC" if firing.due_at is not None else ""
+        return f"The last event that starts it is on hold{until}: {firing.reason}."
+    return f"The last event that starts it came to nothing: {firing.reason}."
+
+
+def _would_fire(rule: TaskAutomationRule, last: Look | None) -> str:
+    """What was processed is not looked at again: a rule made or changed since, or a contact, waits for the next one."""
+    if rule.trigger_type == TaskAutomationRule.TIME:
+        at = rule.next_run_at
+        return (
+            f"It would fire at its next run, {at:%Y-%m-%d %H:%M} UTC." if at is not None else "It has no run to come."
+        )
+    activity = last.event.activity if last is not None else None
+    if activity is None or activity.processed_at is None:
+        return "It would fire now."
+    if activity.processed_at < rule.created_at:
+        return "The rule was made after the last event that starts it. For another one it would fire."
+    return "When the last event that starts it came, rule or contact stood otherwise. For another one it would fire."

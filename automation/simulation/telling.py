@@ -90,11 +90,12 @@ def _clause(clause: conditions.Clause) -> Told:
 def _look(look: Look) -> Told:
     firing, would = look.firing, look.would
     outcome = firing.outcome if firing is not None else f"would {would.outcome}" if would is not None else None
+    reason = firing.reason if firing is not None else would.reason if would is not None else ""
     return {
         "event": look.event.activity_type or look.event.kind,
         "occurred_at": look.event.occurred_at,
         "starts": look.starts,
         "outcome": outcome,
-        "reason": firing.reason if firing is not None else would.reason if would is not None else "",
+        "reason": reason or ("the rule was off then" if look.off else ""),
         "task_id": firing.task_id if firing is not None else None,
     }

@@ -9,7 +9,7 @@ from typing import Literal
 from automation import chains, drafting, settling, values
 from automation.drafting import Draft
 from automation.events import Event
-from automation.models import TaskAutomationRule
+from automation.models import Firing, TaskAutomationRule
 from automation.readiness import Ready
 from automation.simulation.memory import Made, Memory, MemoryHistory
 from automation.triggers import status_change
@@ -19,6 +19,7 @@ from domain import settling as settling_rules
 from people.models import User
 
 Outcome = Literal["create", "suppressed", "no_match", "failed", "waiting", "out_of_scope"]
+ANSWERED = "the rule has judged this already"
 Ledger = Callable[[TaskAutomationRule, Contact | None, User], policies.History]
 
 
@@ -57,6 +58,7 @@ class Trial:
         self, ready: Ready, *, done_after: timedelta | None, ledger: Ledger | None = None, settled: bool = False
     ) -> None:
         self.ready, self.rule, self.ledger = ready, ready.rule, ledger
+        ready.asked = True  # a rule that was off, or is, is tried all the same
         self.settles = settling.settles(ready.rule) and not settled
         self.memory = Memory(done_after)
         self._waiting: list[_Waiting] = []
@@ -86,6 +88,8 @@ class Trial:
         """`number` is the place of one that has waited: it keeps it, as its row does."""
         if not met and (unmet := self._unmet(event, now)) is not None:
             return unmet
+        if self.ledger is not None and self._is_answered(event):
+            return Result(event, "suppressed", ANSWERED, now)
         owner = drafting.owner_for(self.rule, event.contact)
         verdict = policies.judge(
             drafting.policy_of(self.rule),
@@ -164,6 +168,10 @@ class Trial:
         if unmet is not None and unmet.outcome == "no_match":
             return replace(unmet, outcome="suppressed", reason=settling.UNMET)
         return unmet or self._decide(event, waiting.path, now, met=True, number=waiting.number)
+
+    def _is_answered(self, event: Event) -> bool:
+        """Each event is judged once: what really was, the engine answers again and does not repeat."""
+        return Firing.objects.filter(rule=self.rule, trigger_key=event.key).exists()
 
     def _history(self, event: Event, owner: User, now: datetime) -> policies.History:
         also = self.ledger(self.rule, event.contact, owner) if self.ledger is not None else None

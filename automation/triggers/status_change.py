@@ -59,12 +59,14 @@ def fits(config: dict[str, Any], old_status: str, new_status: str) -> bool:
 
 
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
-    """Each contact as if its present status had just been set."""
+    """Each contact as if its present status had just been set, from the one the rule names."""
     rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
     wanted = rule.trigger_config.get("to_status")
     if wanted:
         rows = rows.filter(status=wanted)
     old = rule.trigger_config.get("from_status") or ""
+    if old:
+        rows = rows.exclude(status=old)  # who still has it has not left it
     for contact in rows.iterator(chunk_size=500):
         data = {"old_status": old, "new_status": contact.status}
         yield Event(

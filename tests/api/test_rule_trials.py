@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import engine, rules
+from automation import engine, rules, timers
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs.runner import run_due
@@ -163,6 +163,18 @@ def test_while_open_a_simulated_task_counts_as_done_after_the_time_that_is_said(
     assert told[24]["reasons"] == {"its task for this contact is still open": 2}
 
 
+@pytest.mark.parametrize("settle", [0, 60])
+def test_a_backtest_of_a_rule_that_was_off_replays_as_if_it_were_on(api: Client, manager: User, settle: int) -> None:
+    rule = builders.make_rule(
+        manager, trigger_type="status_change", trigger_config={"to_status": "active"}, settle_seconds=settle
+    )
+    rules.update(rule, is_active=False, now=timezone.now() - timedelta(days=9))
+    words = {"old_status": "lead", "new_status": "active"}
+    clicks(builders.make_contact(manager), 3, activity_type=Activity.STATUS_CHANGED, data=words)
+    span = {"start": (timezone.now() - timedelta(days=5)).isoformat(), "end": timezone.now().isoformat()}
+    assert post(api, f"{RULES}{rule.pk}/backtest", span)["created"] == 1
+
+
 def test_explain_names_the_condition_with_its_value(api: Client, manager: User) -> None:
     contact = builders.make_contact(manager, lead_score=10)
     rule = builders.make_rule(manager, condition='contact.lead_score > 80 && contact.status == "lead"')
@@ -188,6 +200,74 @@ def test_explain_says_what_came_of_the_last_event(api: Client, manager: User) ->
     said = post(api, f"{RULES}{other.pk}/explain", {"contact_id": contact.pk})
     assert said["in_scope"] is False
     assert "owner" in said["sentence"]
+
+
+def test_explain_is_about_the_last_event_not_the_last_task(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager, lead_score=90)
+    rule = builders.make_rule(manager, condition="contact.lead_score > 80")
+    builders.make_activity(contact, activity_type=Activity.EMAIL_CLICKED)
+    engine.drain(manager.team_id, now=timezone.now())
+    assert rule.tasks.exists()
+    Contact.objects.filter(pk=contact.pk).update(lead_score=10)
+    builders.make_activity(contact, activity_type=Activity.EMAIL_CLICKED)
+    engine.drain(manager.team_id, now=timezone.now())
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert said["sentence"] == "The condition contact.lead_score > 80 does not hold: contact.lead_score is 10."
+
+
+def test_explain_says_when_the_rule_was_off_or_not_there_yet(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    clicks(contact, 2)
+    rule = builders.make_rule(manager)
+    told = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})["sentence"]
+    assert told == "The rule was made after the last event that starts it. For another one it would fire."
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(created_at=timezone.now() - timedelta(days=9))
+    rule.refresh_from_db()
+    rules.update(rule, is_active=False, now=timezone.now() - timedelta(days=3))
+    rules.update(rule, is_active=True, now=timezone.now() - timedelta(days=1))
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert said["sentence"] == "The rule was off when the last event that starts it happened."
+    assert said["events"][0]["reason"] == "the rule was off then"
+
+
+def test_explain_names_the_next_run_of_a_rule_on_time(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    config = {"at": "2199-12-01T09:00", "audience": "contacts"}
+    rule = builders.make_rule(manager, trigger_type="time", trigger_config=config)
+    timers.run_due(manager.team_id, now=timezone.now())
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert said["sentence"] == "It would fire at its next run, 2199-12-01 09:00 UTC."
+
+
+def test_what_was_judged_is_not_promised_again(api: Client, manager: User) -> None:
+    contact = builders.make_contact(manager)
+    Contact.objects.filter(pk=contact.pk).update(created_at=timezone.now() - timedelta(days=40))
+    rule = builders.make_rule(
+        manager, is_active=False, trigger_type="inactivity", trigger_config={"days": 10}, repeat_policy="every_time"
+    )
+    for expected in (1, 0):
+        said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+        assert said["matching_now"] == expected
+        run_due()
+        assert rule.tasks.count() == 1
+        rules.update(rule, is_active=False)
+    rules.update(rule, is_active=True)
+    told = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})["sentence"]
+    assert told == "It fired for the contact's last event that starts it."
+    dry = post(api, f"{RULES}{rule.pk}/dry-run")
+    assert dry["reasons"] == {"the rule has judged this already": 1}
+
+
+def test_who_still_has_a_status_has_not_left_it(api: Client, manager: User) -> None:
+    builders.make_contact(manager, status="lead")
+    gone = builders.make_contact(manager, status="active")
+    rule = builders.make_rule(
+        manager, is_active=False, trigger_type="status_change", trigger_config={"from_status": "lead"}
+    )
+    said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+    run_due()
+    assert said["matching_now"] == 1
+    assert rule.tasks.get().contact == gone
 
 
 def test_switching_on_says_what_matches_and_works_on_none_unless_asked(api: Client, manager: User) -> None:
