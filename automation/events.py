@@ -94,6 +94,7 @@ def of_firing(firing: Firing) -> Event:
     if firing.activity is not None and firing.kind != TaskAutomationRule.STATUS_CHANGE:
         return of_activity(firing.activity)
     activity = firing.activity
+    recorded = activity.data if activity is not None and isinstance(activity.data, dict) else {}
     instant = firing.occurred_at or firing.at
     return Event(
         kind=firing.kind,
@@ -107,5 +108,5 @@ def of_firing(firing: Firing) -> Event:
         activity_type=activity.activity_type if activity else "",
         origin=activity.origin if activity else Activity.SYSTEM,
         signal=activity.signal if activity else Activity.UNKNOWN,
-        data=firing.data,
+        data={**recorded, **firing.data},  # a settled change keeps where it began in the firing
     )

@@ -19,6 +19,7 @@ WAITS = "waits for the status to settle"
 MOVED_ON = "another change followed before it had settled"
 UNMET = "its condition does not hold for the settled status"
 ELSEWHERE = "the status settled elsewhere"
+CHANGED = "the rule waits for something else meanwhile"
 
 
 def settles(rule: TaskAutomationRule) -> bool:
@@ -55,6 +56,8 @@ def _held(waited: Firing | None) -> settling.Held | None:
 def conclude(ready: Ready, waited: Firing, *, now: datetime) -> Firing:
     """Judges the settled change, from where the contact began to where it ended up."""
     event = events.of_firing(waited)
+    if ready.rule.trigger_type != TaskAutomationRule.STATUS_CHANGE:
+        return firing.keep(waited, Firing.SUPPRESSED, CHANGED)
     if not status_change.fits(ready.rule.trigger_config, event.old_status, event.new_status):
         return firing.keep(waited, Firing.SUPPRESSED, ELSEWHERE)
     try:
