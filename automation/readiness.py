@@ -59,10 +59,15 @@ class Ready:
         return self._version
 
     def made_another(self, now: datetime) -> int:
-        """Tasks of the last hour with the one just made, counted in the database once a batch."""
+        """Tasks of the last hour with the one just made, counted in the database once a batch.
+
+        What it made before it was switched on somebody has seen: it does not count again.
+        """
         if self._this_hour is None:
-            since = now - timedelta(hours=1)
-            self._this_hour = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=since).count()
+            made = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=now - timedelta(hours=1))
+            if self.rule.active_since is not None:
+                made = made.filter(at__gte=self.rule.active_since)
+            self._this_hour = made.count()
         else:
             self._this_hour += 1
         return self._this_hour

@@ -94,6 +94,28 @@ def test_a_change_after_it_had_settled_comes_too_late_to_undo_it(manager: User, 
     assert rule.tasks.get().title == "lead to active"
 
 
+def test_a_settled_change_is_judged_with_all_that_came_with_it(manager: User, contact: Contact) -> None:
+    rule = settling_rule(manager)
+    rules.update(rule, condition='activity.data.channel == "shop" && activity.old_status == "lead"', now=NOON)
+    words = {"old_status": "lead", "new_status": "active", "channel": "shop"}
+    builders.make_activity(contact, activity_type="status_changed", data=words, occurred_at=NOON, received_at=NOON)
+    drain(manager, NOON)
+    waiting.run_due(manager.team_id, now=NOON + timedelta(minutes=11))
+    assert outcomes(rule) == [("fired", "")]
+
+
+def test_a_rule_that_waits_for_something_else_by_then_makes_nothing_of_a_settled_change(
+    manager: User, contact: Contact
+) -> None:
+    rule = settling_rule(manager)
+    change(contact, "active", NOON)
+    drain(manager, NOON)
+    calls = {"trigger_type": "activity", "trigger_config": {"activity_types": ["call"]}, "settle_seconds": 0}
+    rules.update(rule, now=NOON, **calls)
+    waiting.run_due(manager.team_id, now=NOON + timedelta(minutes=11))
+    assert outcomes(rule) == [("suppressed", "the rule waits for something else meanwhile")]
+
+
 @pytest.mark.parametrize(("overflow", "tasks_now", "tasks_later"), [("delay", 2, 3), ("drop", 2, 2)])
 def test_the_limit_of_an_hour(manager: User, overflow: str, tasks_now: int, tasks_later: int) -> None:
     rule = builders.make_rule(manager, limit_per_hour=2, overflow=overflow)
@@ -244,7 +266,7 @@ def test_more_than_ten_in_an_hour_for_one_contact_parks_only_that_pair(manager: 
 
 
 def test_a_rush_pauses_the_rule_and_tells_its_owner_once(manager: User) -> None:
-    rule = builders.make_rule(manager, burst=5)
+    rule = builders.make_rule(manager, burst=5, created_at=NOON)
     for n in range(9):
         click(builders.make_contact(manager), NOON + timedelta(seconds=n))
     drain(manager, NOON + timedelta(minutes=1))
@@ -254,6 +276,25 @@ def test_a_rush_pauses_the_rule_and_tells_its_owner_once(manager: User) -> None:
     assert Notification.objects.filter(user=manager, kind="rule").count() == 1
     rules.update(rule, is_active=True, burst=0, now=NOON + timedelta(hours=2))
     assert rule.paused_reason == ""
+
+
+def test_a_rush_that_somebody_has_looked_at_does_not_pause_it_again(manager: User) -> None:
+    rule = builders.make_rule(manager, burst=5, created_at=NOON - timedelta(days=1))
+    for n in range(6):
+        click(builders.make_contact(manager), NOON + timedelta(seconds=n))
+    drain(manager, NOON + timedelta(minutes=1))
+    on_again = NOON + timedelta(minutes=5)
+    rule.refresh_from_db()
+    rules.update(rule, is_active=True, now=on_again)
+    for n in range(4):
+        click(builders.make_contact(manager), on_again + timedelta(seconds=n))
+    drain(manager, on_again + timedelta(minutes=1))
+    rule.refresh_from_db()
+    assert (rule.is_active, rule.tasks.count()) == (True, 9)
+    click(builders.make_contact(manager), on_again + timedelta(minutes=2))
+    drain(manager, on_again + timedelta(minutes=2))
+    rule.refresh_from_db()
+    assert not rule.is_active, "a second rush is one again"
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,8 @@ class Interpreter:
                 "created_at": now,
             }
         )
-        if policy.rushes(rule, self.firings, now):
+        on_since = next((at for number, at, on in reversed(self.switched) if number == rule["number"] and on), None)
+        if policy.rushes(rule, self.firings, now, on_since):
             self.switch(now, rule["number"], on=False)
             self.paused.add(rule["number"])
 

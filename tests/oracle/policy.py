@@ -107,10 +107,10 @@ def _over(rule: Row, reason: str, until: datetime) -> Answer:
     return Answer("waiting", reason, until) if rule["overflow"] == "delay" else Answer("suppressed", reason)
 
 
-def rushes(rule: Row, firings: Iterable[Row], now: datetime) -> bool:
-    """Over ten times the usual busy hour of its last seven days, and at least `burst` within this hour."""
+def rushes(rule: Row, firings: Iterable[Row], now: datetime, on_since: datetime | None) -> bool:
+    """Over ten times the usual busy hour of its last seven days, and at least `burst` this hour while it was on."""
     made = [now - one["at"] for one in firings if one["outcome"] == "fired" and one["rule"] == rule["number"]]
-    this_hour = sum(ago < HOUR for ago in made)
+    this_hour = sum(ago < HOUR and (on_since is None or now - ago >= on_since) for ago in made)
     if not rule["burst"] or this_hour < rule["burst"]:
         return False
     hours = [sum(HOUR * number <= ago < HOUR * (number + 1) for ago in made) for number in range(1, 24 * 7)]
