@@ -1,10 +1,12 @@
 """Rules on time: planned when they begin, run when their instant comes, one run for all that was missed meanwhile."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from automation import due_rows, occurring, overdue, rules, silence
 from automation.models import TaskAutomationRule
@@ -15,7 +17,11 @@ from automation.triggers import time as time_trigger
 from crm.models import Contact
 from domain import cron
 from jobs import queue
+from people.models import Team
 
+log = logging.getLogger("nextmove.automation")
+
+KIND = TaskAutomationRule.TIME
 LIMIT = 100
 PAGE = 200
 PAGE_JOB = "automation.tasks.run_time_rule"
@@ -61,6 +67,37 @@ def plan(rule: TaskAutomationRule, *, now: datetime) -> int:
         hours = overdue_trigger.after(rule.trigger_config).total_seconds() / 3600
         overdue.replan(rule.team_id, after_hours=hours, now=now)
     return 1
+
+
+def planned_teams() -> list[int]:
+    """Teams with rules on time that have a run to come; reads their partial index."""
+    to_come = TaskAutomationRule.objects.live().filter(team=OuterRef("pk"), next_run_at__isnull=False)
+    return list(Team.objects.filter(Exists(to_come)).order_by("pk").values_list("pk", flat=True))
+
+
+def follow_clock(team_id: int, *, now: datetime) -> int:
+    """After the zone of the team or an owner changed: the runs to come on the new clock; how many moved.
+
+    What is due stays due, and so does a single date that the new clock has passed already.
+    """
+    moved = 0
+    with occurring.alone(team_id):
+        rows = TaskAutomationRule.objects.live().filter(team_id=team_id, trigger_type=KIND, next_run_at__gt=now)
+        for rule in rows.select_related("owner", "team").order_by("pk"):
+            moved += _guarded(rule, lambda rule: _move(rule, now), _note_unmoved)
+    return moved
+
+
+def _note_unmoved(rule: TaskAutomationRule) -> None:
+    log.exception("the next run of rule %s could not be derived again", rule.pk)
+
+
+def _move(rule: TaskAutomationRule, now: datetime) -> bool:
+    following = time_trigger.next_run(rule, after=now)
+    if following in (None, rule.next_run_at):
+        return False
+    mine = TaskAutomationRule.objects.filter(pk=rule.pk, next_run_at=rule.next_run_at)
+    return bool(mine.update(next_run_at=following))
 
 
 def run_page(rule_id: int, at: datetime, after_id: int, missed: int, *, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from automation import engine, rules, silence, sweeps, timers
+from automation import calendar_changes, engine, rules, silence, sweeps, timers
 from automation.models import Firing, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs.models import Job
@@ -45,6 +45,26 @@ def test_nine_oclock_stays_nine_oclock_when_the_clocks_change(manager: User) -> 
         timers.run_due(manager.team_id, now=START + timedelta(days=day, hours=12))
     local = [task.due_date for task in rule.tasks.order_by("due_date")]
     assert [due.hour for due in local] == [8, 8, 7, 7], "09:00 in Berlin, in UTC"
+
+
+def test_nine_oclock_follows_its_owner_to_another_zone(manager: User) -> None:
+    daily, once = (
+        on_time(manager, START, name=name, trigger_config=config)
+        for name, config in (("daily", {"cron": "0 9 * * *"}), ("once", {"at": "2026-03-27T09:00"}))
+    )
+    calendar_changes.follow(manager.team_id, now=START)
+    User.objects.filter(pk=manager.pk).update(timezone="America/New_York")
+    assert manager.team_id in calendar_changes.teams(START)
+    assert calendar_changes.follow(manager.team_id, now=START + timedelta(hours=1)) == {"derived": 2}
+    for rule in (daily, once):
+        rule.refresh_from_db()
+        assert rule.next_run_at == datetime(2026, 3, 27, 13, tzinfo=UTC)
+    User.objects.filter(pk=manager.pk).update(timezone="Asia/Tokyo")
+    assert calendar_changes.follow(manager.team_id, now=START + timedelta(hours=2)) == {"derived": 1}
+    daily.refresh_from_db()
+    once.refresh_from_db()
+    assert daily.next_run_at == datetime(2026, 3, 28, 0, tzinfo=UTC)
+    assert once.next_run_at == datetime(2026, 3, 27, 13, tzinfo=UTC), "passed in Tokyo, but not yet done"
 
 
 def test_runs_missed_in_a_downtime_are_one_task_that_says_so(manager: User) -> None:
