@@ -15,7 +15,7 @@ from api.errors import by_field, forbidden, invalid, not_found
 from api.fields import Id, In, Instant, Out, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.rules import NewRule, RulePatch, editable, whole
-from automation import activation, chains, rules
+from automation import activation, chains, cycles, rules
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
 from automation.simulation import backtest, dry_run, explain, telling
 from crm.models import Contact
@@ -131,6 +131,7 @@ class ActivatedOut(Out):
     is_active: bool
     matching_now: int = Field(description="Records that would get a task if it were applied to them")
     job_id: UUID | None = Field(description="The job that applies it to them, when asked for")
+    warning: str = Field(description="What to look at, such as a circle that the rule closes; empty when nothing is")
 
 
 class FiringOut(Out):
@@ -214,8 +215,13 @@ def activate_rule(request: HttpRequest, id: Id, payload: ActivateIn | None = Non
         )
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
-    matching = done.preview.counts["create"]
-    return {"rule_id": rule.pk, "is_active": rule.is_active, "matching_now": matching, "job_id": done.job_id}
+    return {
+        "rule_id": rule.pk,
+        "is_active": rule.is_active,
+        "matching_now": done.preview.counts["create"],
+        "job_id": done.job_id,
+        "warning": cycles.warning(rule),
+    }
 
 
 @router.get(f"{RULE}/firings", auth=scope("rules:read"), response=Page[FiringOut])

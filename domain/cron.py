@@ -48,7 +48,7 @@ def check(config: Any) -> list[str]:
 def next_run(config: Mapping[str, Any], *, after: datetime, zone: ZoneInfo, anchor: datetime) -> datetime | None:
     """The first run strictly after `after`, in UTC; None when there is none any more.
 
-    `every` counts from `anchor`, usually when the rule was switched on, and runs later than that. A local time that
+    `every` counts from `anchor`, usually when the rule was made, and runs later than that. A local time that
     spring skips runs at the first instant after the gap, once for all that fell into it; one that autumn repeats runs
     the first time. Raises ValueError for a timetable that `check` complains about.
     """

@@ -312,7 +312,10 @@ def test_a_rule_that_closes_a_circle_is_saved_with_a_warning_that_names_it(api: 
         },
         status=201,
     )
-    assert "“Pong” → “Ping” → “Pong”" in said["warning"]
+    circle = "“Pong” → “Ping” → “Pong”"
+    assert circle in said["warning"]
+    rules.update(TaskAutomationRule.objects.get(pk=said["id"]), is_active=False)
+    assert circle in post(api, f"{RULES}{said['id']}/activate")["warning"], "switching on closes it as well"
 
 
 def test_a_rule_waits_only_for_rules_of_its_team(api: Client, manager: User) -> None:
