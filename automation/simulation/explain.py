@@ -129,15 +129,30 @@ def _came_of(firing: Firing) -> str:
 
 
 def _would_fire(rule: TaskAutomationRule, last: Look | None) -> str:
-    """What was processed is not looked at again: a rule made or changed since, or a contact, waits for the next one."""
+    """What is past is not looked at again: a rule made or changed since, or a contact, waits for the next one."""
     if rule.trigger_type == TaskAutomationRule.TIME:
-        at = rule.next_run_at
-        return (
-            f"It would fire at its next run, {at:%Y-%m-%d %H:%M} UTC." if at is not None else "It has no run to come."
-        )
-    activity = last.event.activity if last is not None else None
+        if rule.next_run_at is None:
+            return "It has no run to come."
+        return f"It would fire at its next run, {rule.next_run_at:%Y-%m-%d %H:%M} UTC."
+    if last is None:
+        return "It would fire now."
+    activity = last.event.activity
+    if activity is None and rule.trigger_type == TaskAutomationRule.STATUS_CHANGE:
+        return "The contact has the status, but did not change to it lately. For such a change it would fire."
+    if activity is None and _is_past(rule, last.event):
+        return "That was so before the rule looked, and it looks forward. For another time it would fire."
     if activity is None or activity.processed_at is None:
         return "It would fire now."
     if activity.processed_at < rule.created_at:
         return "The rule was made after the last event that starts it. For another one it would fire."
     return "When the last event that starts it came, rule or contact stood otherwise. For another one it would fire."
+
+
+def _is_past(rule: TaskAutomationRule, event: Event) -> bool:
+    """Whether the sweeps are done with an instant that came."""
+    contact = event.contact
+    if rule.trigger_type == TaskAutomationRule.CADENCE:
+        return contact is not None and contact.touched_for == contact.next_touch_at
+    if rule.trigger_type == TaskAutomationRule.OVERDUE and event.task is None:
+        return contact is not None and contact.missed_for == contact.next_touch_at
+    return rule.planned_at is not None and event.occurred_at <= rule.planned_at

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import engine, rules, timers
+from automation import engine, rules, sweeps, timers
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from crm.models import Activity, Contact
 from jobs.runner import run_due
@@ -18,6 +18,7 @@ from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 RULES = "/api/task-automation/rules/"
+LONG_AGO = timezone.now() - timedelta(days=40)
 
 
 @pytest.fixture
@@ -237,6 +238,32 @@ def test_explain_names_the_next_run_of_a_rule_on_time(api: Client, manager: User
     timers.run_due(manager.team_id, now=timezone.now())
     said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
     assert said["sentence"] == "It would fire at its next run, 2199-12-01 09:00 UTC."
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "words"),
+    [
+        ("inactivity", {"days": 10}, "it looks forward"),
+        ("overdue", {}, "it looks forward"),
+        ("cadence", {}, "it looks forward"),
+        ("overdue", {"what": "follow_up"}, "it looks forward"),
+        ("status_change", {"to_status": "lead"}, "did not change to it lately"),
+    ],
+)
+def test_explain_promises_nothing_that_is_past(
+    api: Client, manager: User, kind: str, config: dict[str, Any], words: str
+) -> None:
+    contact = builders.make_contact(
+        manager, contact_cadence="weekly", next_follow_up_at=LONG_AGO, next_touch_at=LONG_AGO
+    )
+    Contact.objects.filter(pk=contact.pk).update(created_at=LONG_AGO, seen_follow_up_at=LONG_AGO)
+    builders.make_task(manager, contact=contact, due_date=LONG_AGO, title="Late")
+    Contact.objects.filter(pk=contact.pk).update(touched_for=LONG_AGO, missed_for=LONG_AGO)
+    rule = builders.make_rule(manager, trigger_type=kind, trigger_config=config)
+    sweeps.run(manager.team_id, now=timezone.now())
+    assert not rule.firings.exists()
+    said = post(api, f"{RULES}{rule.pk}/explain", {"contact_id": contact.pk})
+    assert words in said["sentence"]
 
 
 def test_what_was_judged_is_not_promised_again(api: Client, manager: User) -> None:
