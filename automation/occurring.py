@@ -31,7 +31,7 @@ def occur(event: Event, *, now: datetime, rule: TaskAutomationRule | None = None
     if rule is None:
         ready = ready_rules(event.team_id, now, kinds=(event.kind,))
     else:
-        made = make_ready(rule, now)
+        made = make_ready(rule, now) if rule.is_active else None  # it may have paused itself in this batch
         ready = [made] if made is not None else []
     for one in ready:
         one.asked = asked

@@ -43,6 +43,7 @@ def _busy_hours(rule: TaskAutomationRule, now: datetime) -> list[int]:
 
 
 def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:
+    rule.is_active = False  # for whoever goes on with this row in the same batch
     reason = f"It made {this_hour} tasks within an hour, over ten times what is usual for it."
     mine = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
     off = {"off_since": now, "off_before": rule.stretches_off()}

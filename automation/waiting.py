@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from automation import due_rows, engine, occurring
-from automation.models import Firing
+from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import set_aside
 
 BATCH = 100
@@ -39,6 +39,9 @@ def _run_batch(team_id: int, now: datetime) -> tuple[int, int]:
             return 0, 0
         rows = _of_team(_due(now), team_id).order_by("due_at", "pk")
         batch = list(rows.select_related("rule__owner", "rule__team", "contact__owner", "activity", "cause")[:BATCH])
+        rules: dict[int, TaskAutomationRule] = {}
+        for firing in batch:  # one row a rule, so that it stops for all of them when it pauses itself
+            firing.rule = rules.setdefault(firing.rule_id, firing.rule)
         return len(batch), sum(_conclude(firing, now) for firing in batch)
 
 

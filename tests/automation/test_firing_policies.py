@@ -278,6 +278,18 @@ def test_a_rush_pauses_the_rule_and_tells_its_owner_once(manager: User) -> None:
     assert rule.paused_reason == ""
 
 
+def test_what_waits_stops_with_the_rule_that_pauses_itself(manager: User) -> None:
+    rule = builders.make_rule(manager, burst=3, created_at=NOON - timedelta(days=2), limit_owner_day=1)
+    for _ in range(14):
+        click(builders.make_contact(manager), NOON)
+    drain(manager, NOON)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(limit_owner_day=None)
+    waiting.run_due(manager.team_id, now=NOON + timedelta(hours=12))
+    rule.refresh_from_db()
+    assert (rule.is_active, rule.tasks.count()) == (False, 12)
+    assert outcomes(rule)[-1] == ("suppressed", "the rule was switched off meanwhile")
+
+
 def test_a_rush_that_somebody_has_looked_at_does_not_pause_it_again(manager: User) -> None:
     rule = builders.make_rule(manager, burst=5, created_at=NOON - timedelta(days=1))
     for n in range(6):

@@ -98,6 +98,18 @@ def test_an_audience_gets_one_task_each_in_pages(manager: User) -> None:
     assert rule.tasks.count() == 5
 
 
+def test_a_rule_that_pauses_itself_stops_in_the_midst_of_its_audience(manager: User) -> None:
+    now = timezone.now()
+    for _ in range(8):
+        builders.make_contact(manager)
+    rule = on_time(manager, now, trigger_config={"every": {"hours": 6}, "audience": "contacts"}, burst=5)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(next_run_at=now)
+    timers.run_due(manager.team_id, now=timezone.now())
+    run_due()
+    rule.refresh_from_db()
+    assert (rule.is_active, rule.tasks.count()) == (False, 5)
+
+
 def test_a_rule_switched_on_again_makes_up_for_nothing(manager: User) -> None:
     rule = on_time(manager, START, trigger_config={"cron": "0 9 * * *"})
     rules.update(rule, is_active=False, now=START + timedelta(hours=1))
