@@ -12,6 +12,8 @@ from automation.models import EngineQueue, Firing, TaskAutomationRule
 from automation.readiness import Ready, make_ready, ready_rules
 from domain.conditions import ConditionFailed
 
+OFF_MEANWHILE = "the rule was switched off meanwhile"
+
 
 @contextlib.contextmanager
 def alone(team_id: int, *, skip: bool = False) -> Iterator[bool]:
@@ -43,7 +45,7 @@ def conclude_waiting(waited: Firing, *, now: datetime) -> Firing:
     rule = waited.rule
     ready = make_ready(rule, now) if rule.is_active and rule.archived_at is None else None
     if ready is None:
-        return firing.keep(waited, Firing.SUPPRESSED, "the rule was switched off meanwhile")
+        return firing.keep(waited, Firing.SUPPRESSED, OFF_MEANWHILE)
     if waited.reason == settling.WAITS:
         return settling.conclude(ready, waited, now=now)
     event = events.of_firing(waited)

@@ -1,6 +1,7 @@
 """Counting what a rule makes, and the breaker: one that suddenly makes far more than usual switches itself off."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -11,7 +12,7 @@ from domain import policies
 from notifications import outbox
 from notifications.models import Notification
 
-DAYS = timedelta(days=7)
+DAYS, HOUR = timedelta(days=7), timedelta(hours=1)
 
 
 def count(ready: Ready, made: Firing, now: datetime) -> Firing:
@@ -30,16 +31,20 @@ def _watch(ready: Ready, now: datetime) -> None:
     this_hour = ready.made_another(now)
     if not rule.burst or this_hour < rule.burst:
         return
-    if policies.is_rush(this_hour, _busy_hours(rule, now), least=rule.burst):
+    if policies.is_rush(this_hour, busy_hours(made_lately(rule, now), now), least=rule.burst):
         ready.stopped = True
         _pause(rule, this_hour, now)
 
 
-def _busy_hours(rule: TaskAutomationRule, now: datetime) -> list[int]:
+def made_lately(rule: TaskAutomationRule, now: datetime) -> list[datetime]:
+    """When the rule made its tasks of the last seven days, up to an hour ago."""
+    made = Firing.objects.filter(rule=rule, outcome=Firing.FIRED, at__gt=now - DAYS, at__lte=now - HOUR)
+    return list(made.values_list("at", flat=True))
+
+
+def busy_hours(made: Iterable[datetime], now: datetime) -> list[int]:
     """Tasks of each whole hour before the last one, of the last seven days, without the hours in which it rested."""
-    hour = timedelta(hours=1)
-    made = Firing.objects.filter(rule=rule, outcome=Firing.FIRED, at__gt=now - DAYS, at__lte=now - hour)
-    return list(Counter((now - at) // hour for at in made.values_list("at", flat=True)).values())
+    return list(Counter((now - at) // HOUR for at in made if HOUR <= now - at < DAYS).values())
 
 
 def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:

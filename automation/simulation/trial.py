@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from automation import chains, drafting, settling, values
+from automation import chains, drafting, occurring, rushes, settling, values
 from automation.drafting import Draft
 from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
@@ -20,6 +20,7 @@ from people.models import User
 
 Outcome = Literal["create", "suppressed", "no_match", "failed", "waiting", "out_of_scope"]
 ANSWERED = "the rule has judged this already"
+PAUSED = "it would have switched itself off by then, for making too many at once"
 Ledger = Callable[[TaskAutomationRule, Contact | None, User], policies.History]
 
 
@@ -51,7 +52,7 @@ class _Waiting:
 class Trial:
     """Feed it events in the order of the clock; `advance` lets what waits come due. `ledger` adds what really was.
 
-    With `settled`, a change of status is taken for the end of its row.
+    With `settled`, a change of status is taken for the end of its row. A rush pauses it as it would pause the rule.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Trial:
         ready.asked = True  # a rule that was off, or is, is tried all the same
         self.settles = settling.settles(ready.rule) and not settled
         self.memory = Memory(done_after)
+        self.paused = False
+        self._really_made: list[datetime] | None = None
         self._waiting: list[_Waiting] = []
         self._number = 0
 
@@ -74,7 +77,7 @@ class Trial:
     def consider(self, event: Event, *, now: datetime) -> Iterator[Result]:
         """What becomes of the event, and of what it moves on."""
         if self.settles:
-            if settling.may_settle(self.ready, event):
+            if not self.paused and settling.may_settle(self.ready, event):
                 yield from self._hold(event, now)
             return
         if not self.ready.in_scope(event):
@@ -86,7 +89,10 @@ class Trial:
         self, event: Event, path: tuple[int, ...], now: datetime, *, met: bool = False, number: int | None = None
     ) -> Result:
         """`number` is the place of one that has waited: it keeps it, as its row does."""
-        if not met and (unmet := self._unmet(event, now)) is not None:
+        unmet = None if met else self._unmet(event, now)
+        if self.paused and (unmet is None or unmet.outcome == "failed"):
+            return Result(event, "suppressed", PAUSED, now)
+        if unmet is not None:
             return unmet
         if self.ledger is not None and self._is_answered(event):
             return Result(event, "suppressed", ANSWERED, now)
@@ -111,6 +117,7 @@ class Trial:
             except templating.TemplateError as failure:
                 return Result(event, "failed", str(failure), now)
             self.memory.keep(contact_id, owner.pk, event.occurred_at, now)
+            self.paused = self._is_rush(now)
             return Result(event, "create", "", now, draft)
         if verdict.outcome == "wait":
             assert verdict.until is not None
@@ -121,6 +128,17 @@ class Trial:
         if verdict.outcome == "park":
             self.memory.parked.add(contact_id)
         return Result(event, "suppressed", verdict.reason, now)
+
+    def _is_rush(self, now: datetime) -> bool:
+        """As `rushes` watches the rule: what it really made in earlier hours counts for what is usual."""
+        hour_ago = now - rushes.HOUR
+        this_hour = sum(one.at > hour_ago and not one.waits for one in self.memory.since(hour_ago))
+        if not self.rule.burst or this_hour < self.rule.burst:
+            return False
+        if self._really_made is None:
+            self._really_made = rushes.made_lately(self.rule, now) if self.ledger is not None else []
+        made = [*self._really_made, *(one.at for one in self.memory.made if not one.waits)]
+        return policies.is_rush(this_hour, rushes.busy_hours(made, now), least=self.rule.burst)
 
     def _unmet(self, event: Event, now: datetime) -> Result | None:
         """Why the condition does not hold, with the first part that says so; None when it does."""
@@ -160,6 +178,8 @@ class Trial:
     def _conclude(self, waiting: _Waiting, now: datetime) -> Result:
         event = waiting.event
         self.memory.forget(waiting.made)
+        if self.paused:
+            return Result(event, "suppressed", occurring.OFF_MEANWHILE, now)
         if not waiting.settles:
             return self._decide(event, waiting.path, now, met=True, number=waiting.number)
         if not status_change.fits(self.rule.trigger_config, event.old_status, event.new_status):

@@ -176,6 +176,22 @@ def test_a_backtest_of_a_rule_that_was_off_replays_as_if_it_were_on(api: Client,
     assert post(api, f"{RULES}{rule.pk}/backtest", span)["created"] == 1
 
 
+def test_a_trial_pauses_where_the_rule_would_pause_itself(api: Client, manager: User) -> None:
+    rule = builders.make_rule(manager, is_active=False, burst=3)
+    for _ in range(5):
+        clicks(builders.make_contact(manager), 1)
+    said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+    dry = post(api, f"{RULES}{rule.pk}/dry-run")
+    span = {"start": (timezone.now() - timedelta(days=5)).isoformat(), "end": timezone.now().isoformat()}
+    backtest = post(api, f"{RULES}{rule.pk}/backtest", span)
+    run_due()
+    rule.refresh_from_db()
+    assert said["matching_now"] == dry["would_create"] == backtest["created"] == rule.tasks.count() == 3
+    assert not rule.is_active
+    for told in (dry, backtest):
+        assert told["reasons"] == {"it would have switched itself off by then, for making too many at once": 2}
+
+
 def test_explain_names_the_condition_with_its_value(api: Client, manager: User) -> None:
     contact = builders.make_contact(manager, lead_score=10)
     rule = builders.make_rule(manager, condition='contact.lead_score > 80 && contact.status == "lead"')

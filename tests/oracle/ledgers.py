@@ -16,7 +16,9 @@ def ledgers(draw: st.DrawFn, kinds: tuple[str, ...] = SIMULATED) -> histories.Hi
     """One rule, and what arrived about two or three contacts, whose fields stay as they are."""
     start = draw(st.sampled_from(histories.STARTS))
     count = draw(st.integers(2, 3))
-    rule = draw(histories.rules(0, 1, kinds)) | {"burst": 0}
+    rule = draw(histories.rules(0, 1, kinds))
+    if rule["trigger_type"] != "inactivity":
+        rule["burst"] = draw(st.sampled_from([0, 0, 1, 2, 3]))
     story, status = [], ["lead"] * count
     for _ in range(draw(st.integers(3, 14))):
         fields = draw(histories.records(count))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.readiness import Ready
-from automation.simulation.trial import Trial
+from automation.simulation.trial import PAUSED, Trial
 from crm.models import Activity, Contact
 from people.models import Team, User
 from tests.oracle import driver, histories, ledgers
@@ -123,7 +123,7 @@ class _Tried:
                 self.people.index(one.draft.owner) if one.draft else None,
             )
             for one in self.results
-            if one.outcome in ("create", "suppressed", "failed")
+            if one.outcome in ("create", "suppressed", "failed") and one.reason != PAUSED
         ]
 
 
