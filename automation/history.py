@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from automation.models import Firing, ParkedPair, TaskAutomationRule
 from crm.models import Contact
+from domain import policies
 from people.models import User
 from work.models import Task
 
@@ -47,9 +48,16 @@ class LedgerHistory:
         return self.firings.filter(COUNTS, contact=self.contact, occurred_at__gt=instant).exists()
 
     def pair_count(self, since: datetime) -> int:
+        """Somebody who let the pair go on has seen what it had done: only a count that would park it asks for that."""
         if self.contact is None:
             return 0
-        return self.firings.filter(contact=self.contact, outcome=Firing.FIRED, at__gt=since).count()
+        fired = self.firings.filter(contact=self.contact, outcome=Firing.FIRED, at__gt=since)
+        count = fired.count()
+        if count < policies.MOST_AN_HOUR:
+            return count
+        pairs = ParkedPair.objects.filter(rule=self.rule, contact=self.contact, released_at__gt=since)
+        released_at = pairs.order_by("-released_at").values_list("released_at", flat=True).first()
+        return fired.filter(at__gt=released_at).count() if released_at is not None else count
 
     def rule_instants(self, since: datetime) -> Sequence[datetime]:
         return list(self.firings.filter(outcome=Firing.FIRED, at__gt=since).order_by("at").values_list("at", flat=True))

@@ -75,7 +75,7 @@ class History(Protocol):
         """Whether it fired for the contact for an event after the instant."""
 
     def pair_count(self, since: datetime) -> int:
-        """Times it fired for the contact after the instant, by the clock of deciding."""
+        """Times it fired for the contact after the instant, by the clock of deciding, since it was last released."""
 
     def rule_instants(self, since: datetime) -> Sequence[datetime]:
         """When the rule fired after the instant, ascending."""

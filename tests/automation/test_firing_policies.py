@@ -265,6 +265,22 @@ def test_more_than_ten_in_an_hour_for_one_contact_parks_only_that_pair(manager: 
     assert rule.tasks.filter(contact=contact).count() == 11
 
 
+def test_a_pair_that_was_released_counts_anew(manager: User, contact: Contact) -> None:
+    rule = builders.make_rule(manager, repeat_policy="every_time")
+    for n in range(11):
+        click(contact, NOON + timedelta(minutes=n))
+    drain(manager, NOON + timedelta(minutes=11))
+    released = NOON + timedelta(minutes=20)
+    assert chains.release(ParkedPair.objects.get(rule=rule), by=manager, now=released)
+    for n in range(1, 11):
+        click(contact, released + timedelta(minutes=n))
+    drain(manager, released + timedelta(minutes=11))
+    assert rule.tasks.count() == 20
+    click(contact, released + timedelta(minutes=12))
+    drain(manager, released + timedelta(minutes=12))
+    assert ParkedPair.objects.filter(rule=rule, released_at__isnull=True).exists()
+
+
 def test_a_rush_pauses_the_rule_and_tells_its_owner_once(manager: User) -> None:
     rule = builders.make_rule(manager, burst=5, created_at=NOON)
     for n in range(9):
