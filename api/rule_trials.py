@@ -15,7 +15,7 @@ from api.errors import by_field, forbidden, invalid, not_found
 from api.fields import Id, In, Instant, Out, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.rules import NewRule, RulePatch, editable, whole
-from automation import activation, chains, cycles, rules
+from automation import activation, chains, rules
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
 from automation.simulation import backtest, dry_run, explain, telling
 from crm.models import Contact
@@ -220,7 +220,7 @@ def activate_rule(request: HttpRequest, id: Id, payload: ActivateIn | None = Non
         "is_active": rule.is_active,
         "matching_now": done.preview.counts["create"],
         "job_id": done.job_id,
-        "warning": cycles.warning(rule),
+        "warning": rules.warning(rule, now=timezone.now()),
     }
 
 

@@ -16,7 +16,7 @@ from api.errors import Problem, by_field
 from api.fields import UNSET, Estimate, Hours, Id, In, LocalTime, Out, Text, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.tasks import Priority
-from automation import cycles, rules, statistics
+from automation import rules, statistics
 from automation.models import TaskAutomationRule
 from people import rights
 from people.models import User
@@ -316,7 +316,7 @@ def _update(user: User, id: int, fields: dict[str, Any]) -> SavedRule:
 
 
 def _saved(rule: TaskAutomationRule) -> SavedRule:
-    return SavedRule(**_rule_out(rule).model_dump(), warning=cycles.warning(rule) if rule.is_active else "")
+    return SavedRule(**_rule_out(rule).model_dump(), warning=rules.warning(rule, now=timezone.now()))
 
 
 def editable(user: User, id: int) -> TaskAutomationRule:

@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from automation import drafting
+from automation import cycles, drafting
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
+from automation.triggers import time as time_trigger
 from domain import conditions, delays, templating
 from jobs import bell
 from people.models import Skill, Team, User
@@ -164,6 +165,16 @@ def sentence(rule: TaskAutomationRule) -> str:
     when = trigger.sentence(rule.trigger_config) if trigger and not rule.parked_reason else rule.trigger_type
     only = f" and {conditions.sentence(rule.condition)}" if rule.condition.strip() and not rule.parked_reason else ""
     return f"When {when}{only}, then “{rule.task_title_template}” {delays.sentence(drafting.delay_of(rule))}"
+
+
+def warning(rule: TaskAutomationRule, *, now: datetime) -> str:
+    """What to look at once a rule is saved or switched on; empty when nothing is, or while it is off."""
+    if not rule.is_active or rule.parked_reason:
+        return ""
+    told = [cycles.warning(rule)]
+    if rule.trigger_type == TaskAutomationRule.TIME and time_trigger.next_run(rule, after=now) is None:
+        told.append("Its date has passed, so it will not run: choose one that is still to come.")
+    return " ".join(filter(None, told))
 
 
 def rebuild_counters(rule: TaskAutomationRule) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from automation import cycles, rules, statistics
+from automation import rules, statistics
 from automation.models import Firing, TaskAutomationRule
 from people import rights
 from web import paging
@@ -121,7 +121,7 @@ def _dressed(request: Request, rule: TaskAutomationRule, figures: dict[str, obje
 
 
 def _warn(request: Request, rule: TaskAutomationRule) -> None:
-    if warning := cycles.warning(rule):
+    if warning := rules.warning(rule, now=timezone.now()):
         messages.warning(request, warning)
 
 

@@ -32,7 +32,7 @@ WORDS = {
 
 
 class Config(configs.Config):
-    activity_types: list[configs.Word] = []
+    activity_types: configs.Words = []
 
     @field_validator("activity_types", mode="after")
     @classmethod

@@ -22,7 +22,7 @@ MOST_TOUCHES = 1000
 
 
 class Config(configs.Config):
-    cadences: list[str] = []
+    cadences: configs.Words = []
 
     @field_validator("cadences")
     @classmethod

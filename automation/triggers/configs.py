@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Word = Annotated[str, StringConstraints(pattern=r"\S", max_length=60)]
+Words = Annotated[list[Word], Field(max_length=100)]
 Ids = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=100)]
 
 
@@ -19,6 +20,7 @@ WORDS = {
     "list_type": "give a list",
     "string_type": "give a text",
     "int_type": "give a whole number",
+    "string_pattern_mismatch": "give a word",
     "dict_type": "give an object",
     "missing": "give it, it is needed",
 }

@@ -34,7 +34,7 @@ OWN_MAKING = (
 class Config(configs.Config):
     days: Annotated[int | float, Field(ge=0, le=3650)] = 0
     hours: Annotated[int | float, Field(ge=0, le=87_600)] = 0
-    activity_types: list[configs.Word] = []
+    activity_types: configs.Words = []
     statuses: list[Literal["lead", "active", "inactive", "lost"]] = []
 
     @model_validator(mode="after")

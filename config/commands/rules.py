@@ -67,13 +67,13 @@ def activate(
     children.setup_django()
     from django.utils import timezone
 
-    from automation import activation, cycles
+    from automation import activation, rules
 
     rule = rule_trials.find(rule_id)
     with rule_trials.sound():
         done = activation.activate(rule, now=timezone.now(), apply_to_current=apply)
     matching = done.preview.counts["create"]
-    warning = cycles.warning(rule)
+    warning = rules.warning(rule, now=timezone.now())
     if as_json:
         print_json(
             {

@@ -361,6 +361,20 @@ def test_a_rule_that_closes_a_circle_is_saved_with_a_warning_that_names_it(api: 
     assert circle in post(api, f"{RULES}{said['id']}/activate")["warning"], "switching on closes it as well"
 
 
+def test_a_rule_whose_date_has_passed_is_saved_with_a_warning(api: Client) -> None:
+    body = {"trigger_type": "time", "task_title_template": "Look back"}
+    past = post(api, RULES, body | {"trigger_config": {"at": "2020-01-01T09:00"}}, status=201)
+    assert past["warning"] == "Its date has passed, so it will not run: choose one that is still to come."
+    to_come = post(api, RULES, body | {"trigger_config": {"at": "2199-01-01T09:00"}}, status=201)
+    assert to_come["warning"] == ""
+
+
+@pytest.mark.parametrize("types", [[" "], ["email_clicked"] * 101])
+def test_types_of_activities_are_words_and_not_too_many(api: Client, types: list[str]) -> None:
+    body = {"trigger_type": "activity", "trigger_config": {"activity_types": types}, "task_title_template": "Call"}
+    assert post(api, RULES, body, status=422)["errors"][0]["pointer"] == "/trigger_config"
+
+
 def test_a_rule_waits_only_for_rules_of_its_team(api: Client, manager: User) -> None:
     theirs = builders.make_rule(builders.make_manager(), name="Not for other eyes")
     ours = builders.make_rule(manager)
