@@ -158,12 +158,15 @@ class TaskScheduler:
 def status_activity(contact: Contact, old: str, new: str, *, by: User | None, now: datetime) -> Activity:
     """The contact's latest STATUS_CHANGED activity with these words; recorded only when there is none.
 
-    Raises ValueError for an unknown status.
+    A status saved by hand just before is followed first, so that it is the change meant and fires once. Raises
+    ValueError for an unknown status.
     """
     known = [status for status, _ in Contact.STATUSES]
     for word in (old, new):
         if word not in known:
             raise ValueError(f"There is no status {word!r}: use one of {', '.join(known)}.")
+    with transaction.atomic():
+        contacts.notice(contact.pk, now=now)
     changes = Activity.objects.filter(
         contact=contact,
         activity_type=Activity.STATUS_CHANGED,

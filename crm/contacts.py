@@ -85,7 +85,7 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
         kept = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("team", "owner")
         row = kept.get(pk=contact.pk)
         if any(getattr(row, name) != getattr(row, seen) for name, seen in SEEN.items()):
-            _notice(row.pk, now)  # what was changed by hand before is not forgotten
+            notice(row.pk, now=now)  # what was changed by hand before is not forgotten
             row = kept.get(pk=contact.pk)
         before = {name: getattr(row, name) for name in FOLLOWED}
         address = row.email
@@ -130,7 +130,7 @@ def notice_changes_by_hand(*, now: datetime, team_id: int, limit: int = 500) -> 
     for pk in list(changed.values_list("pk", flat=True)[:limit]):
         try:
             with transaction.atomic():
-                found += _notice(pk, now)
+                found += notice(pk, now=now)
         except Exception:
             log.exception("what was changed by hand on contact %s cannot be followed and becomes a job", pk)
             _put_aside(pk, now)
@@ -163,7 +163,7 @@ def follow_again(pk: int, changes: Mapping[str, Sequence[str]], *, now: datetime
         if not stand:
             return False
         Contact.objects.filter(pk=pk).update(**{SEEN[name]: old or _EMPTY[name] for name, old in stand.items()})
-        return _notice(pk, now)
+        return notice(pk, now=now)
 
 
 _EMPTY = {"status": "", "contact_cadence": "", "timezone": "", "next_follow_up_at": None}
@@ -173,8 +173,8 @@ def _word(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else value or ""
 
 
-def _notice(pk: int, now: datetime) -> bool:
-    """True when an activity was made of it."""
+def notice(pk: int, *, now: datetime) -> bool:
+    """Follows what was changed by hand on one contact; True when an activity was made of it."""
     row = Contact.objects.changed_by_hand().select_related("team", "owner").filter(pk=pk).first()
     if row is None:
         return False

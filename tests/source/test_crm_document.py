@@ -257,6 +257,25 @@ def test_the_status_rule_written_by_hand(user: User, client: Client, how: str) -
     assert (task.title, task.priority) == (f"Onboard {contact.name} - New Customer!", "urgent")
 
 
+@pytest.mark.parametrize("how", ["python", "job"])
+def test_a_status_saved_by_hand_and_then_named_fires_once(user: User, how: str) -> None:
+    from automation import tasks
+    from automation.task_scheduler import TaskScheduler
+
+    rule = run(STATUS_RULE, user=user)["rule"]
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(repeat_policy="every_time")
+    contact = builders.make_contact(user)
+    Contact.objects.filter(pk=contact.pk).update(status="active")
+    if how == "python":
+        TaskScheduler(owner=user).schedule_based_on_status(contact, "lead", "active")
+    else:
+        tasks.process_status_change_triggers(contact.pk, "lead", "active")
+    drain(user)
+    drain(user)
+    assert rule.tasks.count() == 1
+    assert Activity.objects.filter(contact=contact, activity_type=Activity.STATUS_CHANGED).count() == 1
+
+
 SEQUENCE_BY_CODE = """
 scheduler = TaskScheduler(owner=user)
 tasks = scheduler.schedule_follow_up_sequence(
