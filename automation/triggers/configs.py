@@ -27,6 +27,11 @@ WORDS = {
 """What pydantic says in its own language, in ours."""
 
 
+def one(words: str) -> str:
+    """The words with the article that they are spoken with."""
+    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
+
+
 def faults(schema: type[Config], config: Mapping[str, Any]) -> list[str]:
     """What is wrong with the settings, in words; empty when nothing is."""
     try:

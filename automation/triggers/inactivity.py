@@ -64,8 +64,8 @@ def sentence(config: dict[str, Any]) -> str:
         f"{config[unit]:g} {unit if config[unit] != 1 else unit[:-1]}" for unit in ("days", "hours") if config.get(unit)
     ]
     what = " or ".join(name.replace("_", " ") for name in config.get("activity_types") or [])
-    whom = " or ".join(config.get("statuses") or [])
-    return f"no {what or 'sign of life'} from a {f'{whom} ' if whom else ''}contact for {' and '.join(parts)}"
+    whom = " ".join([*filter(None, [" or ".join(config.get("statuses") or [])]), "contact"])
+    return f"no {what or 'sign of life'} from {configs.one(whom)} for {' and '.join(parts)}"
 
 
 def matches(config: dict[str, Any], event: Event) -> bool:

@@ -29,7 +29,7 @@ def check(config: dict[str, Any]) -> list[str]:
 def sentence(config: dict[str, Any]) -> str:
     names = dict(TaskAutomationRule.objects.filter(pk__in=config.get("rule_ids") or []).values_list("pk", "name"))
     words = [" or ".join(config["priorities"])] if config.get("priorities") else []
-    told = f"a {' '.join([*words, 'task'])}"
+    told = configs.one(" ".join([*words, "task"]))
     if config.get("rule_ids"):
         told += " of " + " or ".join(f"“{names.get(pk, f'rule {pk}')}”" for pk in config["rule_ids"])
     if config.get("title_contains"):
