@@ -6,13 +6,13 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 import dj_database_url
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import logs
+from domain import calendars
 
 
 class Environment(BaseSettings):
@@ -48,7 +48,7 @@ class Environment(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if calendars.first_zone(value).unknown:
             raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
         return value
 

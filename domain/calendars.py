@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 _HOUR_US = Decimal(3_600_000_000)
 _MICROSECOND = timedelta(microseconds=1)
+_NO_PLACE = ("localtime", "posixrules", "Factory")
+_OTHER_TREES = ("posix/", "right/")  # the zones once more, the latter with leap seconds
 _SEARCH_DAYS = 400  # A schedule without working time for over a year has nowhere to move a due time to.
 
 
@@ -58,11 +60,21 @@ def first_zone(*names: str | None) -> Zone:
     """The first known IANA zone among `names` (empty ones don't count), else UTC; unknown ones are reported."""
     unknown: list[str] = []
     for name in filter(None, names):
-        try:
-            return Zone(ZoneInfo(name), name, tuple(unknown))
-        except (KeyError, ValueError, OSError):  # OSError: "Europe" is a folder of the zone database
-            unknown.append(name)
+        zone = _known(name)
+        if zone is not None:
+            return Zone(zone, name, tuple(unknown))
+        unknown.append(name)
     return Zone(ZoneInfo("UTC"), "UTC", tuple(unknown))
+
+
+def _known(name: str) -> ZoneInfo | None:
+    """None also for files beside the zones, which mean something else on every host."""
+    if name in _NO_PLACE or name.startswith(_OTHER_TREES):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: "Europe" is a folder of the zone database
+        return None
 
 
 @lru_cache(maxsize=8192)

@@ -78,3 +78,11 @@ def test_what_is_wrong_changes_nothing(manager: User, path: str, body: dict[str,
 def test_a_country_that_is_none_is_refused_with_what_to_write(manager: User) -> None:
     said = put(manager, f"/api/teams/{manager.team_id}", {"country": "XX"}, status=422, method="patch")
     assert "two-letter code" in said["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "localtime", "posixrules", "right/Europe/Berlin"])
+def test_a_zone_that_is_no_place_is_refused(manager: User, name: str) -> None:
+    contact = builders.make_contact(manager)
+    for path in (f"/api/teams/{manager.team_id}", f"/api/contacts/{contact.pk}"):
+        said = put(manager, path, {"timezone": name}, status=422, method="patch")
+        assert "is no known time zone" in str(said)

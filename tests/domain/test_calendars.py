@@ -39,6 +39,12 @@ def test_the_first_known_zone_counts_and_unknown_ones_are_reported():
     assert first_zone(None).name == "UTC"
 
 
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/Europe/Berlin"])
+def test_files_of_a_host_that_name_no_place_are_unknown_zones(name):
+    zone = first_zone(name, "Europe/Berlin")
+    assert (zone.name, zone.unknown) == ("Europe/Berlin", (name,))
+
+
 @pytest.mark.parametrize(
     ("at", "zone", "instant"),
     [
