@@ -6,13 +6,13 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
-from automation import occurring, rules
+from automation import occurring, rules, triggers
 from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import set_aside
 from automation.simulation import dry_run
-from automation.triggers import KINDS
 from jobs import queue
 
 PAGE = 200
@@ -31,14 +31,13 @@ class Activation:
 def activate(rule: TaskAutomationRule, *, now: datetime, apply_to_current: bool = False) -> Activation:
     """Switches the rule on. Only with `apply_to_current` do the records that match now get their tasks.
 
-    Raises BadRule. Safe to repeat: each record is worked on once for one switching on.
+    Raises BadRule. Safe to repeat, also for a rule that is on: each record is worked on once for one switching on.
     """
     preview = dry_run.dry_run(rule, now=now)
     rules.update(rule, now=now, is_active=True)
     if not apply_to_current:
         return Activation(preview)
-    at = rule.active_since or now
-    (job_id,) = queue.enqueue(_page(rule, at, 0), now=now)
+    (job_id,) = queue.enqueue(_page(rule, now, 0), now=now)
     return Activation(preview, job_id)
 
 
@@ -53,12 +52,12 @@ def deactivate(rule: TaskAutomationRule, *, now: datetime) -> bool:
 
 
 def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[str, Any]:
-    """One page of what matched at the switching on; the next one is a job of its own, written with its tasks."""
-    rule = TaskAutomationRule.objects.live().select_related("owner", "team").filter(pk=rule_id).first()
+    """One page of what matched when somebody asked; the next one is a job of its own, written with its tasks."""
+    rule = _on_since(rule_id, at)
     if rule is None:
         return {"rule_id": rule_id, "skipped": "switched off or deleted meanwhile"}
     with occurring.alone(rule.team_id):
-        matching = KINDS[rule.trigger_type].current(rule, now=at)
+        matching = triggers.matching(rule, now=at)
         page = list(islice((event for event in matching if event.subject_id > after_id or not after_id), PAGE))
         made = [one for event in page for one in _guarded(rule, event, at, now)]
         if len(page) == PAGE:
@@ -68,14 +67,20 @@ def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[s
 
 def apply_one(rule_id: int, at: datetime, subject_id: int, *, now: datetime) -> dict[str, Any]:
     """One record that was set aside, tried again by its job."""
-    rule = TaskAutomationRule.objects.live().select_related("owner", "team").filter(pk=rule_id).first()
+    rule = _on_since(rule_id, at)
     if rule is None:
         return {"rule_id": rule_id, "skipped": "switched off or deleted meanwhile"}
     with occurring.alone(rule.team_id):
-        matching = KINDS[rule.trigger_type].current(rule, now=at)
-        event = next((event for event in matching if event.subject_id == subject_id), None)
+        event = next((event for event in triggers.matching(rule, now=at) if event.subject_id == subject_id), None)
         made = occurring.occur(event, now=now, rule=rule, asked=True) if event is not None else []
     return {"rule_id": rule_id, "subject_id": subject_id, "created": sum(one.outcome == Firing.FIRED for one in made)}
+
+
+def _on_since(rule_id: int, at: datetime) -> TaskAutomationRule | None:
+    """The rule, unless it is off or was since somebody asked."""
+    rows = TaskAutomationRule.objects.live().filter(Q(active_since__lte=at) | Q(active_since__isnull=True), pk=rule_id)
+    found: TaskAutomationRule | None = rows.select_related("owner", "team").first()
+    return found
 
 
 def _guarded(rule: TaskAutomationRule, event: Event, at: datetime, now: datetime) -> list[Firing]:

@@ -59,18 +59,16 @@ class Ready:
         return self._version
 
     def made_another(self, now: datetime) -> int:
-        """Tasks of the last hour with the one just made, counted in the database once a batch.
-
-        What it made before it was switched on somebody has seen: it does not count again.
-        """
-        if self._this_hour is None:
-            made = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=now - timedelta(hours=1))
-            if self.rule.active_since is not None:
-                made = made.filter(at__gte=self.rule.active_since)
-            self._this_hour = made.count()
-        else:
-            self._this_hour += 1
+        """Tasks of the last hour with the one just made, counted in the database once a batch."""
+        self._this_hour = self.made_this_hour(now) if self._this_hour is None else self._this_hour + 1
         return self._this_hour
+
+    def made_this_hour(self, now: datetime) -> int:
+        """What it made before it was switched on somebody has seen: it does not count again."""
+        made = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=now - timedelta(hours=1))
+        if self.rule.active_since is not None:
+            made = made.filter(at__gte=self.rule.active_since)
+        return made.count()
 
 
 def ready_rules(team_id: int, now: datetime, *, kinds: tuple[str, ...] = ()) -> list[Ready]:

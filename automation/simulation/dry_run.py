@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from automation import rules
+from automation import rules, triggers
 from automation.history import LedgerHistory
 from automation.models import TaskAutomationRule
 from automation.readiness import Ready
 from automation.simulation.trial import Outcome, Result, Trial
-from automation.triggers import KINDS
 
 MOST = 10_000
 """Records looked at; a larger count is said to be cut off."""
@@ -48,7 +47,7 @@ def dry_run(rule: TaskAutomationRule, *, now: datetime) -> DryRun:
     # A present status is one that has settled.
     trial = Trial(ready, done_after=None, ledger=LedgerHistory if rule.pk else None, settled=True)
     found = DryRun()
-    for event in islice(KINDS[rule.trigger_type].current(rule, now=now), MOST + 1):
+    for event in islice(triggers.matching(rule, now=now), MOST + 1):
         if found.examined == MOST:
             found.cut_off = True
             break

@@ -64,6 +64,7 @@ class Trial:
         self.memory = Memory(done_after)
         self.paused = False
         self._really_made: list[datetime] | None = None
+        self._really_this_hour: int | None = None
         self._waiting: list[_Waiting] = []
         self._number = 0
 
@@ -130,10 +131,16 @@ class Trial:
         return Result(event, "suppressed", verdict.reason, now)
 
     def _is_rush(self, now: datetime) -> bool:
-        """As `rushes` watches the rule: what it really made in earlier hours counts for what is usual."""
+        """As `rushes` watches the rule: what it really made counts too, in earlier hours for what is usual."""
+        if not self.rule.burst:
+            return False
+        if self._really_this_hour is None:
+            lives = self.ledger is not None and self.rule.is_active
+            self._really_this_hour = self.ready.made_this_hour(now) if lives else 0
         hour_ago = now - rushes.HOUR
         this_hour = sum(one.at > hour_ago and not one.waits for one in self.memory.since(hour_ago))
-        if not self.rule.burst or this_hour < self.rule.burst:
+        this_hour += self._really_this_hour
+        if this_hour < self.rule.burst:
             return False
         if self._really_made is None:
             self._really_made = rushes.made_lately(self.rule, now) if self.ledger is not None else []

@@ -3,6 +3,7 @@ a simulation. Adding a kind is a module and a line here.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,3 +42,17 @@ class Trigger(Protocol):
 
 MODULES: tuple[Any, ...] = (activity, status_change, cadence, time, overdue, inactivity, task_completed)
 KINDS: dict[str, Trigger] = {module.KIND: module for module in MODULES}
+_HOW_THINGS_STAND = (status_change.KIND, time.KIND)
+
+
+def matching(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
+    """The records that match now, as a preview counts them and applying works on them.
+
+    One that only stands for how things are, and would be another at every instant, is one for each switching on.
+    """
+    since = rule.active_since if rule.is_active and rule.seen_active and rule.active_since else now
+    for event in KINDS[rule.trigger_type].current(rule, now=now):
+        if event.kind in _HOW_THINGS_STAND:
+            yield replace(event, key=f"current:{event.subject_id}:{since:%Y%m%dT%H%M%S%f}")
+        else:
+            yield event

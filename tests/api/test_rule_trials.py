@@ -330,6 +330,68 @@ def test_switching_on_says_what_matches_and_works_on_none_unless_asked(api: Clie
     assert asked.times_triggered == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("status_change", {"to_status": "lead"}),
+        ("time", {"cron": "0 9 * * *", "audience": "contacts"}),
+        ("inactivity", {"days": 10}),
+        ("activity", {"activity_types": ["email_clicked"]}),
+    ],
+)
+def test_a_rule_that_is_on_makes_what_it_says_and_none_of_it_again(
+    api: Client, manager: User, kind: str, config: dict[str, Any]
+) -> None:
+    rule = builders.make_rule(manager, trigger_type=kind, trigger_config=config, repeat_policy="every_time")
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(active_since=timezone.now() - timedelta(days=20))
+    for expected in (2, 0, 1):
+        for _ in range(expected):
+            contact = builders.make_contact(manager)
+            Contact.objects.filter(pk=contact.pk).update(created_at=timezone.now() - timedelta(days=15))
+            clicks(contact, 12 / 24 if kind == "activity" else 15)
+        before = rule.tasks.count()
+        said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+        run_due()
+        assert (said["matching_now"], rule.tasks.count() - before) == (expected, expected)
+    if kind in ("status_change", "time"):
+        lately = timezone.now() - timedelta(hours=1)
+        assert all(firing.occurred_at > lately for firing in rule.firings.all()), "it starts when somebody asks"
+
+
+def test_a_rule_changed_while_on_is_applied_as_it_stands(api: Client, manager: User) -> None:
+    clicks(builders.make_contact(manager, lead_score=10), 1)
+    rule = builders.make_rule(manager, is_active=False, condition="contact.lead_score > 80")
+    for condition, expected in (("contact.lead_score > 80", 0), ("contact.lead_score > 5", 1), ("", 0)):
+        rules.update(rule, condition=condition)
+        before = rule.tasks.count()
+        said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+        run_due()
+        assert (said["matching_now"], rule.tasks.count() - before) == (expected, expected)
+
+
+def test_a_rule_that_is_on_is_said_to_pause_where_it_does(api: Client, manager: User) -> None:
+    rule = builders.make_rule(manager, burst=4)
+    for made in range(2):
+        builders.make_firing(rule, task=builders.make_task(manager), trigger_key=f"activity:before{made}")
+    for _ in range(5):
+        clicks(builders.make_contact(manager), 1)
+    said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+    run_due()
+    assert said["matching_now"] == rule.tasks.count() - 2 == 2
+    rule.refresh_from_db()
+    assert not rule.is_active
+
+
+def test_what_was_asked_for_before_it_was_switched_off_and_on_is_not_made(api: Client, manager: User) -> None:
+    clicks(builders.make_contact(manager), 1)
+    rule = builders.make_rule(manager, is_active=False)
+    post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+    for active in (False, True):
+        rules.update(rule, is_active=active)
+    run_due()
+    assert not rule.tasks.exists()
+
+
 def test_suppressions_can_be_listed_and_versions_read(api: Client, manager: User) -> None:
     contact = builders.make_contact(manager)
     rule = builders.make_rule(manager)
