@@ -88,7 +88,7 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
             notice(row.pk, now=now)  # what was changed by hand before is not forgotten
             row = kept.get(pk=contact.pk)
         before = {name: getattr(row, name) for name in FOLLOWED}
-        address = row.email
+        address, zone = row.email, planning.zone_of(row, row.timezone)
         for name, value in fields.items():
             setattr(row, name, value)
         if row.email.strip().lower() != address.lower():
@@ -96,7 +96,7 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
         changed = frozenset(name for name in FOLLOWED if getattr(row, name) != before[name])
         if "status" in changed:
             record_status_change(row, before["status"], row.status, by=by, now=now)
-        for name, value in planning.replanned(row, changed, zone_before=before["timezone"]).items():
+        for name, value in planning.replanned(row, changed, zone_before=zone).items():
             setattr(row, name, value)
         for name, seen in SEEN.items():
             setattr(row, seen, getattr(row, name))
@@ -180,7 +180,7 @@ def notice(pk: int, *, now: datetime) -> bool:
         return False
     as_read = {column: getattr(row, column) for pair in SEEN.items() for column in pair}
     changed = frozenset(name for name, seen in SEEN.items() if as_read[name] != as_read[seen])
-    planned = planning.replanned(row, changed, zone_before=row.seen_timezone)
+    planned = planning.replanned(row, changed, zone_before=planning.zone_of(row, row.seen_timezone))
     seen = {seen: as_read[name] for name, seen in SEEN.items()}
     if not Contact.objects.filter(pk=pk, **as_read).update(**seen, **planned):
         return False

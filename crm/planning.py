@@ -1,18 +1,27 @@
-"""What becomes of a contact's next touch when its dates, cadence or zone change."""
+"""What becomes of a contact's next touch when its dates, cadence, zone or owner change."""
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from crm.models import Contact
 from domain import calendars
 
 
-def replanned(contact: Contact, changed: frozenset[str], *, zone_before: str) -> dict[str, Any]:
+def zone_of(contact: Contact, name: str) -> ZoneInfo:
+    """The zone of this name, which is the contact's own, else its owner's, else the team's."""
+    owner = contact.owner.timezone if contact.owner is not None else ""
+    return calendars.first_zone(name, owner, contact.team.timezone).zone
+
+
+def replanned(contact: Contact, changed: frozenset[str], *, zone_before: ZoneInfo) -> dict[str, Any]:
     """The columns that follow from what changed. An empty next touch is planned by the cadence, within seconds.
 
-    A person's own date is the next touch. Another zone keeps the local day and time of one planned by cadence.
+    A person's own date is the next touch. Another zone keeps the local day and time of one planned by cadence, unless
+    it came and was dealt with.
     """
-    if not changed & {"contact_cadence", "timezone", "next_follow_up_at"}:
+    moved = zone_before != zone_of(contact, contact.timezone)
+    if not moved and not changed & {"contact_cadence", "next_follow_up_at"}:
         return {}
     columns: dict[str, Any] = {}
     if "contact_cadence" in changed:
@@ -23,7 +32,7 @@ def replanned(contact: Contact, changed: frozenset[str], *, zone_before: str) ->
     return columns
 
 
-def _next_touch(contact: Contact, changed: frozenset[str], zone_before: str) -> datetime | None:
+def _next_touch(contact: Contact, changed: frozenset[str], zone_before: ZoneInfo) -> datetime | None:
     if contact.next_follow_up_at is not None:
         return contact.next_follow_up_at
     if not contact.contact_cadence:
@@ -33,10 +42,7 @@ def _next_touch(contact: Contact, changed: frozenset[str], zone_before: str) -> 
     if "contact_cadence" in changed:
         # Written with its date, as by an import: a row whose cadence nobody has seen yet has none from it.
         return None if contact.seen_cadence else contact.next_touch_at
-    return _on_the_clock_of(contact, contact.next_touch_at, zone_before)
-
-
-def _on_the_clock_of(contact: Contact, instant: datetime, zone_before: str) -> datetime:
-    others = (contact.owner.timezone if contact.owner is not None else "", contact.team.timezone)
-    old, new = (calendars.first_zone(name, *others).zone for name in (zone_before, contact.timezone))
-    return calendars.from_wall(instant.astimezone(old).replace(tzinfo=None), new)
+    if contact.next_touch_at in (contact.touched_for, contact.missed_for):
+        return contact.next_touch_at
+    wall = contact.next_touch_at.astimezone(zone_before).replace(tzinfo=None)
+    return calendars.from_wall(wall, zone_of(contact, contact.timezone))

@@ -105,6 +105,27 @@ def test_another_zone_keeps_the_day_and_moves_the_hour(user: User, change: Chang
 
 
 @HANDS
+def test_another_zone_moves_no_touch_that_was_dealt_with(user: User, change: Change) -> None:
+    contact = builders.make_contact(user, contact_cadence="monthly")
+    missed = NOW - 2 * DAY
+    Contact.objects.filter(pk=contact.pk).update(next_touch_at=missed, touched_for=missed, missed_for=missed)
+    change(contact, timezone="Asia/Tokyo")
+    assert sweep(contact).next_touch_at == missed
+    assert not Task.objects.exists(), "it was told once"
+
+
+def test_another_owner_keeps_the_day_and_moves_the_hour(user: User) -> None:
+    mine, placed = builders.make_contact(user, contact_cadence="monthly"), builders.make_contact(user, timezone="UTC")
+    eight = datetime(2026, 6, 20, 8, tzinfo=UTC)
+    Contact.objects.update(next_touch_at=eight, contact_cadence="monthly", seen_cadence="monthly")
+    other = builders.make_user(team=user.team, timezone="Asia/Tokyo")
+    for contact in (mine, placed):
+        by_verb(Contact.objects.get(pk=contact.pk), owner=other)
+    assert sweep(mine).next_touch_at == eight.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert sweep(placed).next_touch_at == eight, "it has a zone of its own"
+
+
+@HANDS
 def test_another_zone_moves_tasks_that_are_due_on_the_contacts_clock(user: User, change: Change) -> None:
     contact = builders.make_contact(user)
     delay = delays.Delay(kind="calendar", days=3)
