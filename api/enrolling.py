@@ -164,13 +164,13 @@ def migrate(programme: Programme, payload: MigrateIn, *, dry_run: bool) -> Migra
     act = migrating.preview if dry_run else migrating.migrate
     try:
         moves = act(programme, payload.enrolment_ids, now=now)
-        left = 0 if dry_run else len(migrating.preview(programme, payload.enrolment_ids, now=now))
+        left = migrating.left(programme, payload.enrolment_ids)
     except BadProgramme as bad:
         raise unsound(bad) from None
     return MigratedOut(
         dry_run=dry_run,
         migrated=0 if dry_run else len(moves),
-        left=len(moves) if dry_run else left,
+        left=left,
         enrolments=[_move(move) for move in moves],
     )
 

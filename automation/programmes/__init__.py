@@ -75,10 +75,9 @@ def of(enrolment: Enrolment) -> Programme:
 
 def freeze(programme: Programme, outline: Outline, *, now: datetime) -> StepsVersion:
     """The version that holds this outline: a new one only when the steps changed, whoever wrote the rows."""
-    content = outline.as_dict()
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    content_hash = digest(outline)
     known = StepsVersion.objects.filter(**{kind_of(programme): programme})
-    found = known.filter(content_hash=digest).first()
+    found = known.filter(content_hash=content_hash).first()
     if found is not None:
         return found
     newest = known.order_by("-number").values_list("number", flat=True).first() or 0
@@ -87,12 +86,17 @@ def freeze(programme: Programme, outline: Outline, *, now: datetime) -> StepsVer
             return StepsVersion.objects.create(
                 **{kind_of(programme): programme},
                 number=newest + 1,
-                content_hash=digest,
-                content=content,
+                content_hash=content_hash,
+                content=outline.as_dict(),
                 frozen_at=now,
             )
     except IntegrityError:  # somebody else froze the same steps first
-        return known.get(content_hash=digest)
+        return known.get(content_hash=content_hash)
+
+
+def digest(outline: Outline) -> str:
+    """What tells one version's steps from another's."""
+    return hashlib.sha256(json.dumps(outline.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def may_edit(user: User, programme: Programme) -> bool:

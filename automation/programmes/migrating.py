@@ -47,34 +47,35 @@ class _Plan:
     removed: tuple[int, ...]
 
 
-def concerned(programme: Programme, ids: Sequence[int] | None = None) -> QuerySet[Enrolment]:
+def left(programme: Programme, ids: Sequence[int] | None = None) -> int:
+    """How many are under way on older steps. Raises BadProgramme."""
+    return _behind(programme, outlines.of(programme), ids).count()
+
+
+def _behind(programme: Programme, outline: Outline, ids: Sequence[int] | None) -> QuerySet[Enrolment]:
     """Those under way on older steps, all or some of them."""
     rows = Enrolment.objects.filter(
         **{programmes.kind_of(programme): programme}, state__in=Enrolment.UNDER_WAY, contact__erased_at__isnull=True
     )
-    return rows if ids is None else rows.filter(pk__in=ids)
+    behind = rows.exclude(version__content_hash=programmes.digest(outline)).order_by("pk")
+    return behind if ids is None else behind.filter(pk__in=ids)
 
 
 def preview(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
-    """Each change that `migrate` would make. Writes nothing. Raises BadProgramme."""
+    """Each change that the next call of `migrate` would make. Writes nothing. Raises BadProgramme."""
     outline = outlines.of(programme)
-    rows = concerned(programme, ids).select_related(
+    rows = _behind(programme, outline, ids).select_related(
         "contact__owner__team", "contact__team", "team", "owner", "version", "sequence", "campaign"
     )
-    return [
-        Move(row, _plan(row, outline, now).changes)
-        for row in rows.order_by("pk")[:MOST]
-        if programmes.read(row.version.content) != outline
-    ]
+    return [Move(row, _plan(row, outline, now).changes) for row in rows[:MOST]]
 
 
 def migrate(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
     """Moves up to 500 to the newest steps, each in its own transaction; asking again goes on. Raises BadProgramme."""
     outline = outlines.of(programme)
     version = programmes.freeze(programme, outline, now=now)
-    waiting = concerned(programme, ids).exclude(version=version).order_by("pk").values_list("pk", flat=True)
     moves: list[Move] = []
-    for pk in list(waiting[:MOST]):
+    for pk in list(_behind(programme, outline, ids).values_list("pk", flat=True)[:MOST]):
         with transaction.atomic():
             rows = exits.locked(Enrolment.objects.filter(pk=pk, state__in=Enrolment.UNDER_WAY))
             moves += [_move(row, outline, version, now) for row in rows]

@@ -476,6 +476,21 @@ def test_migrating_keeps_what_is_done_and_lets_nothing_past_happen(user: User, c
     assert states(enrolment) == ["done", "skipped", "done", "done", "cancelled"]
 
 
+def test_more_than_one_call_migrates_are_previewed_and_counted_until_none_is_left(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "MOST", 2)
+    sequence = builders.make_sequence(user, days=(1, 5))
+    rows = [enrol(builders.make_contact(user), sequence) for _ in range(5)]
+    sequences.update(sequence, steps=[step(24, key="s1"), step(9 * 24, key="s2")], now=NOW)
+    for left in (5, 3, 1):
+        assert migrating.left(sequence) == left
+        previewed = [move.enrolment for move in migrating.preview(sequence, now=NOW)]
+        assert previewed == [move.enrolment for move in migrating.migrate(sequence, now=NOW)]
+    assert (migrating.left(sequence), migrating.migrate(sequence, now=NOW)) == (0, [])
+    assert all(dates(row) == [DAY, 9 * DAY] for row in rows)
+
+
 def test_a_pause_is_not_forgotten_by_a_migration(user: User, contact: Contact) -> None:
     sequence = builders.make_sequence(user, days=(1, 3))
     enrolment = enrol(contact, sequence)
