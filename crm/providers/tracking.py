@@ -90,7 +90,7 @@ def _permanent(event: AnymailTrackingEvent, kind: str, amendment: Amendment) -> 
 def _key(provider: str, event: AnymailTrackingEvent, amendment: Amendment) -> str:
     """The provider's id of the event, else what stands in for it."""
     if not event.event_id:
-        return fingerprint(provider, event)
+        return fingerprint(provider, event, agent=amendment.user_agent)
     return bounded(f"{event.event_id}:{amendment.about}" if amendment.about else str(event.event_id))
 
 
@@ -101,8 +101,11 @@ def bounded(key: str) -> str:
     return "long:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def fingerprint(provider: str, event: AnymailTrackingEvent) -> str:
-    """Stands in for the id that some providers do not send: the same event, told twice, hashes alike."""
+def fingerprint(provider: str, event: AnymailTrackingEvent, *, agent: str = "") -> str:
+    """Stands in for the id that some providers do not send: the same event, told twice, hashes alike.
+
+    `agent` is the program that opened or clicked, where the library does not read it.
+    """
     second = int(event.timestamp.timestamp()) if event.timestamp else None
     said = [
         provider,
@@ -111,7 +114,7 @@ def fingerprint(provider: str, event: AnymailTrackingEvent) -> str:
         event.event_type,
         event.click_url,
         second,
-        event.user_agent,
+        agent or event.user_agent,
     ]
     return "hash:" + hashlib.sha256(json.dumps(said).encode()).hexdigest()
 

@@ -71,6 +71,12 @@ def test_ids_of_any_length_stay_apart(first: str, second: str) -> None:
     assert (keys[0] == keys[1]) is (first == second)
 
 
+def test_a_program_that_only_the_amendment_names_tells_two_apart() -> None:
+    event = AnymailTrackingEvent(event_type="opened", message_id="m", recipient="ann@example.com", timestamp=START)
+    keys = {tracking.read("brevo", event, Amendment(user_agent=agent)).source_key for agent in ("Outlook", "Mail", "")}
+    assert len(keys) == 3
+
+
 def test_one_notice_about_two_people_has_two_keys() -> None:
     event = AnymailTrackingEvent(event_type="opened", event_id="e-1", recipient="ann@example.com")
     keys = {tracking.read("amazon_ses", event, Amendment(about=who)).source_key for who in ("ann", "bob", "")}

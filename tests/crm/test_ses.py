@@ -105,6 +105,31 @@ def test_each_recipient_of_one_notice_has_an_event(source: InboundSource) -> Non
     assert send(source, post).json() == {"accepted": 0, "duplicates": 2, "rejected": []}
 
 
+@pytest.mark.parametrize(("kind", "permanent"), [("Permanent", True), ("Transient", False), ("Undetermined", False)])
+def test_a_full_mailbox_is_no_bounce_for_good(source: InboundSource, kind: str, permanent: bool) -> None:
+    recipient = {"emailAddress": "ann@example.com"}
+    bounce = {"bounceType": kind, "bounceSubType": "General", "bouncedRecipients": [recipient]}
+    send(source, sns({"eventType": "Bounce", "mail": {"messageId": "m"}, "bounce": bounce}, "b-1"))
+    activity = Activity.objects.get()
+    assert (activity.activity_type, activity.data["permanent"]) == (Activity.EMAIL_BOUNCED, permanent)
+
+
+def test_what_the_library_does_not_know(source: InboundSource) -> None:
+    mail = {"messageId": "m", "destination": ["ann@example.com"]}
+    told = {
+        "email_unsubscribed": {"eventType": "Subscription", "subscription": preferences(unsubscribeAll=True)},
+        "email_unknown": {"eventType": "Subscription", "subscription": preferences(unsubscribeAll=False)},
+        "email_deferred": {"eventType": "DeliveryDelay", "deliveryDelay": {"delayType": "MailboxFull"}},
+    }
+    for name, said in told.items():
+        assert send(source, sns(said | {"mail": mail}, name)).json()["accepted"] == 1
+    assert set(Activity.objects.values_list("activity_type", flat=True)) == set(told)
+
+
+def preferences(**said: bool) -> dict[str, Any]:
+    return {"contactList": "all", "source": "UnsubscribeHeader", "newTopicPreferences": said}
+
+
 def test_without_the_package_it_says_so(source: InboundSource, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amazon_ses, "find_spec", lambda name: None)
     answer = send(source, ses_tracking([Said("opened")])[0])

@@ -64,9 +64,22 @@ def _confirm(message: dict[str, Any]) -> str:
     return ""
 
 
-def amend(raw: Any, event: Any) -> Amendment:
-    bounce = raw.get("bounce", {})
-    return Amendment(permanent=PERMANENT.get(bounce.get("bounceType")), about=str(event.recipient).lower())
+def amend(raw: Any, event: Any) -> Amendment:  # noqa: ARG001 (the shape of all of them)
+    """What SES itself says lies in the event; the raw notice is only SNS's wrapping."""
+    said = event.esp_event
+    return Amendment(
+        event_type=_kind(said),
+        permanent=PERMANENT.get(said.get("bounce", {}).get("bounceType")),
+        about=str(event.recipient).lower(),
+    )
+
+
+def _kind(said: dict[str, Any]) -> str:
+    """Of two events that the library knows nothing of; "" for all others."""
+    preferences = said.get("subscription", {}).get("newTopicPreferences", {})
+    if preferences.get("unsubscribeAll") is True:
+        return "unsubscribed"
+    return "deferred" if said.get("eventType") == "DeliveryDelay" else ""
 
 
 def _convert(view: Any, raw: Any, request: HttpRequest) -> list[Any]:  # noqa: ARG001 (the shape of all of them)
