@@ -1,8 +1,9 @@
 """Forms on other sites: what somebody filled in becomes one FORM_SUBMITTED, and a contact where there was none."""
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,10 +90,13 @@ def submit(form: InboundForm, values: Mapping[str, Any], *, now: datetime, submi
         source=f"form:{form.pk}",
         source_key=_key(submission_id),
         data={**extra, **_address(fields), "form": form.name, "form_id": form.pk, "values": values},
+        sameness=json.dumps(values, sort_keys=True),
     )
     with transaction.atomic():
+        InboundForm.objects.select_for_update(no_key=True).get(pk=form.pk)  # one at a time, so none is made twice
         if not _is_known(form, incoming.source_key):
-            _settle_contact(form, incoming, fields, now)
+            contact = _settle_contact(form, incoming, fields, now)
+            incoming = replace(incoming, contact_id=contact.pk if contact else None)
         recorded = intake.record(form.team, [incoming], now=now, unmatched=True)
         if recorded.rejected:
             raise BadSubmission("", recorded.rejected[0].errors[0].message)
@@ -170,30 +174,37 @@ def _is_known(form: InboundForm, key: str) -> bool:
     return bool(key) and Activity.objects.filter(team=form.team, source=f"form:{form.pk}", source_key=key).exists()
 
 
-def _settle_contact(form: InboundForm, incoming: intake.Incoming, fields: dict[str, str], now: datetime) -> None:
-    """Fills what is empty of the contact that the submission names, or makes it."""
-    contact = Finder(form.team, [incoming]).find(incoming)
+def _settle_contact(
+    form: InboundForm, incoming: intake.Incoming, fields: dict[str, str], now: datetime
+) -> Contact | None:
+    """The contact that the submission names, with what was empty of it filled, or a new one; None where nobody is to
+    be made, or where several have the phone and no address says which of them it was.
+    """
+    finder = Finder(form.team, [incoming])
+    contact = finder.find(incoming)
     if contact is not None:
-        _fill(contact, fields, now)
-    elif form.creates_contacts and (fields.get("email") or fields.get("phone")):
-        name = fields.get("name") or fields.get("email") or fields["phone"]
-        try:
-            contacts.create(form.team, owner=form.owner, **{**fields, "name": name})
-        except contacts.EmailTaken as taken:  # another submission made it meanwhile
-            _fill(taken.contact, fields, now)
-        except ValidationError as fault:
-            raise BadSubmission("", " ".join(fault.messages)) from None
+        return _fill(contact, fields, now)
+    reached = fields.get("email") or (not finder.shared(incoming) and fields.get("phone"))
+    if not form.creates_contacts or not reached:
+        return None
+    try:
+        return contacts.create(form.team, owner=form.owner, **{**fields, "name": fields.get("name") or reached})
+    except contacts.EmailTaken as taken:  # something else made it meanwhile
+        return _fill(taken.contact, fields, now)
+    except ValidationError as fault:
+        raise BadSubmission("", " ".join(fault.messages)) from None
 
 
-def _fill(contact: Contact, fields: dict[str, str], now: datetime) -> None:
+def _fill(contact: Contact, fields: dict[str, str], now: datetime) -> Contact:
     """A name that is only the address counts as empty: mail had brought nothing better."""
     empty = {name for name in CONTACT_FIELDS if not getattr(contact, name)}
     if contact.email and contact.name.lower() == contact.email.lower():
         empty.add("name")
     news = {name: value for name, value in fields.items() if name in empty}
     if not news:
-        return
+        return contact
     try:
-        contacts.update(contact, by=None, now=now, **news)
+        return contacts.update(contact, by=None, now=now, **news)
     except contacts.EmailTaken:
-        contacts.update(contact, by=None, now=now, **{name: value for name, value in news.items() if name != "email"})
+        news.pop("email")
+        return contacts.update(contact, by=None, now=now, **news)

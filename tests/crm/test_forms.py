@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from api import limits
-from crm.models import Activity, Contact, InboundForm
+from crm.models import Activity, ActivityConflict, Contact, InboundForm
 from people.models import User
 from tests import builders
 
@@ -126,6 +126,26 @@ def test_nobody_named_waits_in_the_list(owner: User) -> None:
     assert Activity.objects.filter(contact=None, processed_at__isnull=False).count() == 2
 
 
+def test_a_phone_that_cannot_be_dialled_is_still_somebodys(owner: User) -> None:
+    """A team without a country reads no number without its code."""
+    form = make_form(owner)
+    post(form, {"First": "Ann", "Tel": "ask at the desk"})
+    contact, activity = Contact.objects.get(), Activity.objects.get()
+    assert (contact.name, contact.phone) == ("Ann", "ask at the desk")
+    assert (activity.contact, activity.processed_at) == (contact, None)
+
+
+def test_a_phone_that_several_have_makes_nobody_new(owner: User) -> None:
+    for name in ("Ann", "Bob"):
+        builders.make_contact(owner, name=name, email="", phone="+49 171 2222222")
+    form = make_form(owner)
+    post(form, {"First": "Ann", "Tel": "0171 2222222"})
+    assert Contact.objects.count() == 2
+    assert Activity.objects.get().contact is None, "a person says which of them it was"
+    post(form, {"First": "Cid", "Tel": "0171 2222222", "E-Mail": "cid@example.com"})
+    assert Contact.objects.get(email="cid@example.com").activities.count() == 1
+
+
 def test_the_honeypot_says_yes_and_keeps_nothing(owner: User) -> None:
     form = make_form(owner)
     honest = post(form, VALUES | {"website": ""})
@@ -148,6 +168,9 @@ def test_the_same_submission_counts_once(owner: User, how: str) -> None:
     assert post(form, values, **headers).json() == {"accepted": True, "duplicate": True}
     assert Activity.objects.count() == 1
     assert Contact.objects.get().phone == "", "a duplicate changes nothing"
+    assert not ActivityConflict.objects.exists()
+    post(form, values | {"Note": "Other words"}, **headers)
+    assert ActivityConflict.objects.count() == 1
     post(make_form(owner), values, **headers)
     assert Activity.objects.count() == 2, "ids are those of one form"
 
@@ -208,13 +231,14 @@ def test_limits(owner: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_at_once_the_same_submission_counts_once(owner: User) -> None:
+@pytest.mark.parametrize("email", ["ann@example.com", ""])
+def test_at_once_the_same_submission_counts_once(owner: User, email: str) -> None:
     form = make_form(owner)
     answers: list[Any] = []
 
     def send() -> None:
         try:
-            answers.append(post(form, VALUES | {"submission_id": "s-1"}).json())
+            answers.append(post(form, VALUES | {"submission_id": "s-1", "E-Mail": email}).json())
         finally:
             connection.close()
 
