@@ -178,6 +178,7 @@ class RuleDay(Out):
     suppressed: int
     failed: int
     waiting: int
+    tasks_created: int
     completed: int
 
 
@@ -196,7 +197,7 @@ class RuleStats(Out):
     on_time: int = Field(description="Of those completed, by their due date")
     open: int
     median_hours_to_done: float | None = Field(description="From creation to completion, of the last 30 days")
-    by_day: list[RuleDay] = Field(description="The last 30 days, in the team's zone; days without anything left out")
+    by_day: list[RuleDay] = Field(description="The last 30 days and today, in the team's zone; empty ones left out")
 
 
 class ProgrammeStats(Out):

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence as Rows
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,19 +51,36 @@ def figures(rules: Rows[TaskAutomationRule], team: Team, *, now: datetime, days:
     """Per rule: outcomes, suppressions by reason, tasks done, on time and still open, the median, and each day."""
     found = {rule.pk: _blank() for rule in rules}
     firings = Firing.objects.filter(rule__in=list(found))
+    window = _Window.of(team, now, days)
     for pk, outcome, reason, n in _grouped(firings.values_list("rule", "outcome", "reason").annotate(n=Count("pk"))):
         found[pk][outcome] += n
         if outcome == Firing.SUPPRESSED:
             found[pk]["suppressed_by_reason"][reason] = found[pk]["suppressed_by_reason"].get(reason, 0) + n
     of_task = Task.objects.filter(firings__in=firings)
-    add_tasks(found, of_task, "firings__rule", team, now=now, days=days)
-    _add_days(found, firings, zone=calendars.first_zone(team.timezone).zone, since=now - timedelta(days=days))
+    _add_tasks(found, of_task, "firings__rule", window)
+    _add_days(found, firings, window)
     return found
 
 
-def add_tasks(
-    found: dict[int, Figures], tasks: QuerySet[Task], group: str, team: Team, *, now: datetime, days: int
-) -> None:
+@dataclass(frozen=True)
+class _Window:
+    """The whole days that figures by day show: from midnight on the team's clock, so that the first is no smaller."""
+
+    since: datetime
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, team: Team, now: datetime, days: int) -> "_Window":
+        zone = calendars.first_zone(team.timezone).zone
+        first = now.astimezone(zone).date() - timedelta(days=days)
+        return cls(calendars.from_wall(datetime.combine(first, time()), zone), zone)
+
+    def by_day(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        """The rows of these days, each with its day as `on`."""
+        return rows.filter(**{f"{column}__gte": self.since}).annotate(on=TruncDate(column, tzinfo=self.zone))
+
+
+def _add_tasks(found: dict[int, Figures], tasks: QuerySet[Task], group: str, window: _Window) -> None:
     """What became of the tasks, grouped by a column that leads to the keys of `found`. Two queries."""
     done, on_time = Q(status=Task.DONE), Q(due_date__isnull=True) | Q(completed_at__lte=F("due_date"))
     counted = tasks.values_list(group).annotate(
@@ -73,11 +91,10 @@ def add_tasks(
     for key, finished, punctual, still_open in _grouped(counted):
         found[key] |= {"completed": finished, "on_time": punctual, "open": still_open}
     hours: dict[int, list[float]] = defaultdict(list)
-    zone = calendars.first_zone(team.timezone).zone
-    recent = tasks.filter(done, completed_at__gte=now - timedelta(days=days))
+    recent = tasks.filter(done, completed_at__gte=window.since)
     for key, created_at, completed_at in recent.order_by().values_list(group, "created_at", "completed_at"):
         hours[key].append((completed_at - created_at).total_seconds() / 3600)
-        _day(found[key], completed_at.astimezone(zone).date())["completed"] += 1
+        _day(found[key], completed_at.astimezone(window.zone).date())["completed"] += 1
     for key, taken in hours.items():
         found[key]["median_hours_to_done"] = round(median(taken), 2)
 
@@ -97,21 +114,27 @@ def _of_programmes(model: type[Programme], kind: str, user: User, *, now: dateti
     by_step = steps.values_list(f"enrolment__{kind}", "state", "reason").annotate(n=Count("pk"), made=Count("task"))
     for key, state, reason, n, made in _grouped(by_step):
         found[key]["tasks_created"] += made
+        if state in _AS_OUTCOME:
+            found[key][_AS_OUTCOME[state]] += n
         if state == EnrolmentStep.SKIPPED:
-            found[key]["suppressed"] += n
             found[key]["suppressed_by_reason"][reason] = found[key]["suppressed_by_reason"].get(reason, 0) + n
-        elif state == EnrolmentStep.FAILED:
-            found[key]["failed"] += n
+    window = _Window.of(user.team, now, days)
     group = f"enrolment_steps__enrolment__{kind}"
-    of_task = Task.objects.filter(**{f"{group}__in": list(found)})
-    add_tasks(found, of_task, group, user.team, now=now, days=days)
-    zone = calendars.first_zone(user.team.timezone).zone
-    started = enrolled.filter(created_at__gte=now - timedelta(days=days))
-    for key, on, n in _grouped(
-        started.annotate(on=TruncDate("created_at", tzinfo=zone)).values_list(kind, "on").annotate(n=Count("pk"))
-    ):
+    _add_tasks(found, Task.objects.filter(**{f"{group}__in": list(found)}), group, window)
+    started = window.by_day(enrolled, "created_at").values_list(kind, "on").annotate(n=Count("pk"))
+    for key, on, n in _grouped(started):
         _day(found[key], on)["fired"] += n
+    stepped = window.by_day(steps, "at").values_list(f"enrolment__{kind}", "on", "state")
+    for key, on, state, n, made in _grouped(stepped.annotate(n=Count("pk"), made=Count("task"))):
+        day = _day(found[key], on)
+        day["tasks_created"] += made
+        if state in _AS_OUTCOME:
+            day[_AS_OUTCOME[state]] += n
     return [{"id": row.pk, "name": row.name, "is_active": row.is_active, **in_order(found[row.pk])} for row in rows]
+
+
+_AS_OUTCOME = {EnrolmentStep.SKIPPED: Firing.SUPPRESSED, EnrolmentStep.FAILED: Firing.FAILED}
+"""How a step is counted that made nothing."""
 
 
 def _blank_enrolments() -> Figures:
@@ -128,10 +151,13 @@ def in_order(figure: Figures) -> Figures:
     return {**figure, "by_day": [{"on": on, **figure["by_day"][on]} for on in sorted(figure["by_day"])]}
 
 
-def _add_days(found: dict[int, Figures], firings: QuerySet[Firing], *, zone: ZoneInfo, since: datetime) -> None:
-    by_day = firings.filter(at__gte=since).annotate(on=TruncDate("at", tzinfo=zone))
-    for pk, on, outcome, n in _grouped(by_day.values_list("rule", "on", "outcome").annotate(n=Count("pk"))):
-        _day(found[pk], on)[outcome] += n
+def _add_days(found: dict[int, Figures], firings: QuerySet[Firing], window: _Window) -> None:
+    by_day = window.by_day(firings, "at").values_list("rule", "on", "outcome")
+    for pk, on, outcome, n in _grouped(by_day.annotate(n=Count("pk"))):
+        day = _day(found[pk], on)
+        day[outcome] += n
+        if outcome == Firing.FIRED:
+            day["tasks_created"] += n
 
 
 def _grouped(rows: Any) -> Any:
@@ -155,4 +181,5 @@ def _blank() -> Figures:
 
 def _day(figure: Figures, on: date) -> dict[str, int]:
     days: dict[date, dict[str, int]] = figure["by_day"]
-    return days.setdefault(on, {"fired": 0, "suppressed": 0, "failed": 0, "waiting": 0, "completed": 0})
+    names = ("fired", "suppressed", "failed", "waiting", "tasks_created", "completed")
+    return days.setdefault(on, dict.fromkeys(names, 0))
