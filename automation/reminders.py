@@ -58,6 +58,9 @@ def _remind(pk: int, now: datetime) -> bool:
     if not Task.objects.to_remind(now).filter(pk=pk).update(reminded_at=now):
         return False
     task = Task.objects.select_related("assignee__team", "owner__team").get(pk=pk)
+    if task.remind_at != task.reminder_due:  # its date was moved past the verbs
+        Task.objects.filter(pk=pk).update(remind_at=task.reminder_due, reminded_at=None)
+        return False
     person = task.assignee or task.owner
     if not task.is_open or person is None or task.remind_at is None or task.due_date is None:
         return False

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,6 +16,10 @@ from people.rows import FilledInQuerySet
 UNFINISHED = ~Q(status="done") & ~Q(status="cancelled") & ~Q(status="obsolete")
 """The open ones, in words by which SQLite sees that a query may use an index: it proves no IN with parameters."""
 
+DATED = frozenset({"due_date", "reminder_offset_hours"})
+FOLLOWING = ("remind_at", "reminded_at", "chase_at", "chased_for")
+"""The columns that follow from when a task is due."""
+
 
 class TaskQuerySet(FilledInQuerySet):
     def visible_to(self, user: User) -> "TaskQuerySet":
@@ -24,6 +28,20 @@ class TaskQuerySet(FilledInQuerySet):
         if user.leads:
             return team
         return team.filter(Q(assignee=user) | Q(owner=user) | Q(contact__owner=user))
+
+    def update(self, **fields: Any) -> int:
+        """Reminder and chase follow a date moved by hand, as they do after `save()`."""
+        if "remind_at" in fields or not DATED & set(fields):
+            return super().update(**fields)
+        with transaction.atomic():
+            pks = list(self.values_list("pk", flat=True))
+            changed = super().update(**fields)
+            for start in range(0, len(pks), 500):
+                rows = list(Task.objects.filter(pk__in=pks[start : start + 500]))
+                for row in rows:
+                    row.fill_in()
+                Task.objects.bulk_update(rows, FOLLOWING)
+        return changed
 
     def open(self) -> "TaskQuerySet":
         return self.filter(status__in=Task.OPEN)
@@ -149,9 +167,7 @@ class Task(models.Model):
             source = self.owner or self.contact or self.assignee
             if source is not None:
                 self.team_id = source.team_id
-        remind_at = None
-        if self.due_date is not None and self.reminder_offset_hours is not None:
-            remind_at = self.due_date - timedelta(hours=float(self.reminder_offset_hours))
+        remind_at = self.reminder_due
         if remind_at != self.remind_at:
             self.remind_at, self.reminded_at = remind_at, None
         if self.due_date != self.chased_for:
@@ -165,6 +181,16 @@ class Task(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def reminder_due(self) -> datetime | None:
+        """The instant to remind of it; none for an offset that reaches beyond the calendar, as hours mistyped do."""
+        if self.due_date is None or self.reminder_offset_hours is None:
+            return None
+        try:
+            return self.due_date - timedelta(hours=float(self.reminder_offset_hours))
+        except OverflowError:
+            return None
 
 
 class TaskSkill(models.Model):

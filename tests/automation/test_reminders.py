@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.core.exceptions import ValidationError
+from django.db import connection, connections
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -65,6 +66,41 @@ def test_finishing_cancels_it(status: str) -> None:
     Task.objects.filter(pk=task.pk).update(status=status)
     assert reminders.send(now=NOW + 3 * HOUR) == {"sent": 0}
     assert reminders.due_since(NOW + 3 * HOUR) == {}
+
+
+def by_update(task: Task, **fields: Any) -> None:
+    assert Task.objects.filter(pk=task.pk).update(**fields) == 1
+
+
+def by_sql(task: Task, **fields: Any) -> None:
+    for name, value in fields.items():
+        stored = Task._meta.get_field(name).get_db_prep_save(value, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE work_task SET {name} = %s WHERE id = %s", [stored, task.pk])
+
+
+@pytest.mark.parametrize("hand", [by_update, by_sql])
+def test_a_date_moved_later_past_the_verbs_moves_it(hand: Any) -> None:
+    task = make()
+    hand(task, due_date=NOW + 10 * HOUR)
+    reminders.send(now=NOW + 3 * HOUR)
+    assert told() == []
+    for _ in range(2):
+        reminders.send(now=NOW + 8 * HOUR)
+    assert len(told()) == 1
+
+
+def test_a_date_moved_earlier_by_update_moves_it_and_an_offset_set_so_counts() -> None:
+    task, plain = make(), make(offset=0)
+    by_update(task, due_date=NOW + 3 * HOUR)
+    by_update(plain, reminder_offset_hours=4)
+    assert reminders.send(now=NOW + HOUR) == {"sent": 2}
+    assert reminders.send(now=NOW + 9 * HOUR) == {"sent": 0}
+
+
+def test_an_offset_beyond_the_calendar_is_refused_as_a_field() -> None:
+    with pytest.raises(ValidationError, match="reminder_offset_hours"):
+        lifecycle.create(builders.make_team(), title="Call", due_date=NOW, reminder_offset_hours=10**9, now=NOW)
 
 
 def test_it_is_not_sent_after_the_task_is_done_though_it_was_queued_already(monkeypatch: pytest.MonkeyPatch) -> None:
