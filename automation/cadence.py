@@ -106,6 +106,7 @@ def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) ->
     if changed & {"timezone", "owner"}:
         due.rederive_contact(contact, now)
         enrolments.rederive(Enrolment.objects.filter(contact=contact), now=now)
+        recurring.follow_clock(contact.team_id, now=now, contact=contact)
     if "contact_cadence" in changed and not contact.contact_cadence:
         recurring.end_all(contact, reason="The contact's cadence was cleared", now=now)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from automation import timers
+from automation import recurring, timers, touch_clocks
 from automation.models import Enrolment
 from automation.programmes import enrolments
 from people.models import Team
@@ -10,16 +10,20 @@ from work import due
 
 
 def teams(now: datetime) -> list[int]:
-    """Teams with open tasks, or steps or runs of rules to come, whose dates follow a calendar."""
-    del now  # it may have changed at any time
-    return sorted({*due.derived_teams(), *enrolments.planning_teams(), *timers.planned_teams()})
+    """Teams with open tasks, or with steps, touches, or runs of rules and series to come, that follow a calendar."""
+    steps, runs = enrolments.planning_teams(), timers.planned_teams()
+    return sorted(
+        {*due.derived_teams(), *steps, *runs, *touch_clocks.planned_teams(now), *recurring.planned_teams(now)}
+    )
 
 
 def follow(team_id: int, *, now: datetime) -> dict[str, int]:
     """Derives the team's dates anew when its calendar has changed; how many moved. Six queries when it has not."""
-    team = Team.objects.get(pk=team_id)
-    if not due.calendar_changed(team):
-        return {"derived": 0}
-    # The tasks' turn ends by noting that the change was followed, so the rest comes first.
-    moved = enrolments.rederive(Enrolment.objects.filter(team=team), now=now) + timers.follow_clock(team_id, now=now)
-    return {"derived": moved + due.follow_calendars(team_id, now=now)}
+    return {"derived": due.follow_calendars(team_id, now=now, first=lambda team: _follow(team, now))}
+
+
+def _follow(team: Team, now: datetime) -> int:
+    """All but the tasks: their turn ends by noting that the change was followed."""
+    steps = enrolments.rederive(Enrolment.objects.filter(team=team), now=now)
+    runs = timers.follow_clock(team.pk, now=now) + recurring.follow_clock(team.pk, now=now)
+    return steps + runs + touch_clocks.follow(team, now=now)

@@ -30,7 +30,7 @@ def wipe(subject: erase.Subject) -> None:
     pairs.update(reason=erase.REASON, chain=[])
     batches = ScheduledTaskBatch.objects.filter(contact__in=subject.ids)
     batches.filter(ended_at=None).update(ended_at=subject.now)
-    batches.update(name=subject.stand_in, task_template={}, active_key=None, next_run_at=None)
+    batches.update(name=subject.stand_in, task_template={}, active_key=None, next_run_at=None, zone="")
     erase.wipe_admin_log(ScheduledTaskBatch, batches.values_list("pk", flat=True), subject.stand_in)
 
 

@@ -444,6 +444,8 @@ class ScheduledTaskBatch(models.Model):
     anchor_day = models.PositiveSmallIntegerField(null=True, help_text="The first day of the month chosen")
     recurs_from = models.CharField(max_length=10, choices=RECURS_FROM, blank=True)
     next_run_at = models.DateTimeField(null=True, help_text="Of a series on the calendar")
+    time_of_day = models.TimeField(null=True, help_text="And at what local time")
+    zone = models.CharField(max_length=64, blank=True, help_text="Whose clock it was worked out on")
     ended_at = models.DateTimeField(null=True)
     active_key = models.CharField(
         max_length=80, null=True, unique=True, help_text="sequence:NAME:CONTACT while its tasks are open"

@@ -4,6 +4,7 @@ From `touch` it goes by the contact's cadence and is moved by every real touch; 
 `completion` the next task comes a period after the last one was done.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from assignment import dispatch
 from automation import due_rows, occurring, one_by_one
@@ -21,11 +22,13 @@ from automation.setting_aside import put_aside
 from automation.task_templates import BadTemplate, checked_template
 from crm.models import Activity, Contact
 from domain import calendars, recurrence, templating, touches
-from people.models import User
+from people.models import Team, User
 from work import lifecycle
 from work.models import Task
 
 __all__ = ["BadTemplate", "checked_template", "schedule_recurring"]
+
+log = logging.getLogger("nextmove.automation")
 
 ASIDE = "series"
 FROM_TOUCH = (ScheduledTaskBatch.TOUCH, "")
@@ -76,6 +79,7 @@ def start(
     now: datetime,
 ) -> ScheduledTaskBatch:
     """A new series without tasks."""
+    began = now.astimezone(_zone(contact, owner))
     batch: ScheduledTaskBatch = ScheduledTaskBatch.objects.create(
         owner=owner,
         team_id=contact.team_id,
@@ -84,7 +88,8 @@ def start(
         contact=contact,
         task_template=dict(template),
         cadence=cadence,
-        anchor_day=now.astimezone(_zone(contact, owner)).day,
+        anchor_day=began.day,
+        time_of_day=began.time(),
         recurs_from=recurs_from,
         created_at=now,
     )
@@ -207,15 +212,56 @@ def _run(pk: int, now: datetime) -> bool:
     missed = recurrence.collapse(
         batch.cadence, due=due, now=now, anchor_day=batch.anchor_day, zone=zone, at=_time_of_day(batch, zone)
     )
-    if not ScheduledTaskBatch.objects.filter(pk=pk, next_run_at=due).update(next_run_at=missed.following):
+    mine = ScheduledTaskBatch.objects.filter(pk=pk, next_run_at=due)
+    if not mine.update(next_run_at=missed.following, zone=zone.key):
         return False
     return not has_open_task([batch]) and make_occurrence(batch, due, missed, now=now) is not None
 
 
 def _plan_run(batch: ScheduledTaskBatch, last: datetime, zone: ZoneInfo) -> None:
     if batch.recurs_from not in FROM_TOUCH:
-        batch.next_run_at = _following(batch, last, zone)
-        ScheduledTaskBatch.objects.filter(pk=batch.pk).update(next_run_at=batch.next_run_at)
+        batch.next_run_at, batch.zone = _following(batch, last, zone), zone.key
+        ScheduledTaskBatch.objects.filter(pk=batch.pk).update(next_run_at=batch.next_run_at, zone=batch.zone)
+
+
+def planned_teams(now: datetime) -> list[int]:
+    """Teams with series that have a run to come; reads their partial index."""
+    to_come = _to_come(now).filter(team=OuterRef("pk"))
+    return list(Team.objects.filter(Exists(to_come)).order_by("pk").values_list("pk", flat=True))
+
+
+def follow_clock(team_id: int, *, now: datetime, contact: Contact | None = None) -> int:
+    """After a zone changed: the runs to come at their time of day on the new clock, all of a team's or those of one
+    contact; how many moved.
+
+    They keep their local day; one that the new clock has passed already is due. Asking again moves nothing.
+    """
+    rows = _to_come(now).filter(team_id=team_id, **({"contact": contact} if contact is not None else {}))
+    moved = 0
+    for pk in list(rows.order_by("pk").values_list("pk", flat=True)):
+        try:
+            with transaction.atomic():
+                moved += _put_on_its_clock(pk, now)
+        except Exception:
+            log.exception("the next run of series %s could not be moved to its new clock", pk)
+    return moved
+
+
+def _put_on_its_clock(pk: int, now: datetime) -> bool:
+    batch = _to_come(now).filter(pk=pk).select_related("owner", "contact__team").first()
+    if batch is None or batch.contact is None or batch.next_run_at is None:
+        return False
+    zone = _zone(batch.contact, batch.owner)
+    if batch.zone in ("", zone.key):
+        return False
+    wall = batch.next_run_at.astimezone(calendars.first_zone(batch.zone).zone).replace(tzinfo=None)
+    moved = calendars.from_wall(datetime.combine(wall.date(), batch.time_of_day or wall.time()), zone)
+    mine = ScheduledTaskBatch.objects.filter(pk=pk, next_run_at=batch.next_run_at, zone=batch.zone)
+    return bool(mine.update(next_run_at=moved, zone=zone.key)) and moved != batch.next_run_at
+
+
+def _to_come(now: datetime) -> QuerySet[ScheduledTaskBatch]:
+    return ScheduledTaskBatch.objects.filter(next_run_at__gt=now, ended_at__isnull=True)
 
 
 def _put_aside(pk: int, now: datetime) -> None:
@@ -256,7 +302,7 @@ def _following(batch: ScheduledTaskBatch, after: datetime, zone: ZoneInfo) -> da
 
 
 def _time_of_day(batch: ScheduledTaskBatch, zone: ZoneInfo) -> time:
-    return batch.created_at.astimezone(zone).time()
+    return batch.time_of_day or batch.created_at.astimezone(zone).time()
 
 
 def _make(batch: ScheduledTaskBatch, due: datetime, *, key: str, now: datetime, missed: int = 0) -> Task:

@@ -42,6 +42,10 @@ class ContactQuerySet(FilledInQuerySet):
         """Rows whose next touch has come and was not dealt with; reads only the partial index."""
         return self.filter(TOUCH_OPEN, next_touch_at__lte=now)
 
+    def touch_to_come(self, now: datetime) -> "ContactQuerySet":
+        """Rows whose next touch is still to come; reads the same partial index."""
+        return self.filter(TOUCH_OPEN, next_touch_at__gt=now)
+
     def missed(self) -> "ContactQuerySet":
         """Rows whose touch has come and was not dealt with as missed, each with the instant `look_at` it is next
         looked at; reads only the partial index.

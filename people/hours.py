@@ -124,6 +124,12 @@ def digest(team: Team) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
+def zones(team: Team) -> dict[str, Any]:
+    """The names of the zones of a team, and of its people who have their own, as JSON; one query."""
+    people = User.objects.filter(team=team).exclude(timezone="").order_by("pk").values_list("pk", "timezone")
+    return {"team": team.timezone, "people": {str(pk): name for pk, name in people}}
+
+
 def _rows(rows: Any, *names: str) -> list[Any]:
     return list(rows.order_by(*names).values_list(*names))
 

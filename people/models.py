@@ -60,6 +60,9 @@ class Team(models.Model):
         default=20, validators=[MinValueValidator(1)], help_text="Cadence touches planned for one owner's day, at most"
     )
     calendar_digest = models.CharField(max_length=64, blank=True, editable=False)
+    followed_zones = models.JSONField(
+        default=list, editable=False, help_text="Those that touches may be on, as hours.zones tells them, newest first"
+    )
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=current_time, editable=False)
 

@@ -28,7 +28,7 @@ ALL = "*"
 SCOPES: tuple[str, ...] = (ALL, *(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write")))
 PREFIX = "nm_"
 USE_NOTED_EVERY = timedelta(minutes=1)
-TEAM = [field.name for field in Team._meta.concrete_fields if field.name != "calendar_digest"]
+TEAM = [field.name for field in Team._meta.concrete_fields if field.name not in ("calendar_digest", "followed_zones")]
 RARE = frozenset({"password", "last_login", "date_joined"})
 
 

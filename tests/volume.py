@@ -33,7 +33,7 @@ def fill(contacts: int, *, rules: int = 200, people: int = 20, now: datetime) ->
     _tasks(contact, owners[0], contacts // 5, now)
     _history(contact, made[0], contacts, now)
     _enrolments(contact, contacts // 20, now)
-    Team.objects.filter(pk=team.pk).update(calendar_digest=hours.digest(team))
+    Team.objects.filter(pk=team.pk).update(calendar_digest=hours.digest(team), followed_zones=[hours.zones(team)])
     return team
 
 

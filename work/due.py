@@ -1,7 +1,7 @@
 """Due dates that follow the calendar: derived from a delay, and again when a zone, working hours or holidays change."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -95,22 +95,17 @@ def rederive_team(team: Team, now: datetime) -> int:
     return moved
 
 
-def calendar_changed(team: Team) -> bool:
-    """Whether zone, week, days off or place of the team or its people differ from when they were last followed."""
-    return hours.digest(team) != team.calendar_digest
-
-
-def follow_calendars(team_id: int, *, now: datetime) -> int:
+def follow_calendars(team_id: int, *, now: datetime, first: Callable[[Team], int] | None = None) -> int:
     """Derives a team's due dates anew when its calendar has changed; how many moved. Six queries when it has not.
 
-    The digest is kept last and only over the one it was read beside: killed before that, or with another change
-    meanwhile, the next call does it again.
+    `first` moves whatever else goes by the calendar. The digest is read before all that, and kept last and only over
+    the one it was read beside: killed before that, or with another change meanwhile, the next call does it again.
     """
     team = Team.objects.get(pk=team_id)
     digest = hours.digest(team)
     if digest == team.calendar_digest:
         return 0
-    moved = rederive_team(team, now)
+    moved = (first(team) if first is not None else 0) + rederive_team(team, now)
     Team.objects.filter(pk=team.pk, calendar_digest=team.calendar_digest).update(calendar_digest=digest)
     return moved
 

@@ -11,11 +11,11 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from automation import cadence, engine, recurring, tasks
+from automation import cadence, calendar_changes, engine, recurring, tasks, touch_clocks
 from automation.models import Firing
 from automation.programmes import sequences
 from crm.models import Activity, Contact
-from people.models import User
+from people.models import Team, User
 from tests import builders
 from tests.builders import NOW
 from work import lifecycle
@@ -78,6 +78,91 @@ def test_eight_in_the_contacts_zone_else_the_owners_else_the_teams(
     contact = builders.make_contact(owner, contact_cadence="days:10", timezone=contact_zone)
     sweep(owner)
     assert fresh(contact).next_touch_at == datetime(2026, 6, 27, 8, tzinfo=ZoneInfo(expected))
+
+
+def follow(team: Team, now: datetime = NOW) -> dict[str, int]:
+    return calendar_changes.follow(team.pk, now=now)
+
+
+def move(row: Any, zone: str) -> None:
+    type(row).objects.filter(pk=row.pk).update(timezone=zone)
+
+
+def test_touches_to_come_follow_when_the_team_or_an_owner_moves(user: User) -> None:
+    team, other = user.team, builders.make_user(team=user.team)
+    eight = datetime(2026, 6, 25, 8, tzinfo=UTC)
+    follows, of_other = due_contact(user, due=eight), due_contact(other, due=eight)
+    nobodys = due_contact(user, due=eight)
+    Contact.objects.filter(pk=nobodys.pk).update(owner=None)
+    stay = {
+        due_contact(user, due=eight, timezone="UTC"): eight,
+        due_contact(user, due=eight + timedelta(minutes=10)): eight + timedelta(minutes=10),
+        due_contact(user, due=eight, next_follow_up_at=eight): eight,
+        due_contact(user, due=MONDAY, touched_for=MONDAY, missed_for=MONDAY): MONDAY,
+    }
+    follow(team)
+    assert team.pk in calendar_changes.teams(NOW)
+    move(team, "Europe/Berlin")
+    move(other, "Asia/Tokyo")
+    assert follow(team) == {"derived": 3}
+    for contact, zone in ((follows, "Europe/Berlin"), (nobodys, "Europe/Berlin"), (of_other, "Asia/Tokyo")):
+        assert fresh(contact).next_touch_at == eight.replace(tzinfo=ZoneInfo(zone))
+    move(other, "America/New_York")
+    assert [follow(team), follow(team)] == [{"derived": 1}, {"derived": 0}]
+    assert fresh(of_other).next_touch_at == eight.replace(tzinfo=ZoneInfo("America/New_York"))
+    assert [fresh(contact).next_touch_at for contact in stay] == list(stay.values())
+
+
+def test_a_touch_planned_while_a_move_is_noticed_is_moved_no_further(user: User) -> None:
+    before = due_contact(user, due=MONDAY + 10 * DAY)
+    follow(user.team)
+    move(user.team, "Asia/Tokyo")
+    after = builders.make_contact(user, contact_cadence="days:8")
+    sweep(user)
+    eight = datetime(2026, 6, 25, 8, tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert fresh(after).next_touch_at == eight
+    assert follow(user.team) == {"derived": 1}
+    assert fresh(before).next_touch_at == fresh(after).next_touch_at == eight
+
+
+def test_a_move_that_was_cut_short_is_followed_on(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after the first batch, with another move before the next try: all arrive on the last clock, once."""
+    eight = MONDAY + 10 * DAY
+    people = [due_contact(user, due=eight) for _ in range(5)]
+    follow(user.team)
+    move(user.team, "Asia/Tokyo")
+    monkeypatch.setattr(touch_clocks, "BATCH", 2)
+    with monkeypatch.context() as halfway:
+        step, calls = touch_clocks._move, iter(range(9))
+        halfway.setattr(touch_clocks, "_move", lambda *args: step(*args) if next(calls) < 1 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            follow(user.team)
+    move(user.team, "Europe/Berlin")
+    assert follow(user.team) == {"derived": 5}
+    assert follow(user.team) == {"derived": 0}
+    assert {fresh(one).next_touch_at for one in people} == {eight.replace(tzinfo=ZoneInfo("Europe/Berlin"))}
+
+
+def test_a_touch_whose_morning_the_new_clock_has_passed_is_due_once(user: User) -> None:
+    now = MONDAY - timedelta(hours=5)
+    contact = due_contact(user, due=MONDAY)
+    follow(user.team, now)
+    move(user.team, "Asia/Tokyo")
+    follow(user.team, now)
+    for _ in range(2):
+        sweep(user, now)
+    task = Task.objects.get()
+    assert task.due_date == MONDAY.replace(hour=17, tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert fresh(contact).next_touch_at == MONDAY.replace(tzinfo=ZoneInfo("Asia/Tokyo")) + 7 * DAY
+
+
+def test_a_touch_that_cannot_be_moved_stops_no_other(user: User) -> None:
+    due_contact(user, due=datetime(9999, 12, 31, 20, tzinfo=UTC))
+    good = due_contact(user, due=MONDAY + 7 * DAY)
+    follow(user.team)
+    move(user.team, "Asia/Tokyo")
+    assert follow(user.team)["derived"] == 1
+    assert fresh(good).next_touch_at == (MONDAY + 7 * DAY).replace(tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
 def test_it_counts_from_the_last_touch_and_a_touch_long_ago_is_due_the_next_morning(user: User) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from automation import calendar_changes, engine, overdue, sweeps
+from automation import calendar_changes, engine, overdue, sweeps, touch_clocks
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
 from automation.programmes import enrolling
 from crm import intake
@@ -27,7 +27,7 @@ from work.models import Task
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 CONTACTS = 8_000
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LARGE = {
     row._meta.db_table: {field.column for field in row._meta.concrete_fields}
     for row in (Activity, Contact, Enrolment, Firing, Job, Notification, ScheduledTaskBatch, Task)
@@ -160,6 +160,17 @@ def test_who_follows_a_calendar_is_seen_from_one_row_a_team(team: Team, watched:
         assert calendar_changes.teams(timezone.now()) == [team.pk]
         assert calendar_changes.follow(team.pk, now=timezone.now()) == {"derived": 0}
     assert {look.index for look, _ in watched.unbounded()} <= ONE_ANSWERS
+
+
+def test_following_a_person_to_another_zone_reads_what_is_theirs(team: Team, watched: Watched) -> None:
+    now = timezone.now()
+    (manager,) = team.members.filter(role="manager")
+    eight = (now + 3 * DAY).replace(hour=8, minute=0, second=0, microsecond=0)
+    builders.make_contact(manager, contact_cadence="weekly", next_touch_at=eight)
+    team.members.filter(pk=manager.pk).update(timezone="Asia/Tokyo")
+    with watched.watching():
+        assert touch_clocks.follow(Team.objects.get(pk=team.pk), now=now) > 0
+    assert watched.unbounded() == []
 
 
 def one_of_each_is_due(team: Team, now: datetime) -> None:

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from automation import cadence, engine, recurring, task_templates
+from automation import cadence, calendar_changes, engine, recurring, task_templates
 from automation.models import ScheduledTaskBatch
 from crm import contacts
 from crm.models import Contact
@@ -115,6 +115,35 @@ def test_dates_missed_in_a_downtime_become_one_task_marked_late(user: User) -> N
     assert "3 earlier ones were missed" in late.description
     assert ScheduledTaskBatch.objects.get(pk=batch.pk).next_run_at == NOW + 42 * DAY
     assert recurring.due_since(now) == {}
+
+
+@pytest.mark.parametrize("mover", ["team", "owner", "contact", "contact by hand"])
+def test_by_fixed_dates_the_time_of_day_goes_along_to_another_zone(user: User, mover: str) -> None:
+    batch = start(user, "daily", recurs_from="schedule")
+    own = start(user, "daily", recurs_from="schedule", having={"timezone": "America/Lima"})
+    gone = start(user, "daily", recurs_from="schedule")
+    recurring.end(gone, reason="enough", now=NOW)
+    calendar_changes.follow(user.team_id, now=NOW)
+    complete(user, batch, NOW)
+    assert user.team_id in calendar_changes.teams(NOW)
+    contact = Contact.objects.get(pk=batch.contact_id)
+    if mover == "contact":
+        contacts.update(contact, by=user, now=NOW, timezone="Europe/Berlin")
+    else:
+        row = {"team": user.team, "owner": user}.get(mover, contact)
+        type(row).objects.filter(pk=row.pk).update(timezone="Europe/Berlin")
+    for _ in range(2):
+        engine.drain(user.team_id, now=NOW)
+        calendar_changes.follow(user.team_id, now=NOW)
+    local, runs = NOW.replace(tzinfo=ZoneInfo("Europe/Berlin")), []
+    for days in range(2, 4):
+        assert batch.contact is not None
+        runs.append(ScheduledTaskBatch.objects.get(pk=batch.pk).next_run_at)
+        sweep(user, local + timedelta(days=days))
+        complete(user, batch, local + timedelta(days=days))
+    assert runs == [local + 2 * DAY, local + 3 * DAY]
+    assert len(tasks_of(batch)) == 3
+    assert tasks_of(own)[0].due_date == NOW + DAY
 
 
 def test_from_completion_the_next_is_due_a_period_after_the_day_it_was_done(user: User) -> None:

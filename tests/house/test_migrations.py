@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -40,6 +41,9 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
     activity = before.get_model("crm", "Activity").objects.create(
         team=team, contact=contact, activity_type="call", occurred_at=now - timedelta(days=2), processed_at=now
     )
+    before.get_model("automation", "ScheduledTaskBatch").objects.create(
+        owner=owner, team=team, contact=contact, name="Weekly", kind="recurring", created_at=now
+    )
     task = before.get_model("work", "Task").objects.create(
         team=team, title="Call", owner=owner, due_date=now + timedelta(days=1), contact=contact
     )
@@ -54,8 +58,9 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
     from automation import sweeps
-    from automation.models import Firing, TaskAutomationRule
+    from automation.models import Firing, ScheduledTaskBatch, TaskAutomationRule
     from crm.models import Contact
+    from people.models import Team
     from work.models import Task
 
     kept = Contact.objects.get(pk=contact.pk)
@@ -64,6 +69,8 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
     assert kept.last_activity_at == kept.last_touch_at == now - timedelta(days=2)
     assert Task.objects.get(pk=task.pk).chase_at == now + timedelta(days=1)
     assert TaskAutomationRule.objects.get(pk=rule.pk).seen_active
+    assert Team.objects.get(pk=team.pk).followed_zones == [{"team": "Europe/Berlin", "people": {}}]
+    assert ScheduledTaskBatch.objects.get().time_of_day == now.astimezone(ZoneInfo("Asia/Tokyo")).time()
     assert Firing.objects.get().occurred_at == now - timedelta(days=2)
     sweeps.run(team.pk, now=now)
     assert Task.objects.count() == 1, "nothing is made of what was there"

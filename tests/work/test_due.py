@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from domain.delays import Delay
+from people import hours
 from people.models import TeamDayOff
 from tests.builders import NOW, make_contact, make_team, make_time_off, make_user, number
 from work import due, lifecycle
@@ -187,7 +188,7 @@ def _set(row, **fields):
 
 def _changed(owner):
     owner.team.refresh_from_db()
-    return due.calendar_changed(owner.team)
+    return hours.digest(owner.team) != owner.team.calendar_digest
 
 
 def test_following_an_unchanged_calendar_reads_no_task(owner, django_assert_num_queries):
