@@ -13,6 +13,7 @@ from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import set_aside
 from automation.simulation import dry_run
+from crm import contacts
 from jobs import queue
 
 PAGE = 200
@@ -57,12 +58,13 @@ def apply(rule_id: int, at: datetime, after_id: int, *, now: datetime) -> dict[s
     if rule is None:
         return {"rule_id": rule_id, "skipped": "switched off or deleted meanwhile"}
     with occurring.alone(rule.team_id):
+        contacts.notice_changes_by_hand(team_id=rule.team_id, now=now)  # else they would start it once more
         matching = triggers.matching(rule, now=at)
         page = list(islice((event for event in matching if event.subject_id > after_id or not after_id), PAGE))
         made = [one for event in page for one in _guarded(rule, event, at, now)]
         if len(page) == PAGE:
             queue.enqueue(_page(rule, at, page[-1].subject_id), now=now)
-    return {"rule_id": rule_id, "examined": len(page), "created": sum(one.outcome == Firing.FIRED for one in made)}
+    return {"rule_id": rule_id, "examined": len(page), "created": _created(made, now)}
 
 
 def apply_one(rule_id: int, at: datetime, subject_id: int, *, now: datetime) -> dict[str, Any]:
@@ -73,7 +75,12 @@ def apply_one(rule_id: int, at: datetime, subject_id: int, *, now: datetime) -> 
     with occurring.alone(rule.team_id):
         event = next((event for event in triggers.matching(rule, now=at) if event.subject_id == subject_id), None)
         made = occurring.occur(event, now=now, rule=rule, asked=True) if event is not None else []
-    return {"rule_id": rule_id, "subject_id": subject_id, "created": sum(one.outcome == Firing.FIRED for one in made)}
+    return {"rule_id": rule_id, "subject_id": subject_id, "created": _created(made, now)}
+
+
+def _created(made: list[Firing], now: datetime) -> int:
+    """Tasks made now; what had fired before is answered again, not made."""
+    return sum(one.outcome == Firing.FIRED and one.at == now for one in made)
 
 
 def _on_since(rule_id: int, at: datetime) -> TaskAutomationRule | None:

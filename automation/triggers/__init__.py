@@ -52,7 +52,7 @@ def matching(rule: TaskAutomationRule, *, now: datetime) -> Iterator[Event]:
     """
     since = rule.active_since if rule.is_active and rule.seen_active and rule.active_since else now
     for event in KINDS[rule.trigger_type].current(rule, now=now):
-        if event.kind in _HOW_THINGS_STAND:
+        if event.kind in _HOW_THINGS_STAND and event.activity is None:
             yield replace(event, key=f"current:{event.subject_id}:{since:%Y%m%dT%H%M%S%f}")
         else:
             yield event

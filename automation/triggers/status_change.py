@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
 from pydantic import field_validator, model_validator
 
+from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
@@ -59,8 +61,13 @@ def fits(config: dict[str, Any], old_status: str, new_status: str) -> bool:
 
 
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
-    """Each contact as if its present status had just been set, from the one the rule names."""
+    """Each contact as if its present status had just been set, from the one the rule names.
+
+    Where the ledger has the change that set it, it is that one, so what was judged for it is not judged again.
+    """
     rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
+    changes = Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).order_by("-occurred_at", "-pk")
+    rows = rows.prefetch_related(Prefetch("activities", changes[:1], to_attr="last_changes"))
     wanted = rule.trigger_config.get("to_status")
     if wanted:
         rows = rows.filter(status=wanted)
@@ -68,16 +75,18 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     if old:
         rows = rows.exclude(status=old)  # who still has it has not left it
     for contact in rows.iterator(chunk_size=500):
-        data = {"old_status": old, "new_status": contact.status}
+        last = (one for one in contact.last_changes if events.of_activity(one).new_status == contact.status)
+        change = next(last, None)
         yield Event(
             kind=KIND,
-            key=f"current:{contact.pk}:{now:%Y%m%dT%H%M%S%f}",
+            key=f"activity:{change.pk}" if change else f"current:{contact.pk}:{now:%Y%m%dT%H%M%S%f}",
             team_id=rule.team_id,
             occurred_at=now,
             received_at=now,
             contact=contact,
+            activity=change,
             activity_type=Activity.STATUS_CHANGED,
-            data=data,
+            data={"old_status": old, "new_status": contact.status},
         )
 
 

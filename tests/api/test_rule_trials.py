@@ -7,8 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation import engine, rules, sweeps, timers
+from automation import engine, rules, sweeps, timers, waiting
 from automation.models import Firing, RuleVersion, TaskAutomationRule
+from automation.task_scheduler import TaskScheduler
+from crm import contacts
 from crm.models import Activity, Contact
 from jobs.runner import run_due
 from people.models import User
@@ -355,7 +357,60 @@ def test_a_rule_that_is_on_makes_what_it_says_and_none_of_it_again(
         assert (said["matching_now"], rule.tasks.count() - before) == (expected, expected)
     if kind in ("status_change", "time"):
         lately = timezone.now() - timedelta(hours=1)
-        assert all(firing.occurred_at > lately for firing in rule.firings.all()), "it starts when somebody asks"
+        begun = rule.firings.filter(occurred_at__gt=lately)
+        assert begun.count() == rule.firings.count(), "it starts when somebody asks"
+
+
+@pytest.mark.parametrize("settle", [0, 60])
+@pytest.mark.parametrize("how", ["verb", "by hand", "by hand, not noticed yet"])
+def test_applying_a_status_rule_makes_nothing_again_for_a_change_it_has_judged(
+    api: Client, manager: User, how: str, settle: int
+) -> None:
+    rule = builders.make_rule(
+        manager,
+        trigger_type="status_change",
+        trigger_config={"to_status": "active"},
+        repeat_policy="every_time",
+        settle_seconds=settle,
+    )
+    contact, late = builders.make_contact(manager), timezone.now() + timedelta(minutes=5)
+    if how == "verb":
+        contacts.update(contact, by=manager, now=timezone.now(), status="active")
+    else:
+        Contact.objects.filter(pk=contact.pk).update(status="active")
+    if how != "by hand, not noticed yet":
+        engine.drain(manager.team_id, now=timezone.now())
+        assert post(api, f"{RULES}{rule.pk}/dry-run")["reasons"] == {"the rule has judged this already": 1}
+        assert post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})["matching_now"] == 0
+    else:
+        assert post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})["matching_now"] == 1
+    run_due()
+    engine.drain(manager.team_id, now=timezone.now())
+    waiting.run_due(manager.team_id, now=late)
+    assert rule.tasks.count() == rule.firings.count() == 1
+    assert post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})["matching_now"] == 0
+    run_due()
+    assert rule.tasks.count() == 1
+
+
+def test_a_change_from_before_the_rule_is_worked_on_once_however_often_it_is_applied(
+    api: Client, manager: User
+) -> None:
+    contact = builders.make_contact(manager)
+    contacts.update(contact, by=manager, now=timezone.now() - timedelta(days=9), status="active")
+    engine.drain(manager.team_id, now=timezone.now())
+    rule = builders.make_rule(
+        manager,
+        trigger_type="status_change",
+        trigger_config={"to_status": "active"},
+        repeat_policy="every_time",
+        is_active=False,
+    )
+    for expected in (1, 0):
+        said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+        run_due()
+        assert (said["matching_now"], rule.tasks.count()) == (expected, 1)
+    assert TaskScheduler(manager).schedule_based_on_status(contact, "lead", "active") == rule.tasks.get()
 
 
 def test_a_rule_changed_while_on_is_applied_as_it_stands(api: Client, manager: User) -> None:
