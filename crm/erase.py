@@ -4,7 +4,6 @@ Rooms above register what they wipe of their own. All of it is one transaction, 
 it cannot be undone, and doing it twice is doing it once. Ids, types, instants and outcomes stay, so figures stay true.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from crm import addresses, phones
-from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge
+from crm import addresses, keys, phones
+from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge, server_made_key
 from domain.redaction import Redaction, facts_of
 from jobs.models import Job
 from people.models import User
@@ -31,8 +30,6 @@ SHORTEST_ADDRESS = 5
 REASON = "The contact was erased."
 FACTS = ("user_id", "absorbed_id", "merge_id")
 SOURCE = "nextmove"
-OWN_KEYS = ("own:", "hash:", "erased:")
-"""Keys of the ledger that the program made, of nothing that can be read."""
 
 
 class CannotErase(ValueError):
@@ -176,26 +173,40 @@ def _wipe_ledger(subject: Subject) -> None:
     for activity in own.only("data", "source", "source_key").iterator(chunk_size=CHUNK):
         forget(activity)
     own.filter(processed_at=None).update(processed_at=subject.now)
-    ActivityConflict.objects.filter(activity__contact__in=subject.ids).update(data={})
     unmatched = Activity.objects.filter(team_id=subject.team_id, contact__isnull=True, task_id__isnull=True)
-    redaction = Redaction(subject.addresses, subject.stand_in)
-    listed = sorted(subject.addresses)
-    for start in range(0, len(listed), FEW):
-        for activity in holding(unmatched, ("data", "source_key"), listed[start : start + FEW]):
-            if redaction.found_in([activity.data, activity.source_key]):  # a namesake's is left alone
-                forget(activity)
+    for activity in _naming(unmatched, ("data", "source_key"), subject):
+        forget(activity)
+        Activity.objects.filter(pk=activity.pk, dismissed_at=None).update(dismissed_at=subject.now)
+    conflicts = ActivityConflict.objects.filter(activity__team_id=subject.team_id)
+    conflicts.filter(contact__in=subject.ids).delete()
+    for conflict in _naming(conflicts, ("data",), subject):
+        conflict.delete()
     wipe_admin_log(Activity, own.values_list("pk", flat=True), subject.stand_in)
 
 
+def _naming(rows: "QuerySet[Any]", columns: tuple[str, ...], subject: Subject) -> Iterator[Any]:
+    """Those of the rows in which one of the person's addresses stands; a namesake's are left alone."""
+    redaction, listed = Redaction(subject.addresses, subject.stand_in), sorted(subject.addresses)
+    for start in range(0, len(listed), FEW):
+        for row in holding(rows, columns, listed[start : start + FEW]):
+            if redaction.found_in([getattr(row, column) for column in columns]):
+                yield row
+
+
 def forget(activity: Activity) -> None:
-    """Keeps of an activity's data the ids and status words. A key that its sender chose becomes a digest of itself."""
+    """Keeps of an activity's data the ids and status words, and a digest of its key; conflicts under it go."""
     statuses = [status for status, _ in Contact.STATUSES] + ["todo", "in_progress", "blocked", "done", "cancelled"]
     data = facts_of(activity.data, words=[*statuses, "obsolete"], ids=FACTS)
-    key = activity.source_key
-    if not key.startswith(OWN_KEYS):
-        key = "erased:" + hashlib.sha256(f"{activity.source}\n{key}".encode()).hexdigest()
-    if (data, key) != (activity.data, activity.source_key):
-        Activity.objects.filter(pk=activity.pk).update(data=data, source_key=key)
+    ActivityConflict.objects.filter(activity=activity).delete()
+    rows = Activity.objects.filter(pk=activity.pk)
+    if activity.source_key.startswith(keys.ERASED):
+        rows.update(data=data)
+        return
+    try:
+        with transaction.atomic():
+            rows.update(data=data, source_key=keys.digest(activity.source, activity.source_key))
+    except IntegrityError:  # the same event came in a second time while its first was being erased
+        rows.update(data=data, source_key=keys.digest(activity.source, server_made_key()))
 
 
 def _wipe_jobs(subject: Subject) -> None:

@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import F
 
-from crm import contacts, intake
+from crm import contacts, intake, keys
 from crm.finding import Finder
 from crm.models import Activity, Contact, InboundForm
 
@@ -171,7 +171,11 @@ def _key(submission_id: str) -> str:
 
 
 def _is_known(form: InboundForm, key: str) -> bool:
-    return bool(key) and Activity.objects.filter(team=form.team, source=f"form:{form.pk}", source_key=key).exists()
+    source = f"form:{form.pk}"
+    if not key:
+        return False
+    stored = Activity.objects.filter(team=form.team, source=source, source_key=key).exists()
+    return stored or bool(keys.erased(form.team_id, [(source, key)]))
 
 
 def _settle_contact(

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 import jobs.bell
 import jobs.rows
-from crm import signals
+from crm import keys, signals
 from crm.finding import Finder
 from crm.models import Activity, ActivityConflict, Contact, server_made_key
 from people.models import Team
@@ -91,6 +91,7 @@ def record(
                 outcome.rejected.append(Rejected(index, tuple(faults)))
             else:
                 sound[index] = item
+        _leave_out_erased(team, sound, outcome)
         finder = Finder(team, list(sound.values()), visible=visible, creates_contacts=creates_contacts)
         rows: dict[int, Activity] = {}
         for index, item in sound.items():
@@ -124,6 +125,9 @@ def content_hash(item: Incoming) -> str:
 
 
 def _faults(item: Incoming, now: datetime) -> list[Fault]:
+    if item.source_key.startswith(keys.ERASED):
+        words = f"Keys that begin with {keys.ERASED} are those of erased events: choose another one."
+        return [Fault("/source_key", "reserved", words)]
     named = [item.contact_email, item.contact_external_id, item.contact_phone, item.contact_name]
     if not can_be_kept([item.data, item.source_key, item.activity_type, *named]):
         words = "It holds NaN, infinity, a NUL or half a character, which cannot be kept: leave that out."
@@ -135,6 +139,14 @@ def _faults(item: Incoming, now: datetime) -> list[Fault]:
     if item.occurred_at < now - OLDEST:
         return [Fault("/occurred_at", "too_old", "occurred_at is over ten years ago; check its unit and zone.")]
     return []
+
+
+def _leave_out_erased(team: Team, sound: dict[int, Incoming], outcome: Recorded) -> None:
+    """An event of somebody who was erased is a repeat: before it could find a contact, or make one."""
+    known = keys.erased(team.pk, {(item.source, item.source_key) for item in sound.values()})
+    for index in [index for index, item in sound.items() if (item.source, item.source_key) in known]:
+        del sound[index]
+        outcome.duplicates += 1
 
 
 def can_be_kept(value: Any) -> bool:
@@ -182,12 +194,12 @@ def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
     repeats += [row for key, row in wanted.items() if key not in inserted]
     if not repeats:
         return
-    keys = Q()
+    taken = Q()
     for source in {row.source for row in repeats}:
-        keys |= Q(source=source, source_key__in=[row.source_key for row in repeats if row.source == source])
+        taken |= Q(source=source, source_key__in=[row.source_key for row in repeats if row.source == source])
     stored = {
         (row.source, row.source_key): row
-        for row in Activity.objects.filter(keys, team_id=team_id).only("source", "source_key", "content_hash")
+        for row in Activity.objects.filter(taken, team_id=team_id).only("source", "source_key", "content_hash")
     }
     _settle_repeats(repeats, stored, outcome, now)
 
@@ -196,13 +208,12 @@ def _settle_repeats(
     repeats: Iterable[Activity], stored: dict[tuple[str, str], Activity], outcome: Recorded, now: datetime
 ) -> None:
     for row in repeats:
-        first = stored[row.source, row.source_key]
+        first = stored.get((row.source, row.source_key))  # none: it was erased since the insertion was refused
         outcome.duplicates += 1
-        if first.content_hash != row.content_hash:
+        if first is not None and first.content_hash != row.content_hash:
             outcome.conflicts += 1
-            ActivityConflict.objects.get_or_create(
-                activity=first, content_hash=row.content_hash, defaults={"data": row.data, "received_at": now}
-            )
+            said = {"data": row.data, "contact": row.contact, "received_at": now}
+            ActivityConflict.objects.get_or_create(activity=first, content_hash=row.content_hash, defaults=said)
 
 
 def _unknown(finder: Finder, item: Incoming) -> Fault:

@@ -322,6 +322,9 @@ class ActivityConflict(models.Model):
     """A second event under a key that is taken, with another body: kept to be looked at, never processed."""
 
     activity = models.ForeignKey(Activity, on_delete=models.CASCADE, related_name="conflicts")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, editable=False, related_name="+", help_text="Whom it names"
+    )
     dismissed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(default=current_time)
     content_hash = models.CharField(max_length=64)

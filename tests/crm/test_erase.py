@@ -13,8 +13,8 @@ from django.db import connection, models
 from api.models import IdempotentAnswer
 from automation import engine
 from automation.models import Enrolment, Firing, ParkedPair, TaskAutomationRule
-from crm import consent, erase, intake, merge
-from crm.models import Activity, ActivityConflict, Contact, ContactIdentity
+from crm import consent, erase, forms, intake, merge, unmatched
+from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, InboundForm
 from performance.models import DailyReport
 from tests import builders
 from tests.api.conftest import Caller
@@ -251,6 +251,85 @@ def test_a_later_event_of_the_address_is_somebody_new() -> None:
     assert Activity.objects.get(source_key="2").contact is None
     intake.record(team, [intake.Incoming("call", contact_email=email)], now=NOW, creates_contacts=True)
     assert Contact.objects.standing().get().pk != contact.pk
+
+
+def told(email: str, key: str, **said: Any) -> intake.Incoming:
+    data = {"recipient": email, "description": f"{MARK}said", **said}
+    return intake.Incoming("email_clicked", contact_email=email, source="mail", source_key=key, data=data)
+
+
+@pytest.mark.parametrize("key", ["event-1", "hash:0f", "own:0f"])
+def test_an_event_told_again_after_the_erasure_is_a_repeat_and_stores_nothing(key: str) -> None:
+    owner = builders.make_manager()
+    contact = builders.make_contact(owner, email=f"{MARK}@example.com", name="Ann")
+    again = told(contact.email, key)
+    intake.record(owner.team, [again], now=NOW)
+    erase.erase(contact, by=owner, now=NOW)
+    kept = set(Activity.objects.values_list("pk", "source_key"))
+    for event in (again, told(again.contact_email, key, more="words")):
+        outcome = intake.record(owner.team, [event], now=NOW, unmatched=True, creates_contacts=True)
+        assert (outcome.accepted, outcome.duplicates, outcome.rejected) == ([], 1, [])
+    assert set(Activity.objects.values_list("pk", "source_key")) == kept
+    assert not Contact.objects.standing().exists()
+    assert not list(leaks())
+
+
+def test_a_submission_sent_again_after_the_erasure_makes_nobody() -> None:
+    owner = builders.make_manager()
+    form = InboundForm.objects.create(team=owner.team, name="Ask us")
+    values = {"email": f"{MARK}@example.com", "name": "Ann"}
+    forms.submit(form, values, now=NOW, submission_id="s1")
+    erase.erase(Contact.objects.get(), by=owner, now=NOW)
+    assert forms.submit(form, values, now=NOW, submission_id="s1").duplicate
+    assert not Contact.objects.standing().exists()
+    assert not list(leaks())
+
+
+def test_what_came_twice_about_the_person_goes_wherever_it_is_kept() -> None:
+    owner = builders.make_manager()
+    contact, other = builders.make_contact(owner, email=f"{MARK}@example.com"), builders.make_contact(owner)
+
+    def record(email: str, key: str, **said: Any) -> None:
+        event = intake.Incoming("call", contact_email=email, source="mail", source_key=key, data=said)
+        intake.record(owner.team, [event], now=NOW, unmatched=True)
+
+    record("nobody@example.com", "1", recipient="nobody@example.com")
+    record("nobody@example.com", "1", recipient=contact.email)
+    record(other.email, "2", recipient=other.email)
+    record(contact.email, "2", note=f"{MARK}wrote")
+    record(other.email, "2", note="likes tea")
+    erase.erase(contact, by=owner, now=NOW)
+    assert not list(leaks())
+    assert [row.data for row in ActivityConflict.objects.all()] == [{"note": "likes tea"}]
+
+
+def test_what_waited_of_the_person_waits_no_longer() -> None:
+    owner = builders.make_manager()
+    contact = builders.make_contact(owner)
+    Activity.objects.create(
+        team=owner.team, activity_type="email_opened", data={"to": contact.email}, processed_at=NOW, source_key="1"
+    )
+    assert unmatched.waiting(owner).count() == 1
+    erase.erase(contact, by=owner, now=NOW)
+    assert not unmatched.waiting(owner).exists()
+
+
+def test_one_who_came_back_by_an_event_told_again_can_be_erased_too() -> None:
+    """As rows of before hold it, when such an event still made a contact."""
+    owner = builders.make_manager()
+    for _ in range(2):
+        contact = builders.make_contact(owner)
+        builders.make_activity(contact, source="mail", source_key="event-1", data={"note": f"{MARK}said"})
+        assert erase.erase(contact, by=owner, now=NOW)
+    assert not list(leaks())
+    assert Activity.objects.filter(activity_type=Activity.EMAIL_OPENED).count() == 2
+
+
+def test_nobody_takes_the_place_of_an_erased_event() -> None:
+    owner = builders.make_manager()
+    outcome = intake.record(owner.team, [told(builders.make_contact(owner).email, "erased:0f")], now=NOW)
+    [refused] = outcome.rejected
+    assert (refused.errors[0].pointer, refused.errors[0].code) == ("/source_key", "reserved")
 
 
 def test_an_event_that_comes_in_during_the_erasure_is_wiped() -> None:
