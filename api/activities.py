@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Body, Query, Router
 from ninja.responses import Status
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from api.auth import caller, scope
 from api.errors import Fault, FaultOut, Problem, faults, invalid
@@ -27,6 +28,27 @@ EXAMPLE: dict[str, Any] = {
     "source_key": "msg-81:click:1",
 }
 
+OWN_RECORDS = {
+    Activity.STATUS_CHANGED: "change the contact's status with PATCH /api/contacts/{id}",
+    Activity.OPTED_IN: "let the contact in again with POST /api/contacts/{id}/opt-in",
+    Activity.CONTACT_MERGED: "merge contacts with POST /api/contacts/{id}/merge",
+    Activity.CONTACT_PARTED: "part contacts with POST /api/contacts/{id}/unmerge",
+    Activity.CONTACT_ERASED: "erase the contact with POST /api/contacts/{id}/erase",
+    Activity.TASK_CREATED: "make the task with POST /api/tasks",
+    Activity.TASK_ASSIGNED: "assign the task with POST /automation/tasks/{id}/assign",
+    Activity.TASK_COMPLETED: "complete the task with POST /automation/tasks/{id}/complete",
+    Activity.TASK_STATUS_CHANGED: "change the task's status with PUT /automation/tasks/{id}/status",
+}
+"""What is written down where it is done, so that it is never told without having happened: how to do each."""
+
+
+def _tellable(kind: str) -> str:
+    instead = OWN_RECORDS.get(kind.lower())
+    if instead is not None:
+        # The text is a variable of its template, for it holds braces.
+        raise PydanticCustomError("reserved", "{words}", {"words": f"Nextmove itself records {kind}: {instead}."})
+    return kind
+
 
 class ActivityIn(In):
     """What happened to a contact, named by contact_id, contact_external_id, contact_email or contact_phone."""
@@ -39,7 +61,9 @@ class ActivityIn(In):
     contact_phone: Annotated[str, StringConstraints(max_length=40)] = Field(
         "", description="With its country's code, or as it is dialled in the team's country"
     )
-    activity_type: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    activity_type: Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_tellable)] = Field(
+        description="Any word, also one of your own, but those that Nextmove records itself, such as status_changed"
+    )
     occurred_at: Instant | None = Field(None, description="Now, when left out")
     source: Annotated[str, StringConstraints(min_length=1, max_length=60)] = "api"
     source_key: Annotated[str, StringConstraints(max_length=200)] = Field(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automation import engine
 from automation.models import Firing
-from crm import intake, unmatched
+from crm import consent, intake, unmatched
 from crm.models import Activity, ActivityConflict, ContactIdentity, InboundSource
 from people.models import User
 from tests import builders
@@ -135,6 +135,50 @@ def test_imports_are_recorded_and_start_nothing(manager: User) -> None:
     engine.drain(manager.team_id, now=timezone.now())
     assert contact.activities.get().origin == Activity.IMPORT
     assert not Firing.objects.filter(outcome=Firing.FIRED).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "instead"),
+    [
+        ("status_changed", "PATCH /api/contacts/"),
+        (" Status_Changed ", "PATCH /api/contacts/"),
+        ("opted_in", "/opt-in"),
+        ("contact_merged", "/merge"),
+        ("contact_parted", "/unmerge"),
+        ("contact_erased", "/erase"),
+        ("task_created", "POST /api/tasks"),
+        ("task_assigned", "/assign"),
+        ("task_completed", "/complete"),
+        ("task_status_changed", "/status"),
+    ],
+)
+@pytest.mark.parametrize("origin", ["live", "import"])
+def test_what_only_nextmove_records_is_refused_and_says_what_to_do(
+    manager: User, kind: str, instead: str, origin: str
+) -> None:
+    contact, ask = builders.make_contact(manager), Api(manager)
+    consent.opt_out(contact, consent.UNSUBSCRIBED, now=timezone.now())
+    kept = contact.activities.count()
+    body = {"contact_id": contact.pk, "activity_type": kind, "origin": origin, "data": {"lifted": ["unsubscribed"]}}
+    [fault] = ask("POST", "/api/activities", body, status=422)["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/activity_type", "reserved")
+    assert instead in fault["message"]
+    [refused] = ask("POST", "/api/activities", [body], status=202)["rejected"]
+    assert refused["errors"] == [fault]
+    assert contact.activities.count() == kept
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("email_opened", "email_clicked", "email_replied", "email_bounced", "email_auto_replied", "email_sent"),
+        *("email_unsubscribed", "email_complained", "do_not_contact", "form_submitted", "call", "meeting", "note"),
+        *("meeting_booked", "demo_watched", "task_force_met"),
+    ],
+)
+def test_programs_tell_everything_else_and_types_of_their_own(manager: User, kind: str) -> None:
+    body = {"contact_id": builders.make_contact(manager).pk, "activity_type": kind}
+    assert Api(manager)("POST", "/api/activities", body, status=202)["accepted"] == 1
 
 
 def test_managers_set_sources_up(manager: User) -> None:
