@@ -10,17 +10,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from assignment import dispatch
-from automation import drafting, engine, events, history, recurring
+from automation import arguments, drafting, engine, events, history, recurring
+from automation.arguments import BadArgument
 from automation.models import Firing
 from automation.programmes import sequences
-from crm import addresses, contacts, intake
+from automation.programmes.eligibility import Refused
+from crm import contacts, intake
 from crm.models import Activity, Contact
-from domain import policies, templating
+from domain import policies, sequencing, templating
 from people.models import User
 from work import lifecycle
 from work.models import Task
 
 SOURCE = "scheduler"
+LONGEST_TEXT, LONGEST_TYPE = 20_000, 60
+LONGEST_DELAY = 8_784
+"""Hours of a leap year."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,15 @@ BY_STATUS = {
 
 
 class TaskScheduler:
-    """Schedules tasks for contacts on behalf of `owner`, who gets those that no rule assigns.
+    """Schedules tasks for contacts of the owner's team on behalf of `owner`, who gets those that no rule assigns.
 
-    Contacts may be given as rows or ids.
+    Contacts may be given as rows or ids. What cannot be used is refused before anything is made: BadArgument for an
+    argument that is not what it has to be, Refused for a contact that was erased.
     """
 
     def __init__(self, owner: User) -> None:
+        if not isinstance(owner, User) or owner.pk is None or not owner.is_active:
+            raise BadArgument("owner", owner, "a user who is saved and active")
         self.owner = owner
 
     def schedule_task_for_contact(
@@ -60,66 +68,81 @@ class TaskScheduler:
         due_date: datetime | None = None,
         reminder_offset_hours: float | Decimal | None = None,
     ) -> Task:
-        """One task, the owner's. `due_date` is kept as given. Raises ValidationError naming what is wrong."""
+        """One task, the owner's. `due_date` is kept as given. Raises BadArgument, Refused."""
         now = timezone.now()
-        row = _contact(contact)
+        row = arguments.contact(contact, owner=self.owner)
+        fields: dict[str, Any] = {
+            "title": arguments.text("title", title, most=templating.TITLE_LENGTH),
+            "description": arguments.text("description", description, most=LONGEST_TEXT, blank=True),
+            "priority": arguments.word("priority", priority, dict(Task.PRIORITIES)),
+        }
+        if due_date is not None:
+            fields["due_date"] = arguments.instant("due_date", due_date)
+        if reminder_offset_hours is not None:
+            fields["reminder_offset_hours"] = arguments.hours("reminder_offset_hours", reminder_offset_hours)
         with transaction.atomic():
-            task = lifecycle.create(
-                row.team,
-                title=title,
-                description=description,
-                priority=priority,
-                due_date=due_date,
-                reminder_offset_hours=reminder_offset_hours,
-                contact=row,
-                owner=self.owner,
-                by=self.owner,
-                now=now,
-            )
+            task = lifecycle.create(row.team, **fields, contact=row, owner=self.owner, by=self.owner, now=now)
             self._take(task, now)
         return task
 
     def schedule_follow_up_sequence(
         self, contact: Contact | int, sequence_type: str = "standard", start_delay_hours: float = 0
     ) -> list[Task]:
-        """The tasks of a preset, days counted from the call. Raises AlreadyEnrolled, UnknownSequence."""
+        """The tasks of a preset, days counted from the call. Raises AlreadyEnrolled, Refused, BadArgument."""
         _, tasks = sequences.enrol(
-            _contact(contact),
-            sequence_type,
+            arguments.contact(contact, owner=self.owner),
+            arguments.word("sequence_type", sequence_type, sequencing.PRESETS),
             owner=self.owner,
-            start_delay_hours=start_delay_hours,
+            start_delay_hours=arguments.hours("start_delay_hours", start_delay_hours, most=LONGEST_DELAY),
             now=timezone.now(),
         )
         return tasks
 
     def schedule_based_on_activity(self, contact: Contact | int, activity_type: str) -> Task | None:
-        """Records the activity and runs the rules; the first task of theirs, else the built-in answer, else None."""
+        """Records the activity and runs the rules; the first task of theirs, else the built-in answer, else None.
+
+        Raises BadArgument, Refused.
+        """
         now = timezone.now()
-        row = _contact(contact)
+        row = arguments.contact(contact, owner=self.owner)
+        arguments.text("activity_type", activity_type, most=LONGEST_TYPE)
+        if activity_type.lower() in intake.OWN_RECORDS:
+            raise BadArgument("activity_type", activity_type, "what a contact did: Nextmove itself records this one")
         recorded = intake.record(
             row.team,
             [intake.Incoming(activity_type, contact_id=row.pk, source=SOURCE, signal=Activity.HUMAN)],
             now=now,
         )
+        if recorded.rejected:  # erased this instant
+            raise Refused("erased", recorded.rejected[0].errors[0].message)
         activity = Activity.objects.select_related("contact__owner", "team").get(pk=recorded.accepted[0])
         fired = engine.process(activity, now=now)
         return _first_task(fired) or self._answer(BY_ACTIVITY.get(activity_type), row, activity, fired, now)
 
     def schedule_based_on_status(self, contact: Contact | int, old_status: str, new_status: str) -> Task | None:
-        """Runs the rules for the contact's latest change between these words, recorded now if there is none."""
+        """Runs the rules for the contact's latest change between these words, recorded now if there is none.
+
+        Raises BadArgument, Refused.
+        """
         now = timezone.now()
-        row = _contact(contact)
+        row = arguments.contact(contact, owner=self.owner)
         activity = status_activity(row, old_status, new_status, by=self.owner, now=now)
         fired = engine.process(activity, now=now)
-        return _first_task(fired) or self._answer(BY_STATUS.get((old_status, new_status)), row, activity, fired, now)
+        words = (activity.data["old_status"], activity.data["new_status"])
+        return _first_task(fired) or self._answer(BY_STATUS.get(words), row, activity, fired, now)
 
     def schedule_recurring_tasks(
         self, contact: Contact | int, cadence: str, task_template: Mapping[str, Any]
     ) -> list[Task]:
-        """Sets the contact's cadence and makes the first task; later ones come as they fall due."""
-        _, tasks = recurring.schedule_recurring(
-            _contact(contact), cadence, task_template, owner=self.owner, now=timezone.now()
-        )
+        """Sets the contact's cadence and makes the first task; later ones come as they fall due.
+
+        Raises BadArgument, BadTemplate, Refused.
+        """
+        row = arguments.contact(contact, owner=self.owner)
+        arguments.cadence("cadence", cadence)
+        _, tasks = recurring.schedule_recurring(row, cadence, task_template, owner=self.owner, now=timezone.now())
+        if contact == row:
+            _show(row, contact)
         return tasks
 
     def _take(self, task: Task, now: datetime) -> None:
@@ -159,12 +182,12 @@ def status_activity(contact: Contact, old: str, new: str, *, by: User | None, no
     """The contact's latest STATUS_CHANGED activity with these words; recorded only when there is none.
 
     A status saved by hand just before is followed first, so that it is the change meant and fires once. Raises
-    ValueError for an unknown status.
+    BadArgument for an unknown status, and for one that stays.
     """
-    known = [status for status, _ in Contact.STATUSES]
-    for word in (old, new):
-        if word not in known:
-            raise ValueError(f"There is no status {word!r}: use one of {', '.join(known)}.")
+    known = dict(Contact.STATUSES)
+    old, new = arguments.word("old_status", old, known), arguments.word("new_status", new, known)
+    if old == new:
+        raise BadArgument("new_status", new, "another status than old_status: that is no change")
     with transaction.atomic():
         contacts.notice(contact.pk, now=now)
     changes = Activity.objects.filter(
@@ -189,7 +212,7 @@ def _first_task(fired: list[Firing]) -> Task | None:
     return None
 
 
-def _contact(contact: Contact | int) -> Contact:
-    """The row; of one that was merged into another, the survivor."""
-    row = contact if isinstance(contact, Contact) else Contact.objects.select_related("team", "owner").get(pk=contact)
-    return row if row.merged_into_id is None else addresses.survivor_of(row)
+def _show(row: Contact, given: Contact) -> None:
+    """The caller's own object has the cadence too, so that saving it later does not take it away again."""
+    for name in ("contact_cadence", "cadence_anchor_day", "next_touch_at"):
+        setattr(given, name, getattr(row, name))

@@ -22,6 +22,16 @@ MOST_AHEAD = timedelta(minutes=10)
 OLDEST = timedelta(days=3650)
 
 
+OWN_RECORDS = frozenset(
+    {
+        *(Activity.STATUS_CHANGED, Activity.OPTED_IN),
+        *(Activity.CONTACT_MERGED, Activity.CONTACT_PARTED, Activity.CONTACT_ERASED),
+        *(Activity.TASK_CREATED, Activity.TASK_ASSIGNED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED),
+    }
+)
+"""Types that are written down where the thing is done, so that it is never told without having happened."""
+
+
 @dataclass(frozen=True)
 class Incoming:
     """One event as it arrived. Its contact is named by id, another system's id, e-mail or phone.

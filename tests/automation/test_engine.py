@@ -351,7 +351,7 @@ def test_the_status_call_uses_the_change_there_is(manager: User, contact: Contac
     task = TaskScheduler(owner=manager).schedule_based_on_status(contact, "lead", "active")
     assert task == rule.tasks.get()
     assert Activity.objects.filter(activity_type="status_changed").count() == 1
-    with pytest.raises(ValueError, match="no status"):
+    with pytest.raises(ValueError, match="one of lead, active"):
         TaskScheduler(owner=manager).schedule_based_on_status(contact, "lead", "gone")
 
 

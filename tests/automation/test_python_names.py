@@ -1,0 +1,220 @@
+"""`TaskScheduler` and the team names given what they cannot use: a clear refusal, and nothing made."""
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from api.activities import OWN_RECORDS
+from automation.models import Enrolment, Firing, ScheduledTaskBatch, Sequence
+from automation.programmes.eligibility import Refused
+from automation.task_scheduler import TaskScheduler
+from crm import erase, intake, merge
+from crm.models import Activity, Contact
+from jobs.models import Job
+from people.models import User
+from tests import builders
+from work.models import Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+CALLS: dict[str, Callable[[TaskScheduler, Any], Any]] = {
+    "single": lambda scheduler, contact: scheduler.schedule_task_for_contact(contact, "Call"),
+    "sequence": lambda scheduler, contact: scheduler.schedule_follow_up_sequence(contact),
+    "activity": lambda scheduler, contact: scheduler.schedule_based_on_activity(contact, "email_opened"),
+    "status": lambda scheduler, contact: scheduler.schedule_based_on_status(contact, "lead", "active"),
+    "recurring": lambda scheduler, contact: scheduler.schedule_recurring_tasks(contact, "weekly", {"title": "Call"}),
+}
+
+
+NOBODY: tuple[Any, ...] = (None, "7", True, 2.0, 0, -1, 10**30, [])
+
+
+@pytest.fixture
+def user() -> User:
+    return builders.make_manager()
+
+
+@pytest.fixture
+def contact(user: User) -> Contact:
+    return builders.make_contact(user)
+
+
+def everything() -> tuple[int, ...]:
+    models: tuple[Any, ...] = (Task, Activity, Firing, ScheduledTaskBatch, Enrolment, Sequence, Job)
+    return tuple(model.objects.count() for model in models)
+
+
+@pytest.mark.parametrize("stale", [True, False])
+@pytest.mark.parametrize("call", CALLS)
+def test_nothing_is_scheduled_for_somebody_who_was_erased(user: User, contact: Contact, call: str, stale: bool) -> None:
+    erase.erase(Contact.objects.get(pk=contact.pk), by=user, now=timezone.now())
+    before = everything()
+    with pytest.raises(Refused, match="erased: nothing is scheduled") as refused:
+        CALLS[call](TaskScheduler(owner=user), contact if stale else contact.pk)
+    assert refused.value.code == "erased"
+    assert everything() == before
+    assert not Contact.objects.exclude(contact_cadence="").exists()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_another_teams_contact_is_refused_as_one_that_is_not_there(user: User, call: str) -> None:
+    theirs = builders.make_contact()
+    before = everything()
+    for given in (theirs, theirs.pk):
+        with pytest.raises(ValueError, match=r"^contact is .*: give a contact that is there, or its id"):
+            CALLS[call](TaskScheduler(owner=user), given)
+    assert everything() == before
+    theirs.refresh_from_db()
+    assert theirs.contact_cadence == ""
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_no_contact_is_refused(user: User, call: str) -> None:
+    for given in (*NOBODY, Contact(name="New"), User(pk=1)):
+        with pytest.raises(ValueError, match=r"^contact is .*: give a contact that is there, or its id"):
+            CALLS[call](TaskScheduler(owner=user), given)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_one_that_was_merged_stands_for_the_survivor_also_as_an_older_object(
+    user: User, contact: Contact, call: str
+) -> None:
+    survivor = builders.make_contact(user)
+    merge.merge(Contact.objects.get(pk=survivor.pk), Contact.objects.get(pk=contact.pk), by=user, now=timezone.now())
+    CALLS[call](TaskScheduler(owner=user), contact)
+    assert set(Task.objects.values_list("contact", flat=True)) == {survivor.pk}
+
+
+def test_the_owner_is_a_saved_user() -> None:
+    for owner in (*NOBODY, AnonymousUser(), User(username="new")):
+        with pytest.raises(ValueError, match=r"^owner is .*: give a user who is saved and active"):
+            TaskScheduler(owner=owner)
+
+
+def test_the_owner_has_not_left() -> None:
+    with pytest.raises(ValueError, match="active"):
+        TaskScheduler(owner=builders.make_user(is_active=False))
+
+
+HOURS: tuple[Any, ...] = (
+    None,
+    "2",
+    True,
+    -1,
+    float("nan"),
+    float("inf"),
+    Decimal("NaN"),
+    Decimal("sNaN"),
+    10**400,
+    1e300,
+    [],
+    2j,
+)
+WORDS: tuple[Any, ...] = (None, 7, True, "", "nothing", [], {}, b"weekly", "weekly\0")
+TEXTS: tuple[Any, ...] = (None, 7, True, [], b"text", "nul\0", "half \ud800")
+DATES: tuple[Any, ...] = (
+    "2026-12-01T09:00:00Z",
+    dt.date(2026, 12, 1),
+    dt.datetime(2026, 12, 1),  # noqa: DTZ001 (that it has no zone is the point)
+    5,
+    True,
+    dt.timedelta(days=1),
+    dt.datetime.max.replace(tzinfo=dt.UTC),
+    dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=14))),
+)
+
+
+def refuses(said: str, call: Callable[..., Any], *args: Any, **fields: Any) -> None:
+    """A ValueError that says so, and nothing made."""
+    before = everything()
+    with pytest.raises(ValueError, match=said):
+        call(*args, **fields)
+    assert everything() == before, (args, fields)
+
+
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [
+        ("title", (*TEXTS, "", "  ", "x" * 256)),
+        ("description", (*TEXTS, "x" * 20_001)),
+        ("priority", WORDS),
+        ("reminder_offset_hours", HOURS[1:]),
+        ("due_date", DATES),
+    ],
+)
+def test_a_single_task_names_the_argument_that_cannot_be_used(
+    user: User, contact: Contact, argument: str, values: tuple[Any, ...]
+) -> None:
+    schedule = TaskScheduler(owner=user).schedule_task_for_contact
+    for given in values:
+        fields = {"title": "Call", "due_date": timezone.now(), argument: given}
+        refuses(f"^{argument} is .*: give ", schedule, contact, **fields)
+
+
+@pytest.mark.parametrize(("argument", "values"), [("sequence_type", WORDS), ("start_delay_hours", HOURS)])
+def test_a_sequence_names_the_argument_that_cannot_be_used(
+    user: User, contact: Contact, argument: str, values: tuple[Any, ...]
+) -> None:
+    schedule = TaskScheduler(owner=user).schedule_follow_up_sequence
+    for given in values:
+        refuses(f"^{argument} is .*: give ", schedule, contact, **{argument: given})
+
+
+def test_an_activity_type_is_a_word(user: User, contact: Contact) -> None:
+    schedule = TaskScheduler(owner=user).schedule_based_on_activity
+    for given in (*TEXTS, "", " ", "x" * 61):
+        refuses("^activity_type is .*: give ", schedule, contact, given)
+    assert set(OWN_RECORDS) == intake.OWN_RECORDS
+    for given in OWN_RECORDS:
+        refuses("^activity_type is .*: give what a contact did", schedule, contact, given)
+
+
+def test_a_status_is_one_of_those_there_are_and_another_one(user: User, contact: Contact) -> None:
+    schedule = TaskScheduler(owner=user).schedule_based_on_status
+    for given in WORDS:
+        refuses("^new_status is .*: give ", schedule, contact, "lead", given)
+        refuses("^old_status is .*: give ", schedule, contact, given, "lead")
+    refuses("^new_status is .*: give another", schedule, contact, "lead", "lead")
+
+
+@pytest.mark.parametrize(
+    ("argument", "values", "said"),
+    [
+        ("cadence", (*WORDS, "days:0", "days:3651", 7.0), "^cadence is .*: give "),
+        ("task_template", (None, 7, "Call", ["title"], []), "^task_template is .*: give "),
+        ("task_template", ({},), "title"),
+        ("task_template", ({"title": "Call", 7: 1, None: 2},), "Unknown field 7, None"),
+        ("title", TEXTS, "title|template"),
+        ("description", TEXTS[1:], "description|template"),
+        ("priority", WORDS, "priority"),
+        ("estimated_hours", (*HOURS[1:], 0), "^estimated_hours is .*: give "),
+        ("reminder_offset_hours", HOURS[1:], "^reminder_offset_hours is .*: give "),
+    ],
+)
+def test_a_series_says_what_cannot_be_used(
+    user: User, contact: Contact, argument: str, values: tuple[Any, ...], said: str
+) -> None:
+    schedule = TaskScheduler(owner=user).schedule_recurring_tasks
+    for given in values:
+        asked = {"cadence": "weekly", "task_template": {"title": "Call", argument: given}}
+        if argument in asked:
+            asked = {"cadence": "weekly", "task_template": {"title": "Call"}} | {argument: given}
+        refuses(said, schedule, contact, **asked)
+    contact.refresh_from_db()
+    assert contact.contact_cadence == ""
+
+
+def test_hours_may_be_any_number_and_are_kept_to_two_places(user: User, contact: Contact) -> None:
+    scheduler, due = TaskScheduler(owner=user), timezone.now() + dt.timedelta(days=2)
+    for given, kept in ((1 / 3, "0.33"), (Decimal("1.505"), "1.51"), (2, "2"), (0, "0")):
+        task = scheduler.schedule_task_for_contact(contact, "Call", due_date=due, reminder_offset_hours=given)
+        assert Task.objects.get(pk=task.pk).reminder_offset_hours == Decimal(kept)
+    template = {"title": "Call", "estimated_hours": Decimal("1.5"), "reminder_offset_hours": 1 / 3}
+    (task,) = scheduler.schedule_recurring_tasks(contact, "days:10", template)
+    task.refresh_from_db()
+    assert (task.estimated_hours, task.reminder_offset_hours) == (Decimal("1.5"), Decimal("0.33"))
