@@ -25,6 +25,7 @@ from work.models import Task
 
 TOUCH_ASIDE, PLAN_ASIDE = "touch", "touch_plan"
 UNPLANNED_FOR = timedelta(days=1)
+NOT_CONTACTED = "The contact is not to be contacted."
 TEMPLATE = {"title": "Get in touch with {{contact_name}}", "priority": Task.MEDIUM}
 
 
@@ -66,8 +67,13 @@ def plan_missing(team_id: int, *, now: datetime) -> int:
 
 
 def follow(activity: Activity, *, now: datetime) -> None:
-    """A real touch moves the next one; any other activity changes nothing. Call it while holding the team's queue."""
-    if activity.contact_id is not None and _is_touch(activity):
+    """A real touch moves the next one, and a plain no ends them; any other activity changes nothing.
+
+    Call it while holding the team's queue.
+    """
+    if activity.contact_id is not None and activity.activity_type == Activity.DO_NOT_CONTACT:
+        _leave_alone(activity.contact_id, now)
+    elif activity.contact_id is not None and _is_touch(activity):
         touched = touch(activity.contact_id, min(activity.occurred_at, now), now=now)
         if touched is not None and activity.contact is not None:
             for name in ("last_touch_at", "next_touch_at", "next_follow_up_at"):
@@ -98,12 +104,24 @@ def touch(contact_id: int, at: datetime, *, now: datetime) -> Contact | None:
     return contact
 
 
+def _leave_alone(contact_id: int, now: datetime) -> None:
+    """Whoever is not to be contacted has no next touch, and no task to get in touch that nobody has begun."""
+    contact = locked(contact_id)
+    if contact is None or not contact.do_not_contact:
+        return
+    if contact.next_touch_at != contact.next_follow_up_at:
+        contact.next_touch_at, contact.look_late_at = contact.next_follow_up_at, None
+        _keep(contact, "next_touch_at", "look_late_at")
+    for task in open_tasks(contact):
+        lifecycle.close(task, reason=NOT_CONTACTED, now=now)
+
+
 _PLAN = ("next_touch_at", "cadence_anchor_day")
 
 
 def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) -> None:
     """What else follows when somebody changes a contact: dates on its clock, and series without a cadence end."""
-    if changed & {"timezone", "owner"}:
+    if changed & {"timezone", "owner_id"}:
         due.rederive_contact(contact, now)
         enrolments.rederive(Enrolment.objects.filter(contact=contact), now=now)
         recurring.follow_clock(contact.team_id, now=now, contact=contact)
@@ -112,7 +130,7 @@ def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) ->
 
 
 def planned(contact: Contact, days: Days, now: datetime) -> datetime | None:
-    """When the contact is next to be touched; the first day of the month chosen is noted on it.
+    """When the contact is next to be touched, if it may be; the first day of the month chosen is noted on it.
 
     A touch that would have been due already, as after setting a cadence on somebody not seen for a year, is planned
     for the next morning with room.
@@ -124,7 +142,7 @@ def planned(contact: Contact, days: Days, now: datetime) -> datetime | None:
     if contact.next_follow_up_at is not None:
         return contact.next_follow_up_at
     wanted = _by_cadence(contact, min(base, now))
-    if wanted is None:
+    if wanted is None or contact.do_not_contact:
         return None
     if wanted <= now:
         wanted = calendars.next_local_time(now, zone, touches.TOUCH_AT.hour)
@@ -234,9 +252,11 @@ def _come(pk: int, days: Days, now: datetime) -> bool:
         return False
     own = instant == contact.next_follow_up_at
     contact.touched_for = instant
+    if contact.do_not_contact:
+        contact.next_touch_at = contact.next_follow_up_at
     missed = what_was_missed(contact, instant, now)
-    if not standing(contact) or (missed is None and not own):
-        _keep(contact, "touched_for")
+    if not standing(contact) or contact.do_not_contact or (missed is None and not own):
+        _keep(contact, "touched_for", "next_touch_at")
         return False
     in_sequence = Enrolment.objects.filter(contact=contact, state__in=Enrolment.UNDER_WAY).exists()
     firings = [] if in_sequence and not own else _occur(contact, instant, missed, now)

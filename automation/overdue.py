@@ -83,7 +83,10 @@ def _look(pk: int, days: Days, now: datetime) -> bool:
     told_at = calendars.next_local_time(missed, zone, trigger.FOLLOW_UP_HOUR)
     if told_at > now:
         return _later(contact, told_at)
-    if Task.objects.open().filter(contact=contact).exists():
+    if contact.do_not_contact and not own:
+        Contact.objects.filter(pk=pk).update(next_touch_at=None)
+        return _dealt_with(contact, missed)
+    if contact.do_not_contact or Task.objects.open().filter(contact=contact).exists():
         return _later(contact, calendars.next_local_time(now, zone, trigger.FOLLOW_UP_HOUR))
     firings = occurring.occur(trigger.of_follow_up(contact, missed), now=now)
     made = any(one.outcome == Firing.FIRED for one in firings)

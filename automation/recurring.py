@@ -282,11 +282,13 @@ def take_up(pk: int, at: datetime, *, now: datetime) -> bool:
 
 
 def _set_cadence(contact: Contact, cadence: str, touch: datetime, anchor_day: int) -> None:
-    """The contact's own next touch falls on the first occurrence's day; a date that a person set stands before it."""
+    """The contact's own next touch falls on the first occurrence's day, if it may be contacted; a date that a person
+    set stands before it.
+    """
     contact.contact_cadence = contact.seen_cadence = cadence
     contact.cadence_anchor_day = anchor_day
     if contact.next_follow_up_at is None:
-        contact.next_touch_at = touch
+        contact.next_touch_at = None if contact.do_not_contact else touch
     names = ("contact_cadence", "seen_cadence", "cadence_anchor_day", "next_touch_at")
     Contact.objects.filter(pk=contact.pk).update(**{name: getattr(contact, name) for name in names})
 

@@ -79,7 +79,7 @@ def opt_in(contact: Contact, *, by: User, now: datetime, note: str) -> bool:
         lifted += [DO_NOT_CONTACT] if kept.do_not_contact else []
         if not lifted:
             return False
-        _write(contact, dict.fromkeys(COLUMN.values()) | {"do_not_contact": False})
+        _write(contact, dict.fromkeys(COLUMN.values()) | _mark(False))
         said: dict[str, object] = {"lifted": lifted, "note": note.strip()}
         _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data=said)
     return True
@@ -90,9 +90,9 @@ def set_do_not_contact(contact: Contact, value: bool, *, by: User, now: datetime
     if value:
         return opt_out(contact, DO_NOT_CONTACT, now=now, by=by)
     with transaction.atomic():
-        if not Contact.objects.filter(pk=contact.pk, do_not_contact=True).update(do_not_contact=False):
+        if not Contact.objects.filter(pk=contact.pk, do_not_contact=True).update(**_mark(False)):
             return False
-        contact.do_not_contact = False
+        contact.do_not_contact = contact.seen_do_not_contact = False
         _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data={"lifted": [DO_NOT_CONTACT]})
     return True
 
@@ -131,8 +131,8 @@ def _note(contact: Contact, kind: str, at: datetime) -> bool:
     with transaction.atomic():
         kept = Contact.objects.select_for_update().get(pk=contact.pk)
         if kind == DO_NOT_CONTACT:
-            fresh = not kept.do_not_contact
-            _write(contact, {"do_not_contact": True})
+            fresh = not (kept.do_not_contact and kept.seen_do_not_contact)
+            _write(contact, _mark(True))
             return fresh
         known = getattr(kept, COLUMN[kind])
         _write(contact, {COLUMN[kind]: at if known is None else min(known, at)})
@@ -150,6 +150,11 @@ def is_for_good(activity: Activity, contact: Contact) -> bool:
     address = data.get("recipient") or data.get("email")
     other = isinstance(address, str) and bool(contact.email) and address.strip().lower() != contact.email.lower()
     return data.get("permanent") is True and not other
+
+
+def _mark(value: bool) -> dict[str, object]:
+    """The columns of the plain no; it counts as seen, for whoever sets it here tells of it."""
+    return {"do_not_contact": value, "seen_do_not_contact": value}
 
 
 def _write(contact: Contact, columns: dict[str, object]) -> None:

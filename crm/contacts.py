@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 
-from crm import addresses, planning
+from crm import addresses, consent, planning
 from crm.models import Activity, Contact
 from jobs import queue
 from people.models import Team, User
@@ -21,9 +21,10 @@ SEEN = {
     "contact_cadence": "seen_cadence",
     "timezone": "seen_timezone",
     "next_follow_up_at": "seen_follow_up_at",
+    "do_not_contact": "seen_do_not_contact",
+    "owner_id": "seen_owner_id",
 }
 """What may be changed by hand and is followed, each with the column of what was seen last."""
-FOLLOWED = (*SEEN, "owner")
 
 FOLLOW_JOB = "automation.tasks.follow_change"
 FIRST_WAIT = timedelta(seconds=60)
@@ -35,7 +36,7 @@ _steps: list[Step] = []
 def register(step: Step) -> None:
     """Adds what a higher room does when somebody changed a contact: step(contact, names, now), in the transaction.
 
-    Names are those of FOLLOWED. A changed owner is told only by the verbs.
+    Names are those of SEEN.
     """
     if step not in _steps:
         _steps.append(step)
@@ -87,13 +88,13 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
         if any(getattr(row, name) != getattr(row, seen) for name, seen in SEEN.items()):
             notice(row.pk, now=now)  # what was changed by hand before is not forgotten
             row = kept.get(pk=contact.pk)
-        before = {name: getattr(row, name) for name in FOLLOWED}
-        address, zone = row.email, planning.zone_of(row, row.timezone)
+        before = {name: getattr(row, name) for name in SEEN}
+        address, zone = row.email, planning.zone_of(row, row.timezone, row.owner)
         for name, value in fields.items():
             setattr(row, name, value)
         if row.email.strip().lower() != address.lower():
             row.bounced_at = None  # it was the old address that bounced
-        changed = frozenset(name for name in FOLLOWED if getattr(row, name) != before[name])
+        changed = frozenset(name for name in SEEN if getattr(row, name) != before[name])
         if "status" in changed:
             record_status_change(row, before["status"], row.status, by=by, now=now)
         for name, value in planning.replanned(row, changed, zone_before=zone).items():
@@ -101,7 +102,7 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
         for name, seen in SEEN.items():
             setattr(row, seen, getattr(row, name))
         _save(row)
-        _tell(row, changed, now)
+        _tell(row, changed, now, by=by)
     return row
 
 
@@ -166,7 +167,14 @@ def follow_again(pk: int, changes: Mapping[str, Sequence[str]], *, now: datetime
         return notice(pk, now=now)
 
 
-_EMPTY = {"status": "", "contact_cadence": "", "timezone": "", "next_follow_up_at": None}
+_EMPTY = {
+    "status": "",
+    "contact_cadence": "",
+    "timezone": "",
+    "next_follow_up_at": None,
+    "do_not_contact": False,
+    "owner_id": None,
+}
 
 
 def _word(value: Any) -> str:
@@ -180,7 +188,8 @@ def notice(pk: int, *, now: datetime) -> bool:
         return False
     as_read = {column: getattr(row, column) for pair in SEEN.items() for column in pair}
     changed = frozenset(name for name, seen in SEEN.items() if as_read[name] != as_read[seen])
-    planned = planning.replanned(row, changed, zone_before=planning.zone_of(row, row.seen_timezone))
+    zone = planning.zone_of(row, row.seen_timezone, _owner_seen(row))
+    planned = planning.replanned(row, changed, zone_before=zone)
     seen = {seen: as_read[name] for name, seen in SEEN.items()}
     if not Contact.objects.filter(pk=pk, **as_read).update(**seen, **planned):
         return False
@@ -194,7 +203,16 @@ def notice(pk: int, *, now: datetime) -> bool:
     return True
 
 
-def _tell(contact: Contact, changed: frozenset[str], now: datetime) -> None:
+def _owner_seen(row: Contact) -> User | None:
+    """Whose it was when it was last looked at; of a row made past `save()`, which is new, whose it is."""
+    if row.seen_owner_id == row.owner_id or not row.seen_status:
+        return row.owner
+    return User.objects.filter(pk=row.seen_owner_id).first()
+
+
+def _tell(contact: Contact, changed: frozenset[str], now: datetime, by: User | None = None) -> None:
+    if "do_not_contact" in changed and contact.do_not_contact and contact.erased_at is None:
+        consent.tell(contact, consent.DO_NOT_CONTACT, now=now, by=by)
     if changed:
         for step in _steps:
             step(contact, changed, now)
@@ -207,7 +225,7 @@ def _save(contact: Contact) -> Contact:
     try:
         with transaction.atomic():
             addresses.trade(contact, contact.email)
-            contact.save()
+            contact.save(force_update=not contact._state.adding)
     except IntegrityError:
         other = by_email(contact.team_id, contact.email)
         if other is None:

@@ -225,6 +225,7 @@ def _wipe_contacts(subject: Subject) -> None:
         name=subject.stand_in,
         erased_at=subject.now,
         do_not_contact=True,
+        seen_do_not_contact=True,
         contact_cadence="",
         seen_cadence="",
         tags=[],

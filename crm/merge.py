@@ -143,6 +143,7 @@ def _unite_columns(one: Merging) -> dict[str, Any]:
     old_address = one.absorbed.email
     resting: dict[str, Any] = {**AT_REST, "merged_into_id": one.survivor.pk, "seen_status": one.absorbed.status}
     resting["seen_timezone"] = one.absorbed.timezone
+    resting |= {"seen_owner_id": one.absorbed.owner_id, "seen_do_not_contact": one.absorbed.do_not_contact}
     if "email" in new:
         resting["email"] = ""  # an address is one contact's
     absorbed = traces.change(one.absorbed, **resting)

@@ -34,7 +34,9 @@ class ContactQuerySet(FilledInQuerySet):
         return team if user.leads else team.filter(owner=user)
 
     def unplanned(self) -> "ContactQuerySet":
-        """Rows with a cadence and no next touch; reads only the partial index. An unknown word is no cadence."""
+        """Rows with a cadence and no next touch that may be contacted; reads only the partial index. An unknown word is
+        no cadence.
+        """
         known = Q(contact_cadence__in=recurrence.CADENCES) | Q(contact_cadence__regex=EVERY_N_DAYS)
         return self.filter(UNPLANNED).filter(known)
 
@@ -81,6 +83,11 @@ CHANGED_BY_HAND = (
     ~Q(seen_status=F("status"))
     | ~Q(seen_cadence=F("contact_cadence"))
     | ~Q(seen_timezone=F("timezone"))
+    | ~Q(seen_do_not_contact=F("do_not_contact"))
+    | Q(owner__isnull=False, seen_owner_id__isnull=True)
+    | Q(owner__isnull=True, seen_owner_id__isnull=False)
+    | Q(owner__lt=F("seen_owner_id"))
+    | Q(owner__gt=F("seen_owner_id"))
     | Q(next_follow_up_at__isnull=False, seen_follow_up_at__isnull=True)
     | Q(next_follow_up_at__isnull=True, seen_follow_up_at__isnull=False)
     | Q(next_follow_up_at__lt=F("seen_follow_up_at"))
@@ -88,8 +95,9 @@ CHANGED_BY_HAND = (
 )
 
 
+HOW_TO_SAVE = ("force_insert", "force_update", "update_fields")
 EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
-UNPLANNED = Q(next_touch_at__isnull=True) & ~Q(contact_cadence="")
+UNPLANNED = Q(next_touch_at__isnull=True, do_not_contact=False) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
     Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
 )
@@ -163,6 +171,8 @@ class Contact(models.Model):
     seen_cadence = models.CharField(max_length=10, blank=True, editable=False)
     seen_timezone = models.CharField(max_length=64, blank=True, editable=False)
     seen_follow_up_at = models.DateTimeField(null=True, blank=True, editable=False)
+    seen_do_not_contact = models.BooleanField(default=False, editable=False)
+    seen_owner_id = models.BigIntegerField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=current_time, editable=False)
 
     objects = ContactQuerySet.as_manager()
@@ -210,17 +220,28 @@ class Contact(models.Model):
             self.seen_cadence = self.contact_cadence
         if self.pk is None and not self.seen_timezone:
             self.seen_timezone = self.timezone
+        if self.pk is None:
+            self.seen_owner_id, self.seen_do_not_contact = self.owner_id, self.do_not_contact
         if self.pk is None and self.quiet_at is None:
             self.quiet_at = self.created_at  # looked at once, by rules on silence
         if self.team_id is not None and (self.phone or self.phone_e164):
             self.phone_e164 = phones.normalised(self.phone, self.team.country)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """A row that is there is saved without what only the product writes, such as the status last processed: an
+        object read earlier would put old values back, and a change be followed twice. `force_update` writes all.
+        """
         self.fill_in()
         if "phone" in (kwargs.get("update_fields") or ()):
             kwargs["update_fields"] = {*kwargs["update_fields"], "phone_e164"}
+        if not self._state.adding and not any(kwargs.get(how) for how in HOW_TO_SAVE):
+            kwargs["update_fields"] = self._by_hand()
         super().save(*args, **kwargs)
         transaction.on_commit(lambda: jobs.bell.ring(self.team_id), robust=True)
+
+    def _by_hand(self) -> set[str]:
+        fields = {field.attname for field in self._meta.concrete_fields if field.editable and not field.primary_key}
+        return {*fields, "phone_e164", "created_at"} - self.get_deferred_fields()
 
 
 class ContactIdentity(models.Model):

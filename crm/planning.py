@@ -6,22 +6,22 @@ from zoneinfo import ZoneInfo
 
 from crm.models import Contact
 from domain import calendars
+from people.models import User
 
 
-def zone_of(contact: Contact, name: str) -> ZoneInfo:
+def zone_of(contact: Contact, name: str, owner: User | None) -> ZoneInfo:
     """The zone of this name, which is the contact's own, else its owner's, else the team's."""
-    owner = contact.owner.timezone if contact.owner is not None else ""
-    return calendars.first_zone(name, owner, contact.team.timezone).zone
+    return calendars.first_zone(name, owner.timezone if owner is not None else "", contact.team.timezone).zone
 
 
 def replanned(contact: Contact, changed: frozenset[str], *, zone_before: ZoneInfo) -> dict[str, Any]:
     """The columns that follow from what changed. An empty next touch is planned by the cadence, within seconds.
 
-    A person's own date is the next touch. Another zone keeps the local day and time of one planned by cadence, unless
-    it came and was dealt with.
+    A person's own date is the next touch; whoever is not to be contacted has no other. Another zone keeps the local day
+    and time of one planned by cadence, unless it came and was dealt with.
     """
-    moved = zone_before != zone_of(contact, contact.timezone)
-    if not moved and not changed & {"contact_cadence", "next_follow_up_at"}:
+    moved = zone_before != zone_of(contact, contact.timezone, contact.owner)
+    if not moved and not changed & {"contact_cadence", "next_follow_up_at", "do_not_contact"}:
         return {}
     columns: dict[str, Any] = {}
     if "contact_cadence" in changed:
@@ -35,7 +35,7 @@ def replanned(contact: Contact, changed: frozenset[str], *, zone_before: ZoneInf
 def _next_touch(contact: Contact, changed: frozenset[str], zone_before: ZoneInfo) -> datetime | None:
     if contact.next_follow_up_at is not None:
         return contact.next_follow_up_at
-    if not contact.contact_cadence:
+    if not contact.contact_cadence or contact.do_not_contact:
         return None
     if "next_follow_up_at" in changed or contact.next_touch_at is None:
         return None
@@ -45,4 +45,4 @@ def _next_touch(contact: Contact, changed: frozenset[str], zone_before: ZoneInfo
     if contact.next_touch_at in (contact.touched_for, contact.missed_for):
         return contact.next_touch_at
     wall = contact.next_touch_at.astimezone(zone_before).replace(tzinfo=None)
-    return calendars.from_wall(wall, zone_of(contact, contact.timezone))
+    return calendars.from_wall(wall, zone_of(contact, contact.timezone, contact.owner))

@@ -12,6 +12,8 @@ SEEN = {
     "contact_cadence": "seen_cadence",
     "timezone": "seen_timezone",
     "next_follow_up_at": "seen_follow_up_at",
+    "do_not_contact": "seen_do_not_contact",
+    "owner_id": "seen_owner_id",
 }
 """What the sweep for changes by hand compares: a merge is no change by hand."""
 COLUMNS = (

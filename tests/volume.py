@@ -77,6 +77,7 @@ def _contacts(owners: list[User], count: int, now: datetime) -> None:
         row,
         count,
         owner_id=spread([one.pk for one in owners]),
+        seen_owner_id=spread([one.pk for one in owners]),
         name="'Contact ' || i",
         email="'volume' || i || '@example.com'",
         next_touch_at=spread(ahead),

@@ -49,7 +49,7 @@ def matches(config: dict[str, Any], event: Event) -> bool:
 
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """The contacts whose touch is due now."""
-    rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lte=now)
+    rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lte=now, do_not_contact=False)
     for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
         assert contact.next_touch_at is not None
         event = _due(contact, contact.next_touch_at)
@@ -64,7 +64,7 @@ def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
     for contact_id, at in rows.order_by("occurred_at").values_list("contact", "occurred_at"):
         touched.setdefault(contact_id, []).append(at)
     for contact in ledger.contacts.values():
-        if contact.contact_cadence:
+        if contact.contact_cadence and not contact.do_not_contact:
             for due in _dues(contact, touched.get(contact.pk, []), ledger):
                 event = _due(contact, due)
                 if matches(rule.trigger_config, event):

@@ -72,7 +72,7 @@ def of_follow_up(contact: Contact, missed: datetime) -> Event:
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """What is late by as much now."""
     if rule.trigger_config.get("what") == FOLLOW_UP:
-        rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lt=now)
+        rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lt=now, do_not_contact=False)
         for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
             assert contact.next_touch_at is not None
             if _told_at(contact, contact.next_touch_at) <= now:
@@ -91,7 +91,11 @@ def past(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
     if rule.trigger_config.get("what") == FOLLOW_UP:
         for contact in ledger.contacts.values():
             missed = contact.next_follow_up_at
-            if missed is not None and ledger.start <= _told_at(contact, missed) < ledger.end:
+            if (
+                missed is not None
+                and not contact.do_not_contact
+                and ledger.start <= _told_at(contact, missed) < ledger.end
+            ):
                 yield of_follow_up(contact, missed)
         return
     late_by = after(rule.trigger_config)

@@ -11,9 +11,13 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from automation import cadence, calendar_changes, engine, recurring, tasks, touch_clocks
+from automation import cadence, calendar_changes, engine, overdue, recurring, tasks, touch_clocks
 from automation.models import Firing
 from automation.programmes import sequences
+from automation.simulation.dry_run import dry_run
+from automation.simulation.explain import explain
+from automation.task_scheduler import TaskScheduler
+from crm import consent
 from crm.models import Activity, Contact
 from people.models import Team, User
 from tests import builders
@@ -519,3 +523,66 @@ def test_a_rule_never_fires_on_what_it_caused_itself(user: User) -> None:
     engine.drain(user.team_id, now=timezone.now())
     assert rule.tasks.count() == 2
     assert Firing.objects.filter(outcome="fired").count() == 2
+
+
+@pytest.mark.parametrize("how", ["verb", "hand"])
+def test_somebody_not_to_be_contacted_gets_no_task_of_itself_until_let_in_again(user: User, how: str) -> None:
+    contact = due_contact(user)
+    rule = builders.make_rule(user, trigger_type="cadence", trigger_config={})
+    if how == "verb":
+        consent.set_do_not_contact(contact, True, by=user, now=MONDAY)
+    else:
+        Contact.objects.filter(pk=contact.pk).update(do_not_contact=True)
+    for days in (0, 1, 40):
+        assert sweep(user, MONDAY + days * DAY)["created"] == 0
+        overdue.create_overdue(user.team_id, now=MONDAY + days * DAY)
+    assert (rule.tasks.count(), Task.objects.count()) == (0, 0)
+    assert fresh(contact).next_touch_at is None
+    assert (cadence.due_since(NOW + 40 * DAY), overdue.due_since(NOW + 40 * DAY)) == ({}, {})
+    task = TaskScheduler(user).schedule_task_for_contact(contact, "Say sorry")
+    assert task.contact == contact, "an explicit call is the person's own act"
+    Contact.objects.filter(pk=contact.pk).update(do_not_contact=False)
+    assert sweep(user, MONDAY + 41 * DAY)["planned"] == 1
+    assert fresh(contact).next_touch_at == MONDAY + 48 * DAY
+
+
+def test_marking_somebody_closes_tasks_to_get_in_touch_that_nobody_touched(user: User) -> None:
+    contact, begun = due_contact(user), due_contact(user)
+    sweep(user, MONDAY)
+    mine, other = Task.objects.get(contact=contact), Task.objects.get(contact=begun)
+    lifecycle.set_status(other, "in_progress", by=user, now=MONDAY)
+    by_hand = builders.make_task(user, contact=contact)
+    for one in (contact, begun):
+        consent.set_do_not_contact(one, True, by=user, now=NOW)
+    engine.drain(user.team_id, now=NOW)
+    for task in (mine, other, by_hand):
+        task.refresh_from_db()
+    assert (mine.status, mine.close_reason) == ("obsolete", "The contact is not to be contacted.")
+    assert (other.status, other.banner) == ("in_progress", "The contact is not to be contacted.")
+    assert by_hand.status == "todo"
+
+
+def test_a_call_for_a_series_makes_its_first_task_and_no_other_for_somebody_not_to_be_contacted(user: User) -> None:
+    contact = builders.make_contact(user, do_not_contact=True)
+    _, (task,) = recurring.schedule_recurring(contact, "weekly", {"title": "Ring"}, owner=user, now=NOW)
+    engine.drain(user.team_id, now=NOW)
+    assert fresh(contact).next_touch_at is None
+    sweep(user, NOW + 8 * DAY)
+    task.refresh_from_db()
+    assert task.status == "todo", "it is what the person asked for"
+    lifecycle.complete(task, by=user, now=NOW + 8 * DAY)
+    engine.drain(user.team_id, now=NOW + 8 * DAY)
+    sweep(user, NOW + 30 * DAY)
+    assert Task.objects.count() == 1
+
+
+def test_what_a_rule_on_touches_would_do_leaves_out_whoever_is_not_to_be_contacted(user: User) -> None:
+    asked, spared = due_contact(user), due_contact(user, do_not_contact=True)
+    rules = [
+        builders.make_rule(user, trigger_type="cadence", trigger_config={}),
+        builders.make_rule(user, trigger_type="overdue", trigger_config={"what": "follow_up"}),
+    ]
+    for rule in rules:
+        assert dry_run(rule, now=NOW).counts["create"] == 1
+        assert explain(rule, asked, now=NOW).now is not None
+        assert explain(rule, spared, now=NOW).now is None

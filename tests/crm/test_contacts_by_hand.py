@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from automation import cadence, engine
-from crm import contacts
+from automation.programmes import enrolling
+from crm import consent, contacts
 from crm.models import Activity, Contact
 from domain import delays
 from jobs.models import Job
@@ -38,9 +40,10 @@ def by_update(contact: Contact, **fields: Any) -> None:
 
 def by_sql(contact: Contact, **fields: Any) -> None:
     for name, value in fields.items():
-        stored = Contact._meta.get_field(name).get_db_prep_save(value, connection)
+        field = Contact._meta.get_field(name)
+        stored = field.get_db_prep_save(getattr(value, "pk", value), connection)
         with connection.cursor() as cursor:
-            cursor.execute(f"UPDATE crm_contact SET {name} = %s WHERE id = %s", [stored, contact.pk])
+            cursor.execute(f"UPDATE crm_contact SET {field.column} = %s WHERE id = %s", [stored, contact.pk])
 
 
 def by_verb(contact: Contact, **fields: Any) -> None:
@@ -114,15 +117,61 @@ def test_another_zone_moves_no_touch_that_was_dealt_with(user: User, change: Cha
     assert not Task.objects.exists(), "it was told once"
 
 
-def test_another_owner_keeps_the_day_and_moves_the_hour(user: User) -> None:
+@HANDS
+def test_another_owner_keeps_the_day_and_moves_the_hour(user: User, change: Change) -> None:
     mine, placed = builders.make_contact(user, contact_cadence="monthly"), builders.make_contact(user, timezone="UTC")
     eight = datetime(2026, 6, 20, 8, tzinfo=UTC)
     Contact.objects.update(next_touch_at=eight, contact_cadence="monthly", seen_cadence="monthly")
     other = builders.make_user(team=user.team, timezone="Asia/Tokyo")
     for contact in (mine, placed):
-        by_verb(Contact.objects.get(pk=contact.pk), owner=other)
+        change(contact, owner=other)
     assert sweep(mine).next_touch_at == eight.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
     assert sweep(placed).next_touch_at == eight, "it has a zone of its own"
+    change(mine, owner=None)
+    assert sweep(mine).next_touch_at == eight, "nobody's: the team's clock"
+
+
+@HANDS
+def test_another_owner_moves_tasks_that_are_due_on_the_owners_clock(user: User, change: Change) -> None:
+    contact = builders.make_contact(user)
+    found = due.due_of(delays.Delay(kind="calendar", days=3), start=NOW, contact=contact, owner=user, team=user.team)
+    builders.make_task(user, contact=contact, **found._asdict())
+    builders.make_task(user, contact=contact)
+    other = builders.make_user(team=user.team, timezone="Asia/Tokyo")
+    change(contact, owner=other)
+    assert sweep(contact).seen_owner_id == other.pk
+    assert Task.objects.filter(due_date=found.due_date).exists(), "its owner is the task's, who has not moved"
+
+
+@pytest.mark.parametrize("change", [by_save, by_update, by_sql])
+def test_one_written_past_every_default_is_new_and_not_anothers(user: User, change: Change) -> None:
+    User.objects.filter(pk=user.pk).update(timezone="Asia/Tokyo")
+    eight = datetime(2026, 6, 20, 8, tzinfo=ZoneInfo("Asia/Tokyo"))
+    contact = builders.make_contact(user, contact_cadence="monthly", next_touch_at=eight)
+    change(contact, seen_status="", seen_owner_id=None)
+    assert sweep(contact).next_touch_at == eight
+
+
+@HANDS
+def test_somebody_not_to_be_contacted_leaves_at_once(user: User, change: Change) -> None:
+    contact = builders.make_contact(user, contact_cadence="weekly", next_touch_at=NOW + DAY)
+    enrolment = enrolling.enrol(builders.make_sequence(user, pacing="at_once"), contact, owner=user, now=NOW)
+    assert Task.objects.open().exists()
+    if change is by_verb:
+        consent.set_do_not_contact(contact, True, by=user, now=NOW)
+    else:
+        change(contact, do_not_contact=True)
+    for _ in range(2):
+        assert sweep(contact).next_touch_at is None
+    enrolment.refresh_from_db()
+    assert (enrolment.state, enrolment.reason) == ("exited", "The contact is not to be contacted.")
+    assert not Task.objects.open().exists()
+    assert Activity.objects.filter(activity_type=Activity.DO_NOT_CONTACT).count() == 1
+    if change is by_verb:
+        consent.set_do_not_contact(contact, False, by=user, now=NOW)
+    else:
+        change(contact, do_not_contact=False)
+    assert sweep(contact).next_touch_at == datetime(2026, 6, 24, 8, tzinfo=UTC), "planned again"
 
 
 @HANDS
@@ -249,3 +298,38 @@ def test_two_workers_notice_each_change_once() -> None:
     for thread in threads:
         thread.join()
     assert Activity.objects.count() == 20
+
+
+@pytest.mark.parametrize("follow", [engine.drain, None], ids=["swept between", "swept after"])
+@pytest.mark.parametrize("other", [True, False], ids=["another object", "the same object"])
+def test_a_change_saved_twice_is_followed_once(user: User, follow: Any, other: bool) -> None:
+    contact = builders.make_contact(user)
+    rule = builders.make_rule(
+        user, trigger_type="status_change", trigger_config={"to_status": "active"}, repeat_policy="every_time"
+    )
+    older = Contact.objects.get(pk=contact.pk) if other else contact
+    for row in (contact, older):
+        row.status, row.contact_cadence = "active", "weekly"
+        row.save()
+        if follow is not None:
+            follow(user.team_id, now=timezone.now())
+    engine.drain(user.team_id, now=timezone.now())
+    assert Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).count() == 1
+    assert rule.tasks.count() == 1
+    older.name = "Ada"
+    older.save()
+    engine.drain(user.team_id, now=timezone.now())
+    assert rule.tasks.count() == 1
+    assert Contact.objects.get(pk=contact.pk).name == "Ada"
+
+
+def test_saving_an_older_object_takes_back_nothing_that_only_the_product_writes(user: User) -> None:
+    survivor, contact = builders.make_contact(user), builders.make_contact(user)
+    older = Contact.objects.defer("company").get(pk=contact.pk)
+    touched = timezone.now() - DAY
+    Contact.objects.filter(pk=contact.pk).update(last_touch_at=touched, merged_into=survivor, company="Byron & Co")
+    older.phone = "+49 170 1234567"
+    older.save()
+    kept = Contact.objects.get(pk=contact.pk)
+    assert (kept.last_touch_at, kept.merged_into, kept.company) == (touched, survivor, "Byron & Co")
+    assert (kept.phone, kept.phone_e164) == ("+49 170 1234567", "+491701234567")

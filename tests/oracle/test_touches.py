@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation import cadence, engine, overdue, reminders
-from crm import contacts
+from crm import consent, contacts
+from crm.models import Contact
 from domain import recurrence
 from domain import touches as domain_touches
 from notifications.models import Notification
@@ -64,7 +65,7 @@ def test_the_day_first_chosen_counts_at_month_ends(
 
 
 HOURS = st.sampled_from([0, 1, 9, 15, 24, 26, 72, 24 * 8, 24 * 31, 24 * 45])
-VERBS = ("touch", "sweep", "sweep", "sweep", "finish", "choose_date", "choose_cadence")
+VERBS = ("touch", "sweep", "sweep", "sweep", "finish", "choose_date", "choose_cadence", "refuse", "let_in")
 
 
 @st.composite
@@ -79,6 +80,8 @@ def happenings(draw: st.DrawFn) -> tuple[int, str, Any]:
         value = draw(st.sampled_from([None, 1, 20, 24 * 5]))
     elif verb == "choose_cadence":
         value = draw(st.sampled_from(["", "weekly", "monthly", "days:10"]))
+    elif verb in ("refuse", "let_in"):
+        value = draw(st.sampled_from(["by verb", "by hand"]))
     return draw(HOURS), verb, value
 
 
@@ -121,6 +124,13 @@ def _happen(verb: str, value: Any, now: datetime, product: "_Contact", oracle: t
     elif verb == "choose_cadence":
         contacts.update(product.row, by=None, now=now, contact_cadence=value)
         oracle.choose_cadence(value)
+    elif verb in ("refuse", "let_in"):
+        if value == "by hand":
+            Contact.objects.filter(pk=product.row.pk).update(do_not_contact=verb == "refuse")
+        else:
+            consent.set_do_not_contact(product.row, verb == "refuse", by=product.owner, now=now)
+        engine.drain(product.row.team_id, now=now)
+        oracle.refuse() if verb == "refuse" else oracle.let_in()
     elif todo := [place for place, task in enumerate(oracle.tasks) if task["status"] == "todo"]:
         which, done = value
         product.finish(todo[which % len(todo)], now, done=done)

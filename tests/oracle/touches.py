@@ -49,6 +49,7 @@ class Touched:
         self.last: datetime | None = None
         self.own: datetime | None = None
         self.next: datetime | None = None
+        self.refused = False
         self.look_at: datetime | None = None
         self.come: set[datetime] = set()
         self.missed: set[datetime] = set()
@@ -83,6 +84,15 @@ class Touched:
             if not cadence:
                 self._close("touch")
 
+    def refuse(self) -> None:
+        if not self.refused:
+            self.refused = True
+            self._set_next(self.own)
+            self._close()
+
+    def let_in(self) -> None:
+        self.refused = False
+
     def finish(self, place: int, now: datetime, *, done: bool) -> None:
         self.tasks[place]["status"] = "done" if done else "cancelled"
         if done:
@@ -115,7 +125,7 @@ class Touched:
         if self.cadence and self.anchor is None:
             self.anchor = clock.shown(self.own or base, self.zone).day
         following = self.after(base)
-        if self.own is not None or following is None:
+        if self.own is not None or following is None or self.refused:
             return self.own
         return following if following > now else clock.next_time_of_day(now, self.zone, EIGHT)
 
@@ -131,7 +141,7 @@ class Touched:
         return max(one for one in found if one <= now), min(one for one in found if one > now)
 
     def _come(self, instant: datetime, now: datetime) -> None:
-        if not self.cadence:
+        if not self.cadence or self.refused:
             return
         latest, following = self._passed(instant, now)
         if not any(task["status"] == "todo" and task["kind"] == "touch" for task in self.tasks):
@@ -147,7 +157,7 @@ class Touched:
         told_at = clock.next_time_of_day(missed, self.zone, NINE)
         if told_at > now:
             self.look_at = told_at
-        elif any(task["status"] == "todo" for task in self.tasks):
+        elif self.refused or any(task["status"] == "todo" for task in self.tasks):
             self.look_at = clock.next_time_of_day(now, self.zone, NINE)
         else:
             self.missed.add(missed)
