@@ -190,7 +190,7 @@ def open_tasks(contact: Contact) -> QuerySet[Task]:
     series = recurring.live_series(contact).filter(recurs_from__in=recurring.FROM_TOUCH)
     keys = [batch.group_key for batch in series]
     by_rule = Firing.objects.filter(_IN_PLACE, task=OuterRef("pk"))
-    of_itself = Q(group_key__in=keys) | Q(origin_key__startswith=f"overdue:{contact.pk}:")
+    of_itself = Q(group_key__in=keys) | Q(origin_key__startswith="overdue:")
     found: QuerySet[Task] = Task.objects.open().filter(Q(contact=contact) & (of_itself | Exists(by_rule)))
     return found
 

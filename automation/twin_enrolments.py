@@ -1,13 +1,18 @@
-"""Two contacts become one: in a sequence or campaign that both are under way in, the one that is further goes on."""
+"""Two contacts become one: in a sequence or campaign that both are under way in, the one that is further goes on.
+
+What the absorbed one is enrolled in ends where the survivor's opt-out would have ended it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from automation import programmes
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch
+from automation.programmes import exits
 from crm import traces
-from crm.merge import Merging
+from crm.merge import OPT_OUTS, Merging
 from work import retiring
 from work.models import Task
 
@@ -17,8 +22,9 @@ REASON = "The contact was merged with one that is further in it."
 
 def unite(one: Merging) -> Kept:
     """Ends the twins and gives the keys of what goes on to the survivor. Answers what `part` takes."""
-    ended = [_end(enrolment, one.now) for enrolment in _shorter(one)]
-    ended_batches = [_end_batch(batch, one.now) for batch in _shorter_batches(one)]
+    ended = [_end(enrolment, one.now, reason) for enrolment, reason in _refused(one)]
+    ended += [_end(enrolment, one.now, REASON) for enrolment in _shorter(one)]
+    ended_batches = [_end_batch(batch, one.now, REASON) for batch in _shorter_batches(one)]
     return {
         "enrolments": ended,
         "batches": ended_batches,
@@ -39,6 +45,18 @@ def part(kept: Kept, *, now: datetime) -> None:
         _resume_batch(ended, now)
 
 
+def _refused(one: Merging) -> Iterable[tuple[Enrolment, str]]:
+    """What the absorbed one is under way in and the survivor had opted out of, which it had not, with why it ends."""
+    new = [
+        kind for column, kind in OPT_OUTS.items() if getattr(one.survivor, column) and not getattr(one.absorbed, column)
+    ]
+    under_way = Enrolment.objects.filter(contact=one.absorbed, state__in=Enrolment.UNDER_WAY)
+    for enrolment in exits.locked(under_way) if new else ():
+        wanted = exits.settings_of(programmes.of(enrolment))
+        if kind := next((kind for kind in new if wanted.get(kind)), None):
+            yield enrolment, exits.REASONS[kind]
+
+
 def _shorter(one: Merging) -> Iterable[Enrolment]:
     """Of each programme that both are under way in, all but the one with the most steps done, else the oldest."""
     by_programme: dict[tuple[int | None, int | None], list[Enrolment]] = defaultdict(list)
@@ -56,11 +74,11 @@ def _by_distance(enrolment: Enrolment) -> tuple[int, datetime, int]:
     return -(finished * 1000 + done.count()), enrolment.started_at, enrolment.pk
 
 
-def _end(enrolment: Enrolment, now: datetime) -> Kept:
+def _end(enrolment: Enrolment, now: datetime, reason: str) -> Kept:
     trace = traces.change(
         enrolment,
         state=Enrolment.EXITED,
-        reason=REASON,
+        reason=reason,
         ended_at=now,
         next_step_at=None,
         paused_at=None,
@@ -69,10 +87,10 @@ def _end(enrolment: Enrolment, now: datetime) -> Kept:
         active_key=None,
     )
     steps = {
-        str(step.pk): traces.change(step, state=EnrolmentStep.CANCELLED, reason=REASON, at=now)
+        str(step.pk): traces.change(step, state=EnrolmentStep.CANCELLED, reason=reason, at=now)
         for step in enrolment.steps.filter(state=EnrolmentStep.PLANNED)
     }
-    return {"pk": enrolment.pk, "trace": trace, "steps": steps, "batch": _end_batch(enrolment.batch, now)}
+    return {"pk": enrolment.pk, "trace": trace, "steps": steps, "batch": _end_batch(enrolment.batch, now, reason)}
 
 
 def _resume(ended: Kept, now: datetime) -> None:
@@ -93,10 +111,10 @@ def _shorter_batches(one: Merging) -> Iterable[ScheduledTaskBatch]:
             yield max(twin, batch, key=lambda row: (row.tasks.open().count(), row.pk))  # type: ignore[attr-defined]
 
 
-def _end_batch(batch: ScheduledTaskBatch, now: datetime) -> Kept:
+def _end_batch(batch: ScheduledTaskBatch, now: datetime, reason: str) -> Kept:
     """Lets go of the group's key and closes its tasks; those that somebody has touched stay open with a banner."""
     trace = traces.change(batch, active_key=None, ended_at=batch.ended_at or now, next_run_at=None)
-    tasks = [retiring.retire(task, reason=REASON, now=now) for task in batch.tasks.filter(status__in=Task.OPEN)]
+    tasks = [retiring.retire(task, reason=reason, now=now) for task in batch.tasks.filter(status__in=Task.OPEN)]
     return {"pk": batch.pk, "trace": trace, "tasks": tasks}
 
 

@@ -79,11 +79,11 @@ def merge(survivor: Contact, absorbed: Contact, *, by: User | None, now: datetim
         before: dict[str, Any] = {"rooms": {step.room: step.settle(one) for step in _steps}}
         before["moved"] = moving.move(one.absorbed, one.survivor)
         before |= _unite_columns(one)
+        before["told"] = _tell_opt_outs(one, before["survivor"])
         row = ContactMerge.objects.create(
             team_id=one.survivor.team_id, survivor=one.survivor, absorbed=one.absorbed, by=by, at=now, before=before
         )
         _record(one, Activity.CONTACT_MERGED, absorbed_id=one.absorbed.pk, merge_id=row.pk)
-        _tell_opt_outs(one, before["survivor"])
     survivor.refresh_from_db()
     absorbed.refresh_from_db()
     return row
@@ -101,6 +101,8 @@ def unmerge(row: ContactMerge, *, by: User | None, now: datetime) -> Contact:
         _check_parting(row, one)
         moving.move_back(row.before["moved"], holder=one.survivor, owner=one.absorbed)
         _part_columns(row, one)
+        # An opt-out that was told and that nobody has heard of yet is taken back: it is not the survivor's.
+        Activity.objects.filter(pk__in=row.before.get("told", []), processed_at=None).delete()
         for step in reversed(_steps):
             step.part(one, row.before["rooms"].get(step.room, {}))
         ContactMerge.objects.filter(pk=row.pk).update(undone_at=now)
@@ -168,11 +170,10 @@ def _learn(one: Merging, email: str, phone: str) -> list[int]:
     return made
 
 
-def _tell_opt_outs(one: Merging, changed: traces.Trace) -> None:
-    """An opt-out that the survivor had not had is told, so that what it is enrolled in ends."""
-    for column, kind in OPT_OUTS.items():
-        if column in changed and not changed[column][0]:
-            consent.tell(one.survivor, kind, now=one.now, by=one.by)
+def _tell_opt_outs(one: Merging, changed: traces.Trace) -> list[int]:
+    """An opt-out that the survivor had not had is told, so that what it is enrolled in ends. The rows' ids."""
+    new = [kind for column, kind in OPT_OUTS.items() if column in changed and not changed[column][0]]
+    return [consent.tell(one.survivor, kind, now=one.now, by=one.by).pk for kind in new]
 
 
 def _check_parting(row: ContactMerge, one: Merging) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 FILLED = (("email",), ("phone", "phone_e164"), ("company",), ("contact_cadence", "cadence_anchor_day"))
 FILLED_ALONE = ("timezone", "next_follow_up_at", "lead_score", "owner_id")
 """An empty one takes the other's; those that stand in one pair go together. A score of 0 says nothing yet."""
-EARLIEST = ("next_touch_at", "quiet_at", "unsubscribed_at", "complained_at", "bounced_at")
+TOUCH = ("next_touch_at", "touched_for", "missed_for", "look_late_at")
+"""The next touch, and whether it was dealt with."""
+EARLIEST = ("quiet_at", "unsubscribed_at", "complained_at", "bounced_at")
 LATEST = ("last_touch_at", "last_activity_at")
 SEEN = {
     "contact_cadence": "seen_cadence",
@@ -19,6 +21,7 @@ SEEN = {
 COLUMNS = (
     *(column for group in FILLED for column in group),
     *FILLED_ALONE,
+    *TOUCH,
     *EARLIEST,
     *LATEST,
     *SEEN.values(),
@@ -35,6 +38,8 @@ def united(survivor: Row, absorbed: Row) -> dict[str, Any]:
     for group in (*FILLED, *((column,) for column in FILLED_ALONE)):
         if not survivor[group[0]] and absorbed[group[0]]:
             wanted |= {column: absorbed[column] for column in group}
+    if _touched_by(survivor, absorbed):
+        wanted |= {column: absorbed[column] for column in TOUCH}
     wanted |= {column: _pick(min, survivor[column], absorbed[column]) for column in EARLIEST}
     wanted |= {column: _pick(max, survivor[column], absorbed[column]) for column in LATEST}
     wanted["do_not_contact"] = survivor["do_not_contact"] or absorbed["do_not_contact"]
@@ -43,6 +48,14 @@ def united(survivor: Row, absorbed: Row) -> dict[str, Any]:
         if column in wanted and survivor[seen] == survivor[column]:
             wanted[seen] = wanted[column]
     return {column: value for column, value in wanted.items() if value != survivor[column]}
+
+
+def _touched_by(survivor: Row, absorbed: Row) -> bool:
+    """Whether the next touch is the absorbed one's: a person's own date goes first, else the earlier."""
+    if survivor["next_follow_up_at"] or absorbed["next_follow_up_at"]:
+        return not survivor["next_follow_up_at"]
+    touch, other = survivor["next_touch_at"], absorbed["next_touch_at"]
+    return other is not None and (touch is None or other < touch)
 
 
 def _pick(choose: Any, one: Any, other: Any) -> Any:

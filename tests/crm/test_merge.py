@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from automation import engine
+from automation import cadence, engine, overdue
 from automation.models import Enrolment, EnrolmentStep, Firing, ParkedPair
 from crm import addresses, consent, contacts, merge, moving, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
@@ -266,6 +266,78 @@ def test_a_pair_parked_for_both_is_parked_once(two: tuple[Contact, Contact]) -> 
     assert ParkedPair.objects.filter(released_at=None).count() == 1
     merge.unmerge(row, by=None, now=LATER)
     assert ParkedPair.objects.filter(released_at=None).count() == 2
+
+
+def test_an_opt_out_of_the_survivor_ends_what_the_other_was_enrolled_in(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    consent.opt_out(survivor, consent.UNSUBSCRIBED, now=NOW - timedelta(days=5))
+    engine.drain(survivor.team_id, now=NOW)
+    ended = builders.make_enrolment(absorbed, builders.make_sequence(survivor.owner))
+    heedless = builders.make_sequence(survivor.owner, exits={"unsubscribed": False})
+    goes_on = builders.make_enrolment(absorbed, heedless)
+    row = join(survivor, absorbed)
+    for enrolment, state in ((ended, Enrolment.EXITED), (goes_on, Enrolment.ACTIVE)):
+        enrolment.refresh_from_db()
+        assert enrolment.state == state
+    assert ended.reason == "The contact unsubscribed."
+    assert not ended.steps.filter(state=EnrolmentStep.PLANNED).exists()
+    merge.unmerge(row, by=None, now=LATER)
+    ended.refresh_from_db()
+    assert (ended.contact, ended.state) == (absorbed, Enrolment.ACTIVE)
+    assert ended.steps.filter(state=EnrolmentStep.PLANNED).exists()
+
+
+def test_an_opt_out_that_nobody_has_heard_of_when_they_part_stays_where_it_was(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    for kind in (consent.UNSUBSCRIBED, consent.DO_NOT_CONTACT):
+        consent.opt_out(absorbed, kind, now=NOW - timedelta(days=5))
+    engine.drain(survivor.team_id, now=NOW)
+    merge.unmerge(join(survivor, absorbed), by=None, now=NOW)
+    engine.drain(survivor.team_id, now=NOW)
+    survivor.refresh_from_db()
+    absorbed.refresh_from_db()
+    assert (survivor.unsubscribed_at, survivor.do_not_contact) == (None, False)
+    assert (absorbed.unsubscribed_at is None, absorbed.do_not_contact) == (False, True)
+    kinds = set(survivor.activities.values_list("activity_type", flat=True))
+    assert kinds == {Activity.CONTACT_MERGED, Activity.CONTACT_PARTED}
+
+
+def test_a_missed_follow_up_that_was_dealt_with_is_not_missed_again(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    team, day = survivor.team_id, timedelta(days=1)
+    contacts.update(absorbed, by=None, now=NOW - 5 * day, next_follow_up_at=NOW - 3 * day)
+    cadence.schedule_due(team, now=NOW - 2 * day)
+    overdue.run_due(team, now=NOW - day)
+    lifecycle.set_status(Task.objects.get(), Task.CANCELLED, by=survivor.owner, now=NOW)
+    join(survivor, absorbed)
+    for days in range(1, 4):
+        cadence.schedule_due(team, now=NOW + days * day)
+        overdue.run_due(team, now=NOW + days * day)
+    assert Task.objects.count() == 1
+    assert survivor.next_follow_up_at == NOW - 3 * day
+
+
+def test_a_date_that_a_person_set_goes_before_the_cadence_that_came_along(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    mine = NOW + timedelta(days=20)
+    contacts.update(survivor, by=None, now=NOW, next_follow_up_at=mine)
+    contacts.update(absorbed, by=None, now=NOW, contact_cadence="weekly")
+    cadence.schedule_due(survivor.team_id, now=NOW)
+    row = join(survivor, absorbed)
+    assert (survivor.contact_cadence, survivor.next_follow_up_at, survivor.next_touch_at) == ("weekly", mine, mine)
+    merge.unmerge(row, by=None, now=LATER)
+    absorbed.refresh_from_db()
+    assert absorbed.next_touch_at == NOW.replace(hour=8) + timedelta(days=7)
+
+
+def test_a_touch_of_the_survivor_closes_the_follow_up_that_came_along(two: tuple[Contact, Contact]) -> None:
+    survivor, absorbed = two
+    contacts.update(absorbed, by=None, now=NOW, next_follow_up_at=NOW - timedelta(days=3))
+    overdue.create_overdue(survivor.team_id, now=NOW)
+    join(survivor, absorbed)
+    builders.make_activity(survivor, activity_type=Activity.CALL, occurred_at=NOW, received_at=NOW)
+    engine.drain(survivor.team_id, now=NOW)
+    assert Task.objects.get().status == Task.OBSOLETE
 
 
 def test_in_the_same_sequence_the_one_that_is_further_goes_on(two: tuple[Contact, Contact]) -> None:
