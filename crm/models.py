@@ -95,7 +95,6 @@ CHANGED_BY_HAND = (
 )
 
 
-HOW_TO_SAVE = ("force_insert", "force_update", "update_fields")
 EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
 UNPLANNED = Q(next_touch_at__isnull=True, do_not_contact=False) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
@@ -232,9 +231,10 @@ class Contact(models.Model):
         object read earlier would put old values back, and a change be followed twice. `force_update` writes all.
         """
         self.fill_in()
-        if "phone" in (kwargs.get("update_fields") or ()):
-            kwargs["update_fields"] = {*kwargs["update_fields"], "phone_e164"}
-        if not self._state.adding and not any(kwargs.get(how) for how in HOW_TO_SAVE):
+        named = kwargs.get("update_fields")
+        if named is not None and "phone" in named:
+            kwargs["update_fields"] = {*named, "phone_e164"}
+        elif named is None and not (self._state.adding or kwargs.get("force_insert") or kwargs.get("force_update")):
             kwargs["update_fields"] = self._by_hand()
         super().save(*args, **kwargs)
         transaction.on_commit(lambda: jobs.bell.ring(self.team_id), robust=True)

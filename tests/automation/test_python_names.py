@@ -218,3 +218,12 @@ def test_hours_may_be_any_number_and_are_kept_to_two_places(user: User, contact:
     (task,) = scheduler.schedule_recurring_tasks(contact, "days:10", template)
     task.refresh_from_db()
     assert (task.estimated_hours, task.reminder_offset_hours) == (Decimal("1.5"), Decimal("0.33"))
+
+
+def test_saving_the_object_that_was_given_keeps_the_cadence(user: User, contact: Contact) -> None:
+    TaskScheduler(owner=user).schedule_recurring_tasks(contact, "monthly", {"title": "Call"})
+    contact.company = "Byron & Co"
+    contact.save()
+    kept = Contact.objects.get(pk=contact.pk)
+    assert (kept.contact_cadence, kept.seen_cadence) == ("monthly", "monthly")
+    assert kept.next_touch_at is not None
