@@ -19,6 +19,9 @@ SUBJECT = re.compile(
     r"|automatische antwort|abwesenheits?(notiz|benachrichtigung|meldung|assistent)?\b|abwesend\b)",
     re.IGNORECASE,
 )
+MOST_VALUE = 500
+"""Characters of a header that are looked at."""
+COMMENT = re.compile(r"\([^()]*\)")
 KEPT = ("auto-submitted", "precedence", "x-auto-response-suppress", "list-id", "x-failed-recipients", *MARKS)
 """Headers worth keeping with the activity, for whoever asks why it counts as automatic."""
 
@@ -65,16 +68,14 @@ def reason_of(headers: dict[str, str], *, sender: str, return_path: str | None, 
 
 
 def _by_header(headers: dict[str, str]) -> str:
-    submitted = headers.get("auto-submitted")
-    if submitted and submitted.split(";")[0].strip().lower() != "no":
+    if _word(headers.get("auto-submitted", "")) not in ("", "no"):
         return "auto-submitted"
-    suppress = headers.get("x-auto-response-suppress")
-    if suppress and suppress.lower() != "none":
+    if headers.get("x-auto-response-suppress", "").lower() not in ("", "none"):
         return "x-auto-response-suppress"
     for name in (*MARKS, *EXCHANGE):
         if name in headers and headers[name].lower() not in ("no", "false"):
             return name
-    if headers.get("precedence", "").lower() in PRECEDENCE:
+    if _word(headers.get("precedence", "")) in PRECEDENCE:
         return "precedence"
     for name in ("x-failed-recipients", "list-id"):
         if headers.get(name):
@@ -84,14 +85,22 @@ def _by_header(headers: dict[str, str]) -> str:
     return ""
 
 
+def _word(value: str) -> str:
+    """A header's value in small letters, without its parameters and comments, which may hold comments."""
+    bare, value = None, value[:MOST_VALUE]
+    while bare != value:
+        bare, value = value, COMMENT.sub(" ", value)
+    return value.split(";")[0].strip().lower()
+
+
 def _by_sender(headers: dict[str, str], sender: str, return_path: str | None) -> str:
-    local = sender.strip().lower().rpartition("@")[0]
+    local = sender.strip().lower().rpartition("@")[0].partition("+")[0]
     if local in DAEMONS:
         return "mailer-daemon"
     if NOBODY.fullmatch(local):
         return "no-reply sender"
     paths = [path for path in (return_path, headers.get("return-path")) if path is not None]
-    return "empty return-path" if any(path.strip() in ("", "<>") for path in paths) else ""
+    return "empty return-path" if any(not path.strip(" <>") for path in paths) else ""
 
 
 def _by_subject(subject: str) -> str:
