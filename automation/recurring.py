@@ -24,6 +24,7 @@ from crm.models import Activity, Contact
 from domain import calendars, recurrence, templating, touches
 from people.models import Team, User
 from work import lifecycle
+from work.due import at_wall, move_to_zone
 from work.models import Task
 
 __all__ = ["BadTemplate", "checked_template", "schedule_recurring"]
@@ -31,6 +32,8 @@ __all__ = ["BadTemplate", "checked_template", "schedule_recurring"]
 log = logging.getLogger("nextmove.automation")
 
 ASIDE = "series"
+TASKS_OF = 500
+"""Series whose tasks are read at a time."""
 FROM_TOUCH = (ScheduledTaskBatch.TOUCH, "")
 LATE = "Late: {count} earlier ones were missed meanwhile, and are one with this task."
 
@@ -98,8 +101,11 @@ def start(
 
 def live_series(contact: Contact) -> QuerySet[ScheduledTaskBatch]:
     """The contact's series that go on, the newest first."""
-    rows = ScheduledTaskBatch.objects.filter(contact=contact, kind=ScheduledTaskBatch.RECURRING, ended_at__isnull=True)
-    return rows.select_related("owner", "contact__team", "contact__owner").order_by("-pk")
+    return _live().filter(contact=contact).select_related("owner", "contact__team", "contact__owner").order_by("-pk")
+
+
+def _live() -> QuerySet[ScheduledTaskBatch]:
+    return ScheduledTaskBatch.objects.filter(kind=ScheduledTaskBatch.RECURRING, ended_at__isnull=True)
 
 
 def has_open_task(series: Iterable[ScheduledTaskBatch]) -> bool:
@@ -123,13 +129,13 @@ def make_occurrence(
     if _exists(batch, key):
         return None
     by = touches.task_due(missed.latest, now=now, zone=_zone(batch.contact, batch.owner))
-    return _make(batch, by, key=key, missed=missed.count - 1, now=now)
+    return _make(batch, by, key=key, missed=missed.count - 1, now=now, local=by != now + touches.LATEST_START)
 
 
 def end(batch: ScheduledTaskBatch, *, reason: str, now: datetime) -> bool:
     """Ends a series for good; its untouched task closes with the reason. False when it had ended before."""
     with transaction.atomic():
-        mine = ScheduledTaskBatch.objects.filter(pk=batch.pk, kind=ScheduledTaskBatch.RECURRING, ended_at__isnull=True)
+        mine = _live().filter(pk=batch.pk)
         if not mine.update(ended_at=now, next_run_at=None):
             return False
         batch.ended_at, batch.next_run_at = now, None
@@ -231,12 +237,16 @@ def planned_teams(now: datetime) -> list[int]:
 
 
 def follow_clock(team_id: int, *, now: datetime, contact: Contact | None = None) -> int:
-    """After a zone changed: the runs to come at their time of day on the new clock, all of a team's or those of one
-    contact; how many moved.
+    """After a zone changed: the runs to come, and open tasks that nobody touched, at their time of day on the new
+    clock, all of a team's or those of one contact; how many moved.
 
     They keep their local day; one that the new clock has passed already is due. Asking again moves nothing.
     """
-    rows = _to_come(now).filter(team_id=team_id, **({"contact": contact} if contact is not None else {}))
+    mine = {"team_id": team_id} | ({"contact": contact} if contact is not None else {})
+    return _move_runs(_to_come(now).filter(**mine), now) + _move_tasks(_live().filter(**mine), now)
+
+
+def _move_runs(rows: QuerySet[ScheduledTaskBatch], now: datetime) -> int:
     moved = 0
     for pk in list(rows.order_by("pk").values_list("pk", flat=True)):
         try:
@@ -258,6 +268,21 @@ def _put_on_its_clock(pk: int, now: datetime) -> bool:
     moved = calendars.from_wall(datetime.combine(wall.date(), batch.time_of_day or wall.time()), zone)
     mine = ScheduledTaskBatch.objects.filter(pk=pk, next_run_at=batch.next_run_at, zone=batch.zone)
     return bool(mine.update(next_run_at=moved, zone=zone.key)) and moved != batch.next_run_at
+
+
+def _move_tasks(rows: QuerySet[ScheduledTaskBatch], now: datetime) -> int:
+    """Those of the series, found by their group keys; one task that cannot be moved stops no other."""
+    moved = 0
+    series = list(rows.select_related("owner", "contact__team").order_by("pk"))
+    for start in range(0, len(series), TASKS_OF):
+        part = series[start : start + TASKS_OF]
+        zones = {one.group_key: _zone(one.contact, one.owner) for one in part if one.contact is not None}
+        for task in Task.objects.open().filter(group_key__in=list(zones), due_date__gt=now).exclude(due_zone=""):
+            try:
+                moved += move_to_zone(task, zones[task.group_key], now=now)
+            except Exception:
+                log.exception("the due date of task %s could not be moved to its new clock", task.pk)
+    return moved
 
 
 def _to_come(now: datetime) -> QuerySet[ScheduledTaskBatch]:
@@ -307,7 +332,10 @@ def _time_of_day(batch: ScheduledTaskBatch, zone: ZoneInfo) -> time:
     return batch.time_of_day or batch.created_at.astimezone(zone).time()
 
 
-def _make(batch: ScheduledTaskBatch, due: datetime, *, key: str, now: datetime, missed: int = 0) -> Task:
+def _make(
+    batch: ScheduledTaskBatch, due: datetime, *, key: str, now: datetime, missed: int = 0, local: bool = True
+) -> Task:
+    """The task of an occurrence. `local`: its due date is a time of day, which goes along to another zone."""
     assert batch.contact is not None  # every series is for a contact
     template, values = batch.task_template, template_values(batch.contact, None)
     description = templating.render(str(template.get("description") or ""), values)
@@ -317,7 +345,7 @@ def _make(batch: ScheduledTaskBatch, due: datetime, *, key: str, now: datetime, 
         title=templating.render_title(template["title"], values, fallback=batch.name),
         description="\n\n".join(filter(None, (description, LATE.format(count=missed) if missed else ""))),
         priority=template.get("priority", Task.MEDIUM),
-        due_date=due,
+        **(at_wall(due, _zone(batch.contact, batch.owner))._asdict() if local else {"due_date": due}),
         reminder_offset_hours=_hours(template.get("reminder_offset_hours")),
         estimated_hours=_hours(template.get("estimated_hours")),
         contact=batch.contact,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -12,7 +13,7 @@ from crm.models import Contact
 from domain import calendars, delays
 from people import hours
 from people.models import Team, User
-from work.models import UNFINISHED, Task
+from work.models import FOLLOWING, UNFINISHED, Task
 
 log = logging.getLogger("nextmove.work")
 
@@ -22,7 +23,8 @@ BATCH = 500
 class Derived(NamedTuple):
     """The columns of a task whose due date was derived.
 
-    `due_spec` is None for elapsed hours kept as they fall, which no calendar moves; else it holds the delay, its start,
+    `due_spec` is None for elapsed hours kept as they fall, and for a time of day that no delay tells (`at_wall`), which
+    no calendar moves; else it holds the delay, its start,
     and what is to be flagged: a `note`, `unknown_zones`.
     """
 
@@ -147,12 +149,33 @@ def _derive_again(task: Task, known: hours.TeamHours | None) -> bool:
     )
     if derived == (old, task.due_wall, task.due_zone, task.due_spec):
         return False
+    mine = Task.objects.open().filter(pk=task.pk, due_date=old, due_spec__isnull=False)
+    return _put(task, derived, mine) and derived.due_date != old
+
+
+def _put(task: Task, derived: Derived, mine: QuerySet[Task]) -> bool:
+    """Writes the columns, and those that follow from them, where the row is still the one that was read."""
     for name, value in derived._asdict().items():
         setattr(task, name, value)
     task.fill_in()
-    changes = derived._asdict() | {
-        name: getattr(task, name) for name in ("remind_at", "reminded_at", "chase_at", "chased_for")
-    }
-    mine = Task.objects.open().filter(pk=task.pk, due_date=old, due_spec__isnull=False)
+    changes = derived._asdict() | {name: getattr(task, name) for name in FOLLOWING}
     with transaction.atomic():  # so that one the database refuses stops no other
-        return bool(mine.update(**changes, version=F("version") + 1)) and derived.due_date != old
+        return bool(mine.update(**changes, version=F("version") + 1))
+
+
+def at_wall(instant: datetime, zone: ZoneInfo) -> Derived:
+    """The columns of a task that is due at a local time of day, which no delay tells; `move_to_zone` moves it."""
+    return Derived(instant, instant.astimezone(zone).replace(tzinfo=None, fold=0).isoformat(), zone.key, None)
+
+
+def move_to_zone(task: Task, zone: ZoneInfo, *, now: datetime) -> bool:
+    """The same local time in another zone, for a date from `at_wall`; True when it moved.
+
+    Left alone are dates that have come by `now`, those set by hand, and tasks that somebody has touched.
+    """
+    old = task.due_date
+    if old is None or old <= now or task.due_zone == zone.key or task.due_spec is not None or _set_by_hand(task):
+        return False
+    untouched = {"status": Task.TODO, "edited_at": None, "started_at": None}
+    moved = calendars.from_wall(datetime.fromisoformat(task.due_wall), zone)
+    return _put(task, at_wall(moved, zone), Task.objects.filter(pk=task.pk, due_date=old, **untouched))

@@ -146,6 +146,53 @@ def test_by_fixed_dates_the_time_of_day_goes_along_to_another_zone(user: User, m
     assert tasks_of(own)[0].due_date == NOW + DAY
 
 
+@pytest.mark.parametrize("recurs_from", ["touch", "schedule", "completion"])
+@pytest.mark.parametrize("mover", ["team", "owner", "contact", "contact by hand"])
+def test_an_open_task_keeps_its_local_time_in_another_zone(user: User, mover: str, recurs_from: str) -> None:
+    batches = [start(user, "daily", recurs_from=recurs_from) for _ in range(4)]
+    (plain, begun, edited, passed) = (tasks_of(batch)[0] for batch in batches)
+    lifecycle.edit(edited, by=user, now=NOW, due_date=NOW + 2 * DAY)
+    lifecycle.set_status(begun, "in_progress", by=user, now=NOW)
+    now = NOW + timedelta(hours=1)
+    Task.objects.filter(pk=passed.pk).update(due_date=now)
+    calendar_changes.follow(user.team_id, now=now)
+    assert user.team_id in calendar_changes.teams(now)
+    for batch in batches:
+        contact = Contact.objects.get(pk=batch.contact_id)
+        if mover == "contact":
+            contacts.update(contact, by=user, now=now, timezone="America/New_York")
+        else:
+            row = {"team": user.team, "owner": user}.get(mover, contact)
+            type(row).objects.filter(pk=row.pk).update(timezone="America/New_York")
+    for _ in range(2):
+        engine.drain(user.team_id, now=now)
+        calendar_changes.follow(user.team_id, now=now)
+    for task in (plain, begun, edited, passed):
+        task.refresh_from_db()
+    moved = (NOW + DAY).replace(tzinfo=ZoneInfo("America/New_York"))
+    assert (plain.due_date, plain.chase_at) == (moved, moved)
+    assert (begun.due_date, edited.due_date, passed.due_date) == (NOW + DAY, NOW + 2 * DAY, now)
+
+
+def test_a_task_of_a_touch_is_due_at_five_on_the_new_clock_and_one_late_in_eight_hours_still(user: User) -> None:
+    eight = NOW.replace(hour=8)
+    rows = [builders.make_contact(user, contact_cadence="weekly", next_touch_at=eight) for _ in range(2)]
+    cadence.schedule_due(user.team_id, now=NOW)
+    (late,) = Task.objects.filter(contact=rows[1])
+    Task.objects.filter(pk=late.pk).delete()
+    Contact.objects.filter(pk=rows[1].pk).update(next_touch_at=eight, touched_for=None)
+    evening = NOW.replace(hour=18)
+    cadence.schedule_due(user.team_id, now=evening)
+    for contact in rows:
+        contacts.update(contact, by=user, now=evening, timezone="America/New_York")
+    at_five = datetime(2026, 6, 17, 17, tzinfo=UTC)
+    assert Task.objects.get(contact=rows[0]).due_date == at_five, "it was due already"
+    assert Task.objects.get(contact=rows[1]).due_date == evening + timedelta(hours=8)
+    contacts.update(rows[0], by=user, now=NOW, timezone="UTC")
+    contacts.update(rows[0], by=user, now=NOW, timezone="America/New_York")
+    assert Task.objects.get(contact=rows[0]).due_date == datetime(2026, 6, 17, 17, tzinfo=ZoneInfo("America/New_York"))
+
+
 def test_from_completion_the_next_is_due_a_period_after_the_day_it_was_done(user: User) -> None:
     batch = start(user, "days:10", recurs_from="completion")
     complete(user, batch, NOW + timedelta(days=3, hours=5))
