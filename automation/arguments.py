@@ -57,11 +57,16 @@ def cadence(argument: str, given: Any) -> str:
 
 def hours(argument: str, given: Any, *, least: Decimal = Decimal(0), most: int = MOST_HOURS) -> Decimal:
     """A number of hours, to two places as columns hold them. Raises BadArgument."""
+    return number(argument, given, least=least, most=most, what="number of hours").quantize(CENT, ROUND_HALF_UP)
+
+
+def number(argument: str, given: Any, *, least: Decimal = Decimal(0), most: int, what: str = "number") -> Decimal:
+    """A number, `most` at most. Raises BadArgument."""
     is_number = isinstance(given, int | float | Decimal) and not isinstance(given, bool)
-    number = Decimal(given) if is_number else Decimal("NaN")
-    if not number.is_finite() or not least <= number <= most:
-        raise BadArgument(argument, given, f"a number of hours from {least} to {most}")
-    return Decimal(str(given)).quantize(CENT, ROUND_HALF_UP)
+    exact = Decimal(given) if is_number else Decimal("NaN")
+    if not exact.is_finite() or not least <= exact <= most:
+        raise BadArgument(argument, given, f"a {what} from {least} to {most}")
+    return Decimal(str(given))
 
 
 def instant(argument: str, given: Any) -> datetime:

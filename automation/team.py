@@ -1,6 +1,7 @@
 """`TaskAutomationEngine`, `PerformanceCalculator`, `WorkloadBalancer`: the team's half, in the names of its design.
 
-Every method takes a row or its id and works on the class as on an instance.
+Every method takes a row or its id, reads the row as it stands, and works on the class as on an instance. What cannot be
+used is refused with BadArgument.
 """
 
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from assignment import rebalancing
+from automation import arguments
 from jobs import queue
 from people.models import Team, User
 from performance import scores
@@ -36,9 +38,10 @@ class TaskAutomationEngine:
     @classmethod
     def on_task_status_changed(cls, task: Task | int, old_status: str, new_status: str) -> dict[str, Any]:
         """A change to done follows completion; any other sets nothing off."""
-        lifecycle.parse_status(old_status)
+        lifecycle.parse_status(arguments.text("old_status", old_status, most=20, blank=True))
+        new = lifecycle.parse_status(arguments.text("new_status", new_status, most=20, blank=True))
         row = _task(task)
-        if lifecycle.parse_status(new_status) == Task.DONE:
+        if new == Task.DONE:
             return cls.on_task_completed(row)
         return _answer(row, row.assignee_id, {})
 
@@ -73,7 +76,7 @@ class PerformanceCalculator:
         return team_figures.high_performers(
             _team(team),
             now=timezone.now(),
-            threshold=Decimal(str(threshold)),
+            threshold=arguments.number("threshold", threshold, most=100),
             include_provisional=include_provisional,
         )
 
@@ -84,7 +87,7 @@ class PerformanceCalculator:
         return team_figures.at_risk(
             _team(team),
             now=timezone.now(),
-            threshold=Decimal(str(threshold)),
+            threshold=arguments.number("threshold", threshold, most=100),
             include_provisional=include_provisional,
         )
 
@@ -113,15 +116,13 @@ def _answer(task: Task, user_id: int | None, jobs: dict[str, str]) -> dict[str, 
 
 
 def _task(task: Task | int) -> Task:
-    return task if isinstance(task, Task) else Task.objects.select_related("team", "assignee").get(pk=task)
+    return arguments.row("task", task, Task.objects.select_related("team", "assignee"))
 
 
 def _user(user: User | int) -> User:
-    return user if isinstance(user, User) else User.objects.select_related("team").get(pk=user)
+    return arguments.row("user", user, User.objects.select_related("team"))
 
 
 def _team(team: Team | int | None) -> Team:
     """A team, by row or id; the default team when none is named."""
-    if team is None:
-        return Team.objects.default()
-    return team if isinstance(team, Team) else Team.objects.get(pk=team)
+    return Team.objects.default() if team is None else arguments.row("team", team, Team.objects.all())

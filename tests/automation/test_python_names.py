@@ -10,13 +10,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from api.activities import OWN_RECORDS
+from automation import PerformanceCalculator, TaskAutomationEngine, WorkloadBalancer
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, Sequence
 from automation.programmes.eligibility import Refused
 from automation.task_scheduler import TaskScheduler
 from crm import erase, intake, merge
 from crm.models import Activity, Contact
 from jobs.models import Job
-from people.models import User
+from people.models import Team, User
 from tests import builders
 from work.models import Task
 
@@ -218,6 +219,44 @@ def test_hours_may_be_any_number_and_are_kept_to_two_places(user: User, contact:
     (task,) = scheduler.schedule_recurring_tasks(contact, "days:10", template)
     task.refresh_from_db()
     assert (task.estimated_hours, task.reminder_offset_hours) == (Decimal("1.5"), Decimal("0.33"))
+
+
+TEAM_CALLS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("task", TaskAutomationEngine.on_task_completed),
+    ("task", TaskAutomationEngine.on_task_created),
+    ("task", lambda task: TaskAutomationEngine().on_task_status_changed(task, "todo", "done")),
+    ("user", PerformanceCalculator.calculate_performance_score),
+    ("user", WorkloadBalancer.get_user_available_capacity),
+    ("user", WorkloadBalancer.is_user_overloaded),
+    ("team", PerformanceCalculator.calculate_team_performance),
+    ("team", WorkloadBalancer.suggest_workload_rebalancing),
+]
+
+
+def test_the_team_names_take_a_row_that_is_there_or_its_id(user: User) -> None:
+    builders.make_task(user)
+    unsaved = {"task": Task(title="New"), "user": User(username="new"), "team": Team(name="New")}
+    for argument, call in TEAM_CALLS:
+        for given in (*NOBODY, unsaved[argument]):
+            if (argument, given) != ("team", None):
+                refuses(f"^{argument} is .*: give a {argument} that is there, or its id", call, given)
+
+
+def test_the_team_names_take_words_and_numbers_that_are_some(user: User) -> None:
+    task = builders.make_task(user)
+    for given in WORDS:
+        refuses("old_status is|no status", TaskAutomationEngine.on_task_status_changed, task, given, "done")
+        refuses("new_status is|no status", TaskAutomationEngine.on_task_status_changed, task, "todo", given)
+    for call in (PerformanceCalculator.identify_high_performers, PerformanceCalculator.identify_at_risk_performers):
+        assert call(Decimal("50.5"), team=user.team) == []
+        for given in (*HOURS, 101):
+            refuses("^threshold is .*: give a number from 0 to 100", call, given)
+
+
+def test_a_completion_is_answered_again_also_for_an_older_object(user: User) -> None:
+    task = builders.make_task(user)
+    older = Task.objects.get(pk=task.pk)
+    assert TaskAutomationEngine.on_task_completed(task) == TaskAutomationEngine.on_task_completed(older)
 
 
 def test_saving_the_object_that_was_given_keeps_the_cadence(user: User, contact: Contact) -> None:
