@@ -133,6 +133,21 @@ def repush(
     return moved
 
 
+def pause_length(began: datetime, ended: datetime, zone: ZoneInfo) -> timedelta:
+    """How long a pause was, in whole days of the local clock and what is left over in hours that passed.
+
+    From Friday ten o'clock to Monday ten o'clock it is three days, also over a change of the clocks. An end before
+    the beginning is no pause.
+    """
+    began, ended = began.astimezone(UTC), ended.astimezone(UTC)  # two times of one zone differ by what clocks show
+    wall = began.astimezone(zone).replace(tzinfo=None)
+    days = max(0, (ended.astimezone(zone).date() - wall.date()).days)
+    if days and calendars.from_wall(wall + timedelta(days=days), zone) > ended:
+        days -= 1
+    last = calendars.from_wall(wall + timedelta(days=days), zone) if days else began
+    return timedelta(days=days) + max(timedelta(), ended - last)
+
+
 def shift(dates: Sequence[Due], pause: timedelta) -> list[Due]:
     """The dates after a pause: each by as much later on the local clock, so a week's pause keeps 09:00 at 09:00.
 

@@ -12,6 +12,7 @@ from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import dating, exits
 from crm.models import Activity
 from domain import calendars, delays, sequencing
+from people import hours
 from people.models import User
 from work import lifecycle, retiring
 from work.models import Task
@@ -109,7 +110,7 @@ def follow(activity: Activity, *, now: datetime) -> list[Enrolment]:
 
 
 def _follow(enrolment: Enrolment, activity: Activity, now: datetime) -> None:
-    zone = calendars.first_zone(enrolment.contact.timezone, enrolment.team.timezone).zone
+    zone = _zone(enrolment)
     named = _named_day(activity, zone)
     until = named or activity.occurred_at + AUTO_REPLY_PAUSE
     reason = f"An automatic reply came: until {until.astimezone(zone):%d %B %Y}."
@@ -145,8 +146,8 @@ def _pause(row: Enrolment, *, now: datetime, reason: str, until: datetime | None
 def _resume(row: Enrolment, *, ended: datetime) -> None:
     """Moves what is planned and the open tasks whose dates nobody set by hand; the next sweep does what is due."""
     assert row.paused_at is not None  # every pause says when it began
-    length = max(ended - row.paused_at, timedelta())
-    zone = calendars.first_zone(row.contact.timezone, row.team.timezone).zone
+    zone = _zone(row)
+    length = sequencing.pause_length(row.paused_at, ended, zone)
     planned = list(row.steps.filter(state=EnrolmentStep.PLANNED).order_by("number"))
     dating.shift(planned, length)
     for task in Task.objects.open().filter(enrolment_steps__enrolment=row, edited_at__isnull=True):
@@ -157,11 +158,16 @@ def _resume(row: Enrolment, *, ended: datetime) -> None:
         row,
         state=Enrolment.ACTIVE,
         reason="",
-        started_at=row.started_at + length,
+        started_at=_later(row.started_at, length, zone),
         paused_at=None,
         resume_at=None,
         next_step_at=first,
     )
+
+
+def _zone(row: Enrolment) -> ZoneInfo:
+    """The clock that its steps are planned on."""
+    return dating.schedule_for(row.contact, row.owner, hours.TeamHours(row.team)).zone
 
 
 def _later(instant: datetime, length: timedelta, zone: ZoneInfo) -> datetime:

@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections
@@ -245,6 +246,41 @@ def test_a_pause_stops_the_clock_and_moves_what_is_left(user: User, contact: Con
     assert plain.due_date == NOW + DAY + 8 * HOUR + 7 * DAY
     run(user, NOW + 10 * DAY)
     assert states(enrolment) == ["done", "done", "planned"]
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize("zoned", ["contact", "owner", "team"])
+@pytest.mark.parametrize(
+    ("paused", "resumed", "due"),
+    [
+        ((27, 10), (30, 10), (31, 9)),  # over the night of the change, which is an hour short
+        ((24, 10), (27, 10), (31, 9)),  # before it, and the date lies after
+        ((28, 23), (29, 4), (28, 13)),  # four hours that the clocks show as five
+    ],
+)
+def test_a_pause_over_a_change_of_the_clocks_keeps_the_time_of_day(
+    user: User, contact: Contact, zoned: str, paused: Any, resumed: Any, due: Any
+) -> None:
+    start, (first, then) = (
+        datetime(2026, 3, 23, 9, tzinfo=BERLIN),
+        (datetime(2026, 3, *at, tzinfo=BERLIN) for at in (paused, resumed)),
+    )
+    row = {"contact": contact, "owner": user, "team": user.team}[zoned]
+    type(row).objects.filter(pk=row.pk).update(timezone=BERLIN.key)
+    days = {"delay": {"kind": "calendar", "days": 5, "at": "09:00", "outside": "as_is"}, "title": "Call"}
+    sequence = builders.make_sequence(user, steps=[days], pacing="at_once")
+    contact = Contact.objects.get(pk=contact.pk)
+    enrolments_made = [enrol(contact, one, now=start) for one in (sequence, builders.make_sequence(user, steps=[days]))]
+    for enrolment in enrolments_made:
+        pausing.pause(enrolment, now=first)
+        pausing.resume(enrolment, now=then)
+    wanted = datetime(2026, 3, *due, tzinfo=BERLIN)
+    assert Task.objects.get().due_date == wanted
+    assert enrolments_made[1].steps.get().due_at == wanted
+    enrolments.rederive(Enrolment.objects.all(), now=then)
+    assert enrolments_made[1].steps.get().due_at == wanted, "counting anew from the start comes to the same"
 
 
 def test_a_date_that_a_person_set_is_not_moved_by_a_pause(user: User, contact: Contact) -> None:

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from domain import delays
 from domain.calendars import DEFAULT_WEEK, Schedule
 from domain.delays import Delay
-from domain.sequencing import LEAST_GAP, PRESETS, Step, UnknownSequence, plan, repush, sequence_due_dates, shift
+from domain.sequencing import (
+    LEAST_GAP,
+    PRESETS,
+    Step,
+    UnknownSequence,
+    pause_length,
+    plan,
+    repush,
+    sequence_due_dates,
+    shift,
+)
 
 START = datetime(2026, 3, 28, 12, tzinfo=ZoneInfo("Europe/Berlin"))  # the clock springs forward that night
 
@@ -197,6 +207,21 @@ def test_a_pause_moves_dates_on_the_local_clock():
     assert [due.wall.hour for due in week] == [9, 9]
     assert instants(shift(planned, timedelta(hours=5)))[0] == berlin(23, 14, month=3)
     assert shift(planned, timedelta()) == planned
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "length"),
+    [
+        (berlin(27, 10, month=3), berlin(30, 10, month=3), timedelta(days=3)),
+        (berlin(28, 23, month=3), berlin(29, 4, month=3), timedelta(hours=4)),
+        (berlin(28, 10, month=3), berlin(29, 9, month=3), timedelta(hours=22)),
+        (berlin(24, 10, month=10), berlin(25, 11, month=10), timedelta(days=1, hours=1)),
+        (berlin(24, 10, month=10), berlin(25, 9, month=10), timedelta(hours=24)),
+        (berlin(30, 10, month=3), berlin(27, 10, month=3), timedelta()),
+    ],
+)
+def test_the_length_of_a_pause_is_counted_in_local_days(began: datetime, ended: datetime, length: timedelta) -> None:
+    assert pause_length(began, ended, BERLIN) == length
 
 
 def test_what_is_wrong_is_named():
