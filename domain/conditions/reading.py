@@ -77,8 +77,8 @@ def _guess(operator: Operator, literals: list[object]) -> object:
 
 
 def _hours(text: object) -> object:
+    number = str(text).removesuffix("h")
     try:
-        hours = float(str(text).removesuffix("h"))
+        return int(number) if number.isdecimal() else float(number)
     except ValueError:
         return None
-    return hours if "." in str(text) else int(hours)

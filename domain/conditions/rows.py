@@ -113,7 +113,7 @@ def row_field(name: str) -> Ref:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and (isinstance(value, float) or abs(value) <= 2**53)
+    return abs(value) <= 2**53 if isinstance(value, int) else math.isfinite(value)
 
 
 def _is_text(value: object) -> bool:

@@ -21,7 +21,7 @@ KINDS = {name: field.kind for name, field in FIELDS.items() if field.kind != "ma
 }
 TEXT = st.text(max_size=6) | st.text("aä\\\"'\n\x00\x1b{}`😀", max_size=4)
 NUMBER = st.integers(-3, 3) | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-HOURS = st.integers(1, 2000) | st.sampled_from([0.5, 1.25])
+HOURS = st.integers(1, 2000) | st.sampled_from([0.5, 1.25, 1e-7, 5e-324])
 MOMENT = st.integers(-3000, 3000).map(lambda hours: NOW + timedelta(hours=hours))
 
 
@@ -329,3 +329,12 @@ def test_operators_for_a_form():
     assert ("above", "is above") in conditions.operators_for("number")
     assert [name for name, _ in conditions.operators_for("bool")] == ["is_true", "is_false"]
     assert conditions.operators_for("map") == []
+
+
+@pytest.mark.parametrize("operator", ["above", "between", "older_than_hours"])
+def test_a_number_that_is_none_or_has_no_place_is_refused(operator):
+    field = "contact.created_at" if operator == "older_than_hours" else "contact.lead_score"
+    for value in (10**400, -(10**400), 2**53 + 1, float("inf"), float("nan"), True, "80", None):
+        row = {"field": field, "operator": operator, "value": [0, value] if operator == "between" else value}
+        with pytest.raises(ConditionError, match=rf"Row 1 \({field} {operator}\): .* needs a"):
+            conditions.rows_from_json({"rows": [row]})
