@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
 
 import jobs.bell
@@ -20,6 +21,9 @@ from people.models import Team
 MOST_AHEAD = timedelta(minutes=10)
 """How far an event's own clock may run ahead of ours."""
 OLDEST = timedelta(days=3650)
+MOST_TRIES = 5
+DEADLOCK = "40P01"
+"""PostgreSQL's word for two that wait for each other, of whom it has stopped one."""
 
 
 OWN_RECORDS = frozenset(
@@ -91,8 +95,22 @@ def record(
     """Stores what is sound and says of the rest what to mend.
 
     `visible` limits the contacts that may be named; `unmatched` keeps events of unknown addresses without a contact,
-    as providers' are; `creates_contacts` makes one instead. Sending the same twice stores it once.
+    as providers' are; `creates_contacts` makes one instead. Sending the same twice stores it once. Two who send the
+    same in other orders at once may each wait for the other: the one that the database stops begins again.
     """
+    store = partial(_record, team, items, now, visible, unmatched, creates_contacts)
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return store()
+        except OperationalError as fault:
+            if getattr(fault.__cause__, "sqlstate", "") != DEADLOCK:
+                raise
+    return store()
+
+
+def _record(
+    team: Team, items: Sequence[Incoming], now: datetime, visible: Any, unmatched: bool, creates_contacts: bool
+) -> Recorded:
     outcome = Recorded()
     with transaction.atomic():
         sound: dict[int, Incoming] = {}

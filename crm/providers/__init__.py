@@ -156,7 +156,8 @@ def _incoming(provider: Provider, raw: Any, event: Any, now: datetime, zone: Zon
 def _record(source: InboundSource, delivery: Delivery, now: datetime) -> intake.Recorded:
     """Stores the batches one after the other; places are those of the provider's list."""
     whole = intake.Recorded()
-    for batch in _batches(delivery.items):
+    # Always in one order, so that two deliveries of the same never wait for each other.
+    for batch in _batches(sorted(delivery.items, key=lambda placed: _order(placed[1], now))):
         recorded = intake.record(
             source.team,
             [item for _, item in batch],
@@ -171,6 +172,10 @@ def _record(source: InboundSource, delivery: Delivery, now: datetime) -> intake.
     fault = intake.Fault("", "unreadable", "This event lacks what every event of the provider has.")
     whole.rejected += [intake.Rejected(index, (fault,)) for index in delivery.unreadable]
     return whole
+
+
+def _order(item: intake.Incoming, now: datetime) -> tuple[datetime, str, str]:
+    return item.occurred_at or now, item.source_key, item.contact_email
 
 
 def _batches(items: Sequence[tuple[int, intake.Incoming]]) -> Iterator[Sequence[tuple[int, intake.Incoming]]]:

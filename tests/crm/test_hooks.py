@@ -1,9 +1,12 @@
 """What providers send: each event by itself, and nothing that cannot be kept."""
 
 import json
+import random
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from crm.models import Activity, Contact, InboundSource
@@ -102,3 +105,44 @@ def test_an_event_that_names_its_contact_twice_teaches_the_other_systems_id() ->
         ).status_code
         == 422
     ), "ids are those of one source"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["provider", "api"])
+def test_lists_that_arrive_at_once_in_other_orders_are_stored_once(way: str) -> None:
+    """Each waits for rows of the other: the database ends such a pair, and the one it stopped goes on by itself."""
+    user = builders.make_manager()
+    source = builders.make_source(user.team, creates_contacts=True)
+    token = builders.make_token(user)
+    contacts = [builders.make_contact(user) for _ in range(40)] if way == "api" else []
+    refused: list[bytes] = []
+    starting = threading.Barrier(4)
+
+    def tell(seed: int) -> None:
+        shuffled = random.Random(seed).sample(range(40), 40)
+        try:
+            for part in range(3):
+                starting.wait(timeout=60)
+                if way == "api":
+                    said = [
+                        {"contact_id": contacts[n].pk, "activity_type": "call", "source_key": f"{part}:{n}"}
+                        for n in shuffled
+                    ]
+                    headers = {"authorization": f"Bearer {token}"}
+                    answer = Client(headers=headers).post("/api/activities", said, content_type="application/json")
+                else:
+                    events = [event(email=f"p{n}@{part}.example.com", sg_event_id=f"{part}:{n}") for n in shuffled]
+                    answer = post(source, json.dumps(events))
+                if answer.status_code != 202 or answer.json()["rejected"]:
+                    refused.append(answer.content)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=tell, args=[seed]) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert refused == []
+    assert Activity.objects.count() == 120
+    assert Contact.objects.count() == (40 if way == "api" else 120)
