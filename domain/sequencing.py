@@ -148,15 +148,30 @@ def pause_length(began: datetime, ended: datetime, zone: ZoneInfo) -> timedelta:
     return timedelta(days=days) + max(timedelta(), ended - last)
 
 
-def shift(dates: Sequence[Due], pause: timedelta) -> list[Due]:
+def shift(
+    steps: Sequence[HasDelay],
+    dates: Sequence[Due],
+    pause: timedelta,
+    *,
+    schedule: Schedule,
+    least_gap: timedelta = LEAST_GAP,
+) -> list[Due]:
     """The dates after a pause: each by as much later on the local clock, so a week's pause keeps 09:00 at 09:00.
 
-    What was left of a delay when the clock stopped is left of it afterwards, up to the hour of a clock change. Raises
-    ValueError for a negative pause.
+    What was left of a delay when the clock stopped is left of it afterwards, up to the hour of a clock change. One that
+    comes to lie outside working time goes on to it where its step says so, and each keeps `least_gap` from the one
+    before. Raises ValueError for a negative pause.
     """
     if pause < timedelta():
         raise ValueError(f"The pause is {pause}: it cannot end before it began.")
-    return [_shifted(due, pause) for due in dates] if pause else list(dates)
+    if not pause:
+        return list(dates)
+    moved: list[Due] = []
+    for step, date in zip(steps, dates, strict=True):
+        later = _shifted(date, pause)
+        later = _in_working_time(later.instant, later, step.delay, schedule)
+        moved.append(_apart(later, moved[-1] if moved else None, step.delay, schedule, least_gap))
+    return moved
 
 
 def _shifted(due: Due, pause: timedelta) -> Due:

@@ -90,11 +90,20 @@ def _apart(outline: Outline, dues: list[Due], *, after: datetime, schedule: Sche
     )
 
 
-def shift(rows: Sequence[EnrolmentStep], pause: timedelta) -> None:
+def shift(outline: Outline, rows: Sequence[EnrolmentStep], pause: timedelta, *, schedule: Schedule) -> None:
     """After a pause: what is planned comes as much later, at the same time of day."""
-    for row, due in zip(rows, sequencing.shift([due_of(row) for row in rows], pause), strict=True):
+    steps = [outline.named(row.key) or sequencing.Step() for row in rows]
+    dates = [due_of(row) for row in rows]
+    moved = sequencing.shift(steps, dates, pause, schedule=schedule, least_gap=outline.least_gap)
+    for row, due in zip(rows, moved, strict=True):
         put(row, due)
     save(rows)
+
+
+def shifted(step: sequencing.HasDelay, instant: datetime, pause: timedelta, *, schedule: Schedule) -> datetime:
+    """The same for one date that has no row."""
+    (moved,) = sequencing.shift([step], [delays.at_instant(instant, schedule.zone)], pause, schedule=schedule)
+    return moved.instant
 
 
 def anew(enrolment: Enrolment, outline: Outline, known: Mapping[str, EnrolmentStep]) -> list[tuple[Step, Due | None]]:

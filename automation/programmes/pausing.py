@@ -9,9 +9,10 @@ from django.db.models import Min
 
 from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
-from automation.programmes import dating, exits
+from automation.programmes import Outline, dating, exits
 from crm.models import Activity
-from domain import calendars, delays, sequencing
+from domain import calendars, sequencing
+from domain.calendars import Schedule
 from people import hours
 from people.models import User
 from work import lifecycle, retiring
@@ -146,19 +147,19 @@ def _pause(row: Enrolment, *, now: datetime, reason: str, until: datetime | None
 def _resume(row: Enrolment, *, ended: datetime) -> None:
     """Moves what is planned and the open tasks whose dates nobody set by hand; the next sweep does what is due."""
     assert row.paused_at is not None  # every pause says when it began
-    zone = _zone(row)
-    length = sequencing.pause_length(row.paused_at, ended, zone)
+    schedule = dating.schedule_for(row.contact, row.owner, hours.TeamHours(row.team))
+    length = sequencing.pause_length(row.paused_at, ended, schedule.zone)
+    outline = programmes.read(row.version.content)
     planned = list(row.steps.filter(state=EnrolmentStep.PLANNED).order_by("number"))
-    dating.shift(planned, length)
-    for task in Task.objects.open().filter(enrolment_steps__enrolment=row, edited_at__isnull=True):
-        if task.due_date is not None and length:
-            lifecycle.edit(task, by=None, now=ended, due_date=_later(task.due_date, length, zone))
+    dating.shift(outline, planned, length, schedule=schedule)
+    for made in row.steps.filter(task__status__in=Task.OPEN, task__edited_at__isnull=True).select_related("task"):
+        _move_task(made, outline, length, schedule, ended)
     first = min((step.due_at for step in planned), default=ended)
     exits.save(
         row,
         state=Enrolment.ACTIVE,
         reason="",
-        started_at=_later(row.started_at, length, zone),
+        started_at=dating.shifted(sequencing.Step(), row.started_at, length, schedule=schedule),
         paused_at=None,
         resume_at=None,
         next_step_at=first,
@@ -170,9 +171,13 @@ def _zone(row: Enrolment) -> ZoneInfo:
     return dating.schedule_for(row.contact, row.owner, hours.TeamHours(row.team)).zone
 
 
-def _later(instant: datetime, length: timedelta, zone: ZoneInfo) -> datetime:
-    (moved,) = sequencing.shift([delays.at_instant(instant, zone)], length)
-    return moved.instant
+def _move_task(made: EnrolmentStep, outline: Outline, length: timedelta, schedule: Schedule, now: datetime) -> None:
+    """A date made on enrolment is the step's own; any other counts in hours from when the task was made."""
+    task, step = made.task, outline.named(made.key)
+    if task is None or task.due_date is None or not length:
+        return
+    counted = step if step is not None and outline.at_once(step) else sequencing.Step()
+    lifecycle.edit(task, by=None, now=now, due_date=dating.shifted(counted, task.due_date, length, schedule=schedule))
 
 
 def undo(enrolment: Enrolment, *, now: datetime) -> Enrolment:

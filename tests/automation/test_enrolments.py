@@ -283,6 +283,38 @@ def test_a_pause_over_a_change_of_the_clocks_keeps_the_time_of_day(
     assert enrolments_made[1].steps.get().due_at == wanted, "counting anew from the start comes to the same"
 
 
+@pytest.mark.parametrize("outside", ["next", "as_is"])
+def test_a_date_that_a_pause_moves_out_of_working_time_goes_where_the_step_says(
+    user: User, contact: Contact, outside: str
+) -> None:
+    """Planned for Friday and Monday, moved by a day: to a Saturday, where the step may stay or not."""
+    delays = [{"kind": "calendar", "days": days, "at": "09:00", "outside": outside} for days in (2, 5)]
+    steps = [{"title": "Call", "delay": delay} for delay in delays]
+    plain = builders.make_sequence(user, steps=steps)
+    made = builders.make_sequence(user, steps=steps, pacing="at_once")
+    one, other = enrol(contact, plain), enrol(contact, made)
+    for enrolment in (one, other):
+        pausing.pause(enrolment, now=NOW + DAY)
+        pausing.resume(enrolment, now=NOW + 2 * DAY)
+    saturday, monday = NOW.replace(day=20, hour=9), NOW.replace(day=22, hour=9)
+    first = monday if outside == "next" else saturday
+    wanted = [first, monday + DAY]
+    assert list(one.steps.order_by("number").values_list("due_at", flat=True)) == wanted
+    assert [task.due_date for task in tasks_of(other)] == wanted
+
+
+def test_a_pause_leaves_steps_twenty_hours_apart(user: User, contact: Contact) -> None:
+    """Moved to either side of the night in which the clocks skip an hour."""
+    Contact.objects.filter(pk=contact.pk).update(timezone=BERLIN.key)
+    steps = [step(24), step(44)]
+    start = datetime(2026, 3, 20, 12, tzinfo=BERLIN)
+    enrolment = enrol(Contact.objects.get(pk=contact.pk), builders.make_sequence(user, steps=steps), now=start)
+    pausing.pause(enrolment, now=start + HOUR)
+    pausing.resume(enrolment, now=start + HOUR + 7 * DAY)
+    first, then = enrolment.steps.order_by("number").values_list("due_at", flat=True)
+    assert (first, then) == (datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 3, 29, 9, tzinfo=BERLIN))
+
+
 def test_a_date_that_a_person_set_is_not_moved_by_a_pause(user: User, contact: Contact) -> None:
     enrolment = enrol(contact, builders.make_sequence(user, days=(1,)))
     run(user, NOW + DAY)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain import delays
 from domain.calendars import DEFAULT_WEEK, Schedule
-from domain.delays import Delay
+from domain.delays import Delay, Due
 from domain.sequencing import (
     LEAST_GAP,
     PRESETS,
@@ -200,13 +200,18 @@ def test_a_preset_keeps_its_dates_however_late():
 
 
 def test_a_pause_moves_dates_on_the_local_clock():
-    planned = plan([at_nine(1), at_nine(6)], start=berlin(20, month=3), schedule=WEEK, slip="push")
+    steps = [at_nine(1), at_nine(6)]
+    planned = plan(steps, start=berlin(20, month=3), schedule=WEEK, slip="push")
     assert instants(planned) == [berlin(23, month=3), berlin(26, month=3)]
-    week = shift(planned, timedelta(days=7))  # the clock changed in between
+
+    def after(pause: timedelta) -> list[Due]:
+        return shift(steps, planned, pause, schedule=WEEK)
+
+    week = after(timedelta(days=7))  # the clock changed in between
     assert instants(week) == [berlin(30, month=3), berlin(2, month=4)]
     assert [due.wall.hour for due in week] == [9, 9]
-    assert instants(shift(planned, timedelta(hours=5)))[0] == berlin(23, 14, month=3)
-    assert shift(planned, timedelta()) == planned
+    assert instants(after(timedelta(hours=5)))[0] == berlin(23, 14, month=3)
+    assert after(timedelta()) == planned
 
 
 @pytest.mark.parametrize(
@@ -228,4 +233,4 @@ def test_what_is_wrong_is_named():
     with pytest.raises(ValueError, match="anchor or push"):
         plan([at_nine(1)], start=START, schedule=WEEK, slip="drift")
     with pytest.raises(ValueError, match="cannot end before it began"):
-        shift([], -timedelta(hours=1))
+        shift([], [], -timedelta(hours=1), schedule=WEEK)
