@@ -1,0 +1,122 @@
+"""A backup is one file and one command, and a restore gives back what it holds, on both databases."""
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from typer.testing import CliRunner
+
+from config import cli
+from crm.models import Contact
+from tests import builders
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """Of an installation with one contact, Ann; since then she became Bob, and Eve came."""
+    contact = builders.make_contact(name="Ann Ångström's")
+    path = tmp_path / "kept" / "it.zip"
+    answer = run("backup", str(path), "--json")
+    assert (answer.exit_code, json.loads(answer.output)) == (0, {"file": str(path)}), answer.exception
+    Contact.objects.filter(pk=contact.pk).update(name="Bob")
+    builders.make_contact(name="Eve")
+    return path
+
+
+def names() -> list[str]:
+    return list(Contact.objects.order_by("pk").values_list("name", flat=True))
+
+
+def test_what_was_there_is_there_again_and_goes_on(backup: Path) -> None:
+    answer = run("restore", str(backup), "--replace", "--json")
+    assert answer.exit_code == 0, (answer.output, answer.exception)
+    assert names() == ["Ann Ångström's"]
+    assert builders.make_contact(name="Eve").pk not in Contact.objects.filter(name="Ann Ångström's").values_list("pk")
+    assert len(names()) == 2
+    assert json.loads(answer.output)["notes"] == []
+
+
+def test_the_file_is_whole_private_and_never_written_over(backup: Path) -> None:
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in backup.parent.iterdir()] == [backup.name]
+    with zipfile.ZipFile(backup) as archive:
+        assert archive.read("secret_key").decode() == settings.SECRET_KEY
+    again = run("backup", str(backup))
+    assert again.exit_code == 1
+    assert "another name" in str(again.exception)
+
+
+def test_without_a_name_it_goes_into_the_data_folder() -> None:
+    path = Path(json.loads(run("backup", "--json").output)["file"])
+    assert path.parent == settings.DATA_DIR / "backups"
+    path.unlink()
+
+
+@pytest.mark.parametrize("case", ["in use", "no file", "no backup", "damaged", "another kind", "newer"])
+def test_what_cannot_be_restored_is_refused_and_changes_nothing(backup: Path, case: str) -> None:
+    options = [] if case == "in use" else ["--replace"]
+    if case == "no file":
+        backup.unlink()
+    elif case == "no backup":
+        backup.write_text("hello")
+    elif case != "in use":
+        change(backup, case)
+    refused = run("restore", str(backup), *options)
+    assert refused.exit_code == 1
+    said = {
+        "in use": "--replace",
+        "no file": "cannot be read",
+        "no backup": "nextmove backup",
+        "damaged": "try again",
+        "another kind": "NEXTMOVE_DATABASE_URL",
+        "newer": "install that one",
+    }
+    assert said[case] in str(refused.exception)
+    assert names() == ["Bob", "Eve"]
+
+
+def change(backup: Path, case: str) -> None:
+    with zipfile.ZipFile(backup) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(parts["about.json"])
+    match case:
+        case "damaged":
+            middle = len(parts["database"]) // 2
+            parts["database"] = parts["database"][:middle] + b"\0;\0 broken" * 400
+        case "another kind":
+            about["engine"] = "oracle"
+        case _:
+            about["migrations"].append("crm.9999_of_tomorrow")
+    parts["about.json"] = json.dumps(about).encode()
+    with zipfile.ZipFile(backup, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_while_somebody_writes_it_is_refused(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.backups.WAIT_SECONDS", 1)
+    if connection.vendor == "sqlite":
+        holder: Any = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+    else:
+        holder = connection.copy()
+        holder.set_autocommit(False)
+        holder.cursor().execute("SELECT * FROM crm_contact")
+    try:
+        refused = run("restore", str(backup), "--replace")
+        assert refused.exit_code == 1
+        assert "Stop Nextmove" in str(refused.exception)
+    finally:
+        holder.close()
+    assert names() == ["Bob", "Eve"]
