@@ -41,6 +41,8 @@ app.command()(backups.restore)
 def main() -> None:
     """The `nextmove` program."""
     try:
+        if "--json" in sys.argv:
+            raise SystemExit(_answer_in_json())
         app(prog_name="nextmove")
     except Refused as refusal:
         _complain(str(refusal))
@@ -52,6 +54,18 @@ def main() -> None:
             raise
         _complain(f"The database cannot be used: {' '.join(str(error).split())}. `nextmove doctor` says more.")
         raise SystemExit(1) from None
+
+
+def _answer_in_json() -> int:
+    """The exit code; what was asked wrongly is answered as everything else is."""
+    try:
+        code = app(prog_name="nextmove", standalone_mode=False)
+    except typer.TyperException as wrong:
+        context = getattr(wrong, "ctx", None)
+        command = context.command_path if context is not None else "nextmove"
+        _complain(f"{wrong.format_message().rstrip('.')}: `{command} --help` says how to ask.")
+        return wrong.exit_code
+    return code if isinstance(code, int) else 0
 
 
 def _complain(text: str) -> None:
@@ -225,7 +239,7 @@ def retry_job(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJ
 
     job = Job.objects.filter(pk=wanted).first()
     if job is None:
-        raise Refused(f"There is no job {wanted}.")
+        raise Refused(f"There is no job {wanted}: `nextmove job list --state dead` shows those given up.")
     if not queue.retry(job, now=timezone.now()):
         raise Refused(f"Job {wanted} is {job.status}: only one that was given up (FAILURE) can be run again.")
     _print_json({"id": str(wanted), "status": "PENDING"}) if as_json else print(f"Job {wanted} runs again.")
@@ -264,7 +278,7 @@ def unmerge_contacts(
 
     row = ContactMerge.objects.filter(pk=merge_id).first()
     if row is None:
-        raise Refused(f"There is no merge {merge_id}.")
+        raise Refused(f"There is no merge {merge_id}: give the number that `contact merge` printed.")
     try:
         parted = merge.unmerge(row, by=None, now=timezone.now())
     except merge.CannotPart as refused:
@@ -299,7 +313,7 @@ def _contact(pk: int) -> Any:
 
     contact = Contact.objects.filter(pk=pk).first()
     if contact is None:
-        raise Refused(f"There is no contact {pk}.")
+        raise Refused(f"There is no contact {pk}: give the number in the address of its page, /contacts/NUMBER.")
     return contact
 
 

@@ -91,10 +91,11 @@ def activate(
 
 
 def _told(matching: int, done: Any, *, apply: bool) -> str:
-    count = f"{'At least ' if done.preview.cut_off else ''}{matching} record{'' if matching == 1 else 's'}"
+    one = matching == 1
+    count = f"{'At least ' if done.preview.cut_off else ''}{matching} {'record matches' if one else 'records match'}"
     if apply:
-        return f"{count} that match already get their tasks (job {done.job_id})."
-    return f"{count} match already and get none: it answers what happens from now on."
+        return f"{count} already and {'gets its task' if one else 'get their tasks'} (job {done.job_id})."
+    return f"{count} already and {'gets' if one else 'get'} none: it answers what happens from now on."
 
 
 @app.command("off")

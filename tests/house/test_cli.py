@@ -125,6 +125,26 @@ def test_help_needs_no_settings_and_no_database(tmp_path: Path):
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["rule", "dry-run", "x"], ["job", "retry", "x"], ["rule", "nope"], ["job", "list", "--limit", "0"]]
+)
+def test_what_was_asked_wrongly_is_answered_in_json_too(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["nextmove", *words, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = json.loads(capsys.readouterr().out)["error"]
+    assert said
+    assert "nextmove " in said, "it says where to look"
+    monkeypatch.setattr("sys.argv", ["nextmove", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "Usage: nextmove" in capsys.readouterr().err
+
+
 def test_wrong_settings_and_no_schema_have_their_own_exit_codes(tmp_path: Path):
     command = [*processes.NEXTMOVE, "job", "list", "--json"]
     wrong = processes.environment(tmp_path, NEXTMOVE_LOG_FORMAT="loud", CELERY_TASK_SERIALIZER="pickle")
