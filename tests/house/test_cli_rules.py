@@ -103,7 +103,7 @@ def test_on_says_how_many_match_and_off_takes_also_what_cannot_run(rule: TaskAut
     Contact.objects.update(lead_score=90)
     assert answer("activate", rule.pk)["matching_now"] == 1
     assert answer("activate", rule.pk)["job_id"] is None
-    assert "get their tasks (job " in run("activate", rule.pk, "--apply")
+    assert "1 record matches already and gets its task (job " in run("activate", rule.pk, "--apply")
     TaskAutomationRule.objects.update(trigger_config={"odd": 1})
     assert "cannot run" in run("activate", rule.pk, code=1)
     assert answer("off", rule.pk) == {"rule_id": rule.pk, "is_active": False, "was_active": True}
