@@ -125,8 +125,20 @@ def contact_changed(contact: Contact, changed: frozenset[str], now: datetime) ->
         due.rederive_contact(contact, now)
         enrolments.rederive(Enrolment.objects.filter(contact=contact), now=now)
         recurring.follow_clock(contact.team_id, now=now, contact=contact)
+    if "owner_id" in changed:
+        _find_room(contact, now)
     if "contact_cadence" in changed and not contact.contact_cadence:
         recurring.end_all(contact, reason="The contact's cadence was cleared", now=now)
+
+
+def _find_room(contact: Contact, now: datetime) -> None:
+    """A touch to come stays on its day where the new owner's has room. Two at once may take the same room."""
+    instant = contact.next_touch_at
+    if instant is None or instant <= now or contact.next_follow_up_at is not None:
+        return
+    placed = Days(contact.team).place(contact, instant, zone_of(contact))
+    if Contact.objects.filter(pk=contact.pk, next_touch_at=instant).update(next_touch_at=placed):
+        contact.next_touch_at = placed
 
 
 def planned(contact: Contact, days: Days, now: datetime) -> datetime | None:

@@ -17,7 +17,7 @@ from automation.programmes import sequences
 from automation.simulation.dry_run import dry_run
 from automation.simulation.explain import explain
 from automation.task_scheduler import TaskScheduler
-from crm import consent
+from crm import consent, contacts
 from crm.models import Activity, Contact
 from people.models import Team, User
 from tests import builders
@@ -324,6 +324,34 @@ def test_an_import_of_thousands_is_spread_over_the_owners_working_days() -> None
         assert len(days) == -(-count // 20), "no day is left with room"
         assert all(day.weekday() < 5 for day in days)
         assert all(touch.hour == 8 for touch in touches[1:]) or one is other
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_handing_contacts_over_floods_no_day_of_the_new_owner(user: User, by_hand: bool) -> None:
+    user.team.touches_per_day = 3
+    user.team.save()
+    other = builders.make_user(team=user.team)
+    rows = [Contact(owner=one, name="C", contact_cadence="weekly") for one in (user, other) for _ in range(9)]
+    Contact.objects.bulk_create(rows)
+    sweep(user)
+    (own, passed) = builders.make_contact(user, next_follow_up_at=NOW + 7 * DAY), due_contact(user, due=NOW - DAY)
+    Contact.objects.filter(pk=passed.pk).update(touched_for=NOW - DAY)
+    engine.drain(user.team_id, now=NOW)
+    before = Contact.objects.filter(owner=other).values_list("pk", "next_touch_at")
+    kept = dict(before)
+    for contact in Contact.objects.filter(owner=user):
+        if by_hand:
+            Contact.objects.filter(pk=contact.pk).update(owner=other)
+        else:
+            contacts.update(contact, by=user, now=NOW, owner=other)
+    engine.drain(user.team_id, now=NOW)
+    planned = dict(before.all())
+    assert {pk: planned[pk] for pk in kept} == kept
+    assert (planned.pop(own.pk), planned.pop(passed.pk)) == (NOW + 7 * DAY, NOW - DAY)
+    days = Counter(at.date() for at in planned.values() if at is not None)
+    assert len(planned) == 18
+    assert max(days.values()) == 3
+    assert all(day.weekday() < 5 for day in days)
 
 
 def test_planning_one_more_touch_takes_few_queries_however_full_the_days_are() -> None:
