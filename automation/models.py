@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from crm.models import Activity, Contact
 from people.models import Team, User
-from people.rows import FilledInQuerySet
+from people.rows import FilledInQuerySet, numbers_fit
 from work.models import Task
 
 
@@ -135,6 +135,7 @@ class TaskAutomationRule(models.Model):
     objects = RuleQuerySet.as_manager()
 
     class Meta:
+        constraints = [numbers_fit("rule_hours_fit", "delay_hours", "reminder_offset_hours", "estimated_hours")]
         indexes = [
             models.Index(
                 fields=["team", "trigger_type"], name="rule_live", condition=Q(is_active=True, archived_at__isnull=True)
@@ -373,6 +374,7 @@ class AutomationStep(models.Model):
     )
 
     class Meta:
+        constraints = [numbers_fit("step_days_fit", "delay_days")]
         ordering = ["order", "id"]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Rows that may be written by hand: what they leave out is filled in, however they are saved."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -14,3 +15,13 @@ class FilledInQuerySet(models.QuerySet[Any]):
         for row in rows:
             row.fill_in()
         return super().bulk_create(rows, *args, **kwargs)
+
+
+MOST = Decimal("999999.99")
+"""What a column of eight digits, two of them behind the point, can hold."""
+
+
+def numbers_fit(name: str, *columns: str) -> models.CheckConstraint:
+    """Refuses what the columns cannot hold, as PostgreSQL does itself: SQLite takes it and can never read it again."""
+    fits = models.Q(**{f"{column}__lte": MOST for column in columns})
+    return models.CheckConstraint(condition=fits, name=name)

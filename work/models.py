@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from crm.models import Contact
 from people.models import Skill, Team, User
-from people.rows import FilledInQuerySet
+from people.rows import FilledInQuerySet, numbers_fit
 
 UNFINISHED = ~Q(status="done") & ~Q(status="cancelled") & ~Q(status="obsolete")
 """The open ones, in words by which SQLite sees that a query may use an index: it proves no IN with parameters."""
@@ -128,6 +128,7 @@ class Task(models.Model):
             models.CheckConstraint(
                 condition=Q(priority__in=["low", "medium", "high", "urgent"]), name="task_priority_is_known"
             ),
+            numbers_fit("task_hours_fit", "reminder_offset_hours", "estimated_hours", "actual_hours"),
         ]
         indexes = [
             models.Index(

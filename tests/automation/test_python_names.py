@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from api.activities import OWN_RECORDS
 from automation import PerformanceCalculator, TaskAutomationEngine, WorkloadBalancer
-from automation.models import Enrolment, Firing, ScheduledTaskBatch, Sequence
+from automation.models import AutomationStep, Campaign, Enrolment, Firing, ScheduledTaskBatch, Sequence
 from automation.programmes.eligibility import Refused
 from automation.task_scheduler import TaskScheduler
 from crm import erase, intake, merge
@@ -257,6 +258,26 @@ def test_a_completion_is_answered_again_also_for_an_older_object(user: User) -> 
     task = builders.make_task(user)
     older = Task.objects.get(pk=task.pk)
     assert TaskAutomationEngine.on_task_completed(task) == TaskAutomationEngine.on_task_completed(older)
+
+
+def test_numbers_too_large_for_their_columns_are_refused_by_the_database(user: User) -> None:
+    """On SQLite such a row could be written and never read again, nor any list with it."""
+    step = {"campaign": Campaign.objects.create(owner=user, name="Spring"), "name": "Call"}
+    made: list[tuple[Callable[..., Any], dict[str, Any], tuple[str, ...]]] = [
+        (builders.make_rule, {"owner": user}, ("delay_hours", "reminder_offset_hours", "estimated_hours")),
+        (builders.make_task, {"owner": user}, ("reminder_offset_hours", "estimated_hours", "actual_hours")),
+        (AutomationStep.objects.create, step, ("delay_days",)),
+    ]
+    for make, fields, names in made:
+        for name in names:
+            row = make(**fields, **{name: Decimal("999999.99")})
+            for value in (10**6, 10**9):
+                with pytest.raises(DatabaseError), transaction.atomic():
+                    make(**fields, **{name: value})
+                with pytest.raises(DatabaseError), transaction.atomic():
+                    type(row).objects.filter(pk=row.pk).update(**{name: value})
+            row.refresh_from_db()
+            assert getattr(row, name) == Decimal("999999.99")
 
 
 def test_saving_the_object_that_was_given_keeps_the_cadence(user: User, contact: Contact) -> None:
