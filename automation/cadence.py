@@ -188,6 +188,11 @@ def standing(contact: Contact) -> bool:
     return contact.merged_into_id is None and contact.erased_at is None
 
 
+def in_sequence(contact: Contact) -> bool:
+    """Whether a sequence or campaign is under way, which keeps in touch in place of the cadence."""
+    return Enrolment.objects.filter(contact=contact, state__in=Enrolment.UNDER_WAY).exists()
+
+
 def covers(firings: list[Firing]) -> bool:
     """Whether a rule stands in for what comes of itself: it made a task, will, or its task is still open."""
     return any(
@@ -270,9 +275,9 @@ def _come(pk: int, days: Days, now: datetime) -> bool:
     if not standing(contact) or contact.do_not_contact or (missed is None and not own):
         _keep(contact, "touched_for", "next_touch_at")
         return False
-    in_sequence = Enrolment.objects.filter(contact=contact, state__in=Enrolment.UNDER_WAY).exists()
-    firings = [] if in_sequence and not own else _occur(contact, instant, missed, now)
-    dealt_with, task = in_sequence or covers(firings), None
+    programmed = in_sequence(contact)
+    firings = [] if programmed and not own else _occur(contact, instant, missed, now)
+    dealt_with, task = programmed or covers(firings), None
     if not dealt_with and missed is not None:
         dealt_with, task = _make_task(contact, instant, missed, now)
     if dealt_with and missed is not None and not own:

@@ -18,7 +18,7 @@ from automation.spreading import Days
 from automation.triggers import overdue as trigger
 from crm import contacts
 from crm.models import Contact
-from domain import calendars
+from domain import calendars, recurrence
 from notifications import outbox
 from notifications.models import Notification
 from people import hours
@@ -83,8 +83,7 @@ def _look(pk: int, days: Days, now: datetime) -> bool:
     told_at = calendars.next_local_time(missed, zone, trigger.FOLLOW_UP_HOUR)
     if told_at > now:
         return _later(contact, told_at)
-    if contact.do_not_contact and not own:
-        Contact.objects.filter(pk=pk).update(next_touch_at=None)
+    if what is not None and not own and _is_passed_over(contact, what, days):
         return _dealt_with(contact, missed)
     if contact.do_not_contact or Task.objects.open().filter(contact=contact).exists():
         return _later(contact, calendars.next_local_time(now, zone, trigger.FOLLOW_UP_HOUR))
@@ -95,10 +94,25 @@ def _look(pk: int, days: Days, now: datetime) -> bool:
             return _later(contact, calendars.next_local_time(now, zone, trigger.FOLLOW_UP_HOUR))
         made = _make_task(contact, contact.owner, missed, now) or made
     if what is not None and not own:
-        following = days.place(contact, what.following, zone)
-        Contact.objects.filter(pk=pk).update(next_touch_at=following)
+        _move_on(contact, what.following, days)
     _dealt_with(contact, missed)
     return made
+
+
+def _is_passed_over(contact: Contact, what: recurrence.Missed, days: Days) -> bool:
+    """A touch by cadence of somebody not to be contacted, or in a sequence: no task comes of it, and it goes on."""
+    if contact.do_not_contact:
+        Contact.objects.filter(pk=contact.pk).update(next_touch_at=None)
+    elif cadence.in_sequence(contact):
+        _move_on(contact, what.following, days)
+    else:
+        return False
+    return True
+
+
+def _move_on(contact: Contact, following: datetime, days: Days) -> None:
+    placed = days.place(contact, following, cadence.zone_of(contact))
+    Contact.objects.filter(pk=contact.pk).update(next_touch_at=placed)
 
 
 def _dealt_with(contact: Contact, missed: datetime) -> bool:

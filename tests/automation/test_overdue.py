@@ -122,6 +122,21 @@ def test_asked_by_name_alone_a_touch_by_cadence_counts_as_missed(user: User) -> 
     assert [task.title for task in Task.objects.all()] == [f"Overdue: follow up with {contact.name}"]
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_asked_by_name_a_touch_by_cadence_is_not_missed_while_a_sequence_is_under_way(user: User, own: bool) -> None:
+    contact = builders.make_contact(user, contact_cadence="weekly", next_touch_at=NOW - DAY)
+    if own:
+        contacts.update(contact, by=user, now=NOW - 2 * DAY, next_follow_up_at=NOW - DAY)
+    builders.make_enrolment(contact, builders.make_sequence(user))
+    for _ in range(2):
+        overdue.create_overdue(user.team_id, now=NOW)
+    assert Task.objects.count() == own, "a person's own date stands beside it"
+    cadence.schedule_due(user.team_id, now=NOW)
+    assert Task.objects.count() == own
+    if not own:
+        assert Contact.objects.get().next_touch_at == (NOW + 6 * DAY).replace(hour=8)
+
+
 def test_a_real_touch_ends_it(user: User) -> None:
     contact = missed(user)
     sweep(user)
