@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -170,13 +171,12 @@ def _subject(contact: Contact, by: User | None, now: datetime) -> Subject:
 def _wipe_ledger(subject: Subject) -> None:
     """Of each activity its type and instants stay. The digest stays too, so that the same event again is a repeat."""
     own = Activity.objects.filter(contact__in=subject.ids)
-    for activity in own.only("data", "source", "source_key").iterator(chunk_size=CHUNK):
-        forget(activity)
+    forget(own.only("team_id", "data", "source", "source_key").iterator(chunk_size=CHUNK))
     own.filter(processed_at=None).update(processed_at=subject.now)
     unmatched = Activity.objects.filter(team_id=subject.team_id, contact__isnull=True, task_id__isnull=True)
-    for activity in _naming(unmatched, ("data", "source_key"), subject):
-        forget(activity)
-        Activity.objects.filter(pk=activity.pk, dismissed_at=None).update(dismissed_at=subject.now)
+    for part in _chunks(_naming(unmatched, ("data", "source_key"), subject)):
+        forget(part)
+        Activity.objects.filter(pk__in=[row.pk for row in part], dismissed_at=None).update(dismissed_at=subject.now)
     conflicts = ActivityConflict.objects.filter(activity__team_id=subject.team_id)
     conflicts.filter(contact__in=subject.ids).delete()
     for conflict in _naming(conflicts, ("data",), subject):
@@ -193,20 +193,29 @@ def _naming(rows: "QuerySet[Any]", columns: tuple[str, ...], subject: Subject) -
                 yield row
 
 
-def forget(activity: Activity) -> None:
-    """Keeps of an activity's data the ids and status words, and a digest of its key; conflicts under it go."""
+def forget(activities: "Iterable[Activity]") -> None:
+    """Keeps of each activity's data the ids and status words, and a digest of its key; conflicts under it go.
+
+    All are one team's, whose queue the caller holds.
+    """
     statuses = [status for status, _ in Contact.STATUSES] + ["todo", "in_progress", "blocked", "done", "cancelled"]
-    data = facts_of(activity.data, words=[*statuses, "obsolete"], ids=FACTS)
-    ActivityConflict.objects.filter(activity=activity).delete()
-    rows = Activity.objects.filter(pk=activity.pk)
-    if activity.source_key.startswith(keys.ERASED):
-        rows.update(data=data)
-        return
-    try:
-        with transaction.atomic():
-            rows.update(data=data, source_key=keys.digest(activity.source, activity.source_key))
-    except IntegrityError:  # the same event came in a second time while its first was being erased
-        rows.update(data=data, source_key=keys.digest(activity.source, server_made_key()))
+    for part in _chunks(activities):
+        digests = {row.pk: keys.digest(row.source, row.source_key) for row in part}
+        known = Activity.objects.filter(team_id=part[0].team_id, source_key__in=digests.values())
+        taken = set(known.values_list("source_key", flat=True))
+        for row in part:
+            key = row.source_key if row.source_key.startswith(keys.ERASED) else digests[row.pk]
+            if key in taken:  # the same event came in a second time while its first was being erased
+                key = keys.digest(row.source, server_made_key())
+            data = facts_of(row.data, words=[*statuses, "obsolete"], ids=FACTS)
+            Activity.objects.filter(pk=row.pk).update(data=data, source_key=key)
+        ActivityConflict.objects.filter(activity__in=part).delete()
+
+
+def _chunks(rows: "Iterable[Activity]") -> "Iterator[list[Activity]]":
+    iterator = iter(rows)
+    while part := list(islice(iterator, CHUNK)):
+        yield part
 
 
 def _wipe_jobs(subject: Subject) -> None:

@@ -13,7 +13,7 @@ def bring_home(activity: Activity) -> bool:
     if contact is None:
         return True
     if contact.erased_at is not None:
-        erase.forget(activity)
+        erase.forget([activity])
         return False
     if contact.merged_into_id is not None:
         activity.contact = addresses.survivor_of(contact)

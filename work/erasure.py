@@ -21,8 +21,7 @@ def wipe(subject: erase.Subject) -> None:
     for part in erase.parts(ids):
         _wipe_texts(Task.objects.filter(pk__in=part), subject)
         Assignment.objects.filter(task__in=part).update(reasons={"sentence": erase.REASON})
-        for activity in Activity.objects.filter(task_id__in=part):
-            erase.forget(activity)
+        erase.forget(Activity.objects.filter(task_id__in=part).iterator(chunk_size=erase.CHUNK))
     erase.wipe_admin_log(Task, ids, subject.stand_in)
     erase.wipe_admin_log(Assignment, Assignment.objects.filter(task__in=tasks).values_list("pk", flat=True), "")
     _wipe_sentences(subject)

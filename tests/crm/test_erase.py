@@ -274,6 +274,15 @@ def test_an_event_told_again_after_the_erasure_is_a_repeat_and_stores_nothing(ke
     assert not list(leaks())
 
 
+def test_the_same_key_in_another_team_is_another_event() -> None:
+    for owner in (builders.make_manager(), builders.make_manager()):
+        contact = builders.make_contact(owner)
+        intake.record(owner.team, [told(contact.email, "event-1")], now=NOW)
+        erase.erase(contact, by=owner, now=NOW)
+        again = intake.record(owner.team, [told(contact.email, "event-1")], now=NOW, unmatched=True)
+        assert (again.accepted, again.duplicates) == ([], 1)
+
+
 def test_a_submission_sent_again_after_the_erasure_makes_nobody() -> None:
     owner = builders.make_manager()
     form = InboundForm.objects.create(team=owner.team, name="Ask us")
