@@ -90,6 +90,15 @@ def _apart(outline: Outline, dues: list[Due], *, after: datetime, schedule: Sche
     )
 
 
+def in_order(
+    enrolment: Enrolment, outline: Outline, steps: Sequence[Step], dues: list[Due], *, after: datetime | None
+) -> list[Due]:
+    """The dates of these steps, each the least gap after the one before it, and the first after `after`."""
+    schedule = schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
+    before = after or dues[0].instant - outline.least_gap
+    return _apart(replace(outline, steps=tuple(steps)), dues, after=before, schedule=schedule)
+
+
 def shift(outline: Outline, rows: Sequence[EnrolmentStep], pause: timedelta, *, schedule: Schedule) -> None:
     """After a pause: what is planned comes as much later, at the same time of day."""
     steps = [outline.named(row.key) or sequencing.Step() for row in rows]

@@ -1,6 +1,7 @@
 """Moving those under way to the newest steps: what is done stays done, and nothing whose date is past happens now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from automation import programmes
-from automation.models import Enrolment, EnrolmentStep, StepsVersion
+from automation.models import Enrolment, EnrolmentStep, Sequence, StepsVersion
 from automation.programmes import Outline, Programme, dating, enrolments, exits, outlines
 from automation.programmes.steps import Step
 from domain.delays import Due
@@ -47,12 +48,12 @@ class _Plan:
     removed: tuple[int, ...]
 
 
-def left(programme: Programme, ids: Sequence[int] | None = None) -> int:
+def left(programme: Programme, ids: Rows[int] | None = None) -> int:
     """How many are under way on older steps. Raises BadProgramme."""
     return _behind(programme, outlines.of(programme), ids).count()
 
 
-def _behind(programme: Programme, outline: Outline, ids: Sequence[int] | None) -> QuerySet[Enrolment]:
+def _behind(programme: Programme, outline: Outline, ids: Rows[int] | None) -> QuerySet[Enrolment]:
     """Those under way on older steps, all or some of them."""
     rows = Enrolment.objects.filter(
         **{programmes.kind_of(programme): programme}, state__in=Enrolment.UNDER_WAY, contact__erased_at__isnull=True
@@ -61,7 +62,7 @@ def _behind(programme: Programme, outline: Outline, ids: Sequence[int] | None) -
     return behind if ids is None else behind.filter(pk__in=ids)
 
 
-def preview(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
+def preview(programme: Programme, ids: Rows[int] | None = None, *, now: datetime) -> list[Move]:
     """Each change that the next call of `migrate` would make. Writes nothing. Raises BadProgramme."""
     outline = outlines.of(programme)
     rows = _behind(programme, outline, ids).select_related(
@@ -70,7 +71,7 @@ def preview(programme: Programme, ids: Sequence[int] | None = None, *, now: date
     return [Move(row, _plan(row, outline, now).changes) for row in rows[:MOST]]
 
 
-def migrate(programme: Programme, ids: Sequence[int] | None = None, *, now: datetime) -> list[Move]:
+def migrate(programme: Programme, ids: Rows[int] | None = None, *, now: datetime) -> list[Move]:
     """Moves up to 500 to the newest steps, each in its own transaction; asking again goes on. Raises BadProgramme."""
     outline = outlines.of(programme)
     version = programmes.freeze(programme, outline, now=now)
@@ -102,13 +103,11 @@ def _plan(enrolment: Enrolment, outline: Outline, now: datetime) -> _Plan:
     old = programmes.read(enrolment.version.content)
     changes: list[Change] = []
     rows: list[EnrolmentStep] = []
-    for number, (step, due) in enumerate(dating.anew(enrolment, outline, known), start=1):
+    for number, (step, due) in enumerate(_dated(enrolment, outline, old, known, clock), start=1):
         row = known.get(step.key) or EnrolmentStep(enrolment=enrolment, key=step.key)
         row.number = number
-        if row.state == EnrolmentStep.PLANNED and due is not None:
-            before = old.named(step.key)
-            same = row.pk is not None and before is not None and before.delay == step.delay
-            changes.append(_change(row, step, dating.due_of(row) if same else due, clock))
+        if due is not None:
+            changes.append(_change(row, step, due, clock))
         rows.append(row)
     removed = [row for key, row in known.items() if outline.named(key) is None]
     for number, row in enumerate(removed, start=len(rows) + 1):
@@ -117,6 +116,29 @@ def _plan(enrolment: Enrolment, outline: Outline, now: datetime) -> _Plan:
     gone = [row for row in removed if row.state == EnrolmentStep.PLANNED]
     changes += [Change(row.key, _title(old, row.key), REMOVED, before=row.due_at) for row in gone]
     return _Plan(tuple(changes), tuple(rows), tuple(row.pk for row in gone))
+
+
+def _dated(
+    enrolment: Enrolment, outline: Outline, old: Outline, known: Mapping[str, EnrolmentStep], clock: datetime
+) -> list[tuple[Step, Due | None]]:
+    """Each step with its date, none for what is not planned: the one it had, where its delay is the same.
+
+    Those that come one by one keep their order and the least gap, to what was done last as well.
+    """
+    found: dict[str, Due] = {}
+    for step, due in dating.anew(enrolment, outline, known):
+        row, before = known.get(step.key), old.named(step.key)
+        if due is not None:
+            same = row is not None and before is not None and before.delay == step.delay
+            found[step.key] = dating.due_of(row) if same and row is not None else due
+    ahead = [step for step in outline.steps if step.key in found and found[step.key].instant > clock]
+    if outline.pacing == Sequence.ONE_BY_ONE and ahead:
+        done = [row.at for row in known.values() if row.state == EnrolmentStep.DONE and row.at is not None]
+        spaced = dating.in_order(
+            enrolment, outline, ahead, [found[step.key] for step in ahead], after=max(done, default=None)
+        )
+        found |= {step.key: due for step, due in zip(ahead, spaced, strict=True)}
+    return [(step, found.get(step.key)) for step in outline.steps]
 
 
 def _change(row: EnrolmentStep, step: Step, due: Due, clock: datetime) -> Change:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -557,6 +558,29 @@ def test_more_than_one_call_migrates_are_previewed_and_counted_until_none_is_lef
         assert previewed == [move.enrolment for move in migrating.migrate(sequence, now=NOW)]
     assert (migrating.left(sequence), migrating.migrate(sequence, now=NOW)) == (0, [])
     assert all(dates(row) == [DAY, 9 * DAY] for row in rows)
+
+
+@pytest.mark.parametrize(("hours", "place", "age"), [(400, 0, 50), (100, 0, 94), (100, 1, 94), (60, 0, 50), (30, 3, 0)])
+def test_a_step_put_in_comes_in_its_place_twenty_hours_from_others_as_previewed(
+    user: User, contact: Contact, hours: int, place: int, age: int
+) -> None:
+    sequence = builders.make_sequence(user, days=(1, 3, 5))
+    enrolment = enrol(contact, sequence, now=NOW - age * HOUR)
+    for day in range(age // 24 + 1):
+        run(user, NOW + (24 * day - age) * HOUR)
+    steps = [dict(one) for one in sequence.steps]
+    steps.insert(place, step(hours))
+    sequences.update(sequence, now=NOW, steps=steps)
+    (move,) = migrating.preview(sequence, now=NOW)
+    migrating.migrate(sequence, now=NOW)
+    said = {change.key: change.after for change in move.changes}
+    assert list(said.values()) == sorted(filter(None, said.values()))
+    for at in sorted(filter(None, said.values())):
+        run(user, at)
+    done = dict(enrolment.steps.filter(state="done").values_list("key", "at"))
+    assert said == {key: done.get(key) for key in said}
+    times = sorted(at for at in done.values() if at is not None)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 20 * HOUR
 
 
 def test_a_pause_is_not_forgotten_by_a_migration(user: User, contact: Contact) -> None:
