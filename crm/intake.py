@@ -241,7 +241,11 @@ def _settle_repeats(
         if first is not None and first.content_hash != row.content_hash:
             outcome.conflicts += 1
             said = {"data": row.data, "contact": row.contact, "received_at": now}
-            ActivityConflict.objects.get_or_create(activity=first, content_hash=row.content_hash, defaults=said)
+            kept, _ = ActivityConflict.objects.get_or_create(
+                activity=first, content_hash=row.content_hash, defaults=said
+            )
+            # The row is a hold on the contact: an erasure that was not seen by now comes after, and finds it.
+            ActivityConflict.objects.filter(pk=kept.pk, contact__erased_at__isnull=False).delete()
 
 
 def _unknown(finder: Finder, item: Incoming) -> Fault:

@@ -13,7 +13,7 @@ from django.db import connection, models
 from api.models import IdempotentAnswer
 from automation import engine
 from automation.models import Enrolment, Firing, ParkedPair, TaskAutomationRule
-from crm import consent, erase, forms, intake, merge, unmatched
+from crm import consent, erase, forms, intake, merge, signals, unmatched
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, InboundForm
 from performance.models import DailyReport
 from tests import builders
@@ -349,6 +349,23 @@ def test_an_event_that_comes_in_during_the_erasure_is_wiped() -> None:
     stray.refresh_from_db()
     assert stray.data == {}
     assert stray.processed_at is not None
+
+
+def test_what_comes_twice_during_the_erasure_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = builders.make_manager()
+    contact, other = builders.make_contact(owner), builders.make_contact(owner)
+    intake.record(owner.team, [told(other.email, "1")], now=NOW)
+    mark = signals.mark
+
+    def erased_meanwhile(rows: Any) -> None:
+        """Between finding the contact and storing what names it."""
+        erase.erase(contact, by=owner, now=NOW)
+        mark(rows)
+
+    monkeypatch.setattr(signals, "mark", erased_meanwhile)
+    event = intake.Incoming("call", contact_email=contact.email, source="mail", source_key="1", data={"note": "Hello"})
+    assert intake.record(owner.team, [event], now=NOW).duplicates == 1
+    assert not ActivityConflict.objects.exists()
 
 
 def test_a_long_life_is_erased_too() -> None:
