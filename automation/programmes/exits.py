@@ -97,12 +97,13 @@ def follow(activity: Activity, *, now: datetime) -> list[Enrolment]:
 def reason_of(activity: Activity, enrolment: Enrolment) -> str:
     """Why the activity ends the enrolment; empty when it does not.
 
-    What happened before it was enrolled ends nothing, nor does what an undo has set aside.
+    What happened before it was enrolled ends nothing, nor does what an undo has set aside. An opt-out counts from when
+    it was told: had it been known, nobody would have been enrolled.
     """
-    if activity.occurred_at < enrolment.created_at or activity.pk <= enrolment.heard_activity:
-        return ""
     kind = KINDS.get(activity.activity_type)
-    if kind is None:
+    if kind is None or activity.pk <= enrolment.heard_activity:
+        return ""
+    if activity.occurred_at < enrolment.created_at and not _told_late(kind, activity, enrolment):
         return ""
     wanted = settings_of(programmes.of(enrolment)).get(kind)
     data = activity.data if isinstance(activity.data, dict) else {}
@@ -112,6 +113,13 @@ def reason_of(activity: Activity, enrolment: Enrolment) -> str:
     if kind == BOUNCED and not consent.is_for_good(activity, enrolment.contact):
         return ""
     return REASONS[kind] if wanted else ""
+
+
+def _told_late(kind: str, activity: Activity, enrolment: Enrolment) -> bool:
+    """Whether it is an opt-out that was told after the enrolment, and stands: nobody let the contact in again since."""
+    column = consent.COLUMN.get(kind)
+    stands = column is not None and getattr(enrolment.contact, column) is not None
+    return stands and activity.received_at >= enrolment.created_at
 
 
 def standing_reason(enrolment: Enrolment, *, now: datetime) -> str:

@@ -358,3 +358,34 @@ def test_a_reply_and_the_step_at_the_same_time_leave_no_open_task(user: User, co
         thread.join(60)
     assert fresh(enrolment).state == "exited"
     assert not Task.objects.open().exists()
+
+
+@pytest.mark.parametrize("kind", [Activity.EMAIL_UNSUBSCRIBED, Activity.EMAIL_COMPLAINED, Activity.EMAIL_BOUNCED])
+def test_an_opt_out_told_only_after_the_enrolment_ends_it_though_it_came_before(
+    enrolment: Enrolment, contact: Contact, kind: str
+) -> None:
+    """Had it been known, nobody would have been enrolled: providers tell minutes or hours later."""
+    told = builders.make_activity(
+        contact, activity_type=kind, occurred_at=NOW - HOUR, received_at=NOW + HOUR, data={"permanent": True}
+    )
+    follow(told, NOW + HOUR)
+    assert fresh(enrolment).state == Enrolment.EXITED
+
+
+def test_an_opt_out_from_before_somebody_let_the_contact_in_again_ends_nothing(user: User, contact: Contact) -> None:
+    consent.opt_out(contact, consent.UNSUBSCRIBED, now=NOW - 3 * HOUR)
+    consent.opt_in(contact, by=user, now=NOW - HOUR, note="Asked for it on the phone")
+    row = enrolling.enrol(builders.make_sequence(user), contact, owner=user, now=NOW)
+    told = builders.make_activity(
+        contact, activity_type=Activity.EMAIL_UNSUBSCRIBED, occurred_at=NOW - 2 * HOUR, received_at=NOW + HOUR
+    )
+    follow(told, NOW + HOUR)
+    assert fresh(row).state == Enrolment.ACTIVE
+
+
+def test_a_reply_from_before_the_enrolment_told_after_it_ends_nothing(enrolment: Enrolment, contact: Contact) -> None:
+    told = builders.make_activity(
+        contact, activity_type=Activity.EMAIL_REPLIED, occurred_at=NOW - HOUR, received_at=NOW + HOUR
+    )
+    follow(told, NOW + HOUR)
+    assert fresh(enrolment).state == Enrolment.ACTIVE
