@@ -93,7 +93,7 @@ def set_do_not_contact(contact: Contact, value: bool, *, by: User, now: datetime
         if not Contact.objects.filter(pk=contact.pk, do_not_contact=True).update(**_mark(False)):
             return False
         contact.do_not_contact = contact.seen_do_not_contact = False
-        _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data={"lifted": [DO_NOT_CONTACT]})
+        tell_mark(contact, now=now, by=by)
     return True
 
 
@@ -124,6 +124,13 @@ def tell(
     if note.strip():
         data["note"] = note.strip()
     return _record(contact, ACTIVITY[kind], now=now, by=by, source=source, data=data)
+
+
+def tell_mark(contact: Contact, *, now: datetime, by: User | None) -> Activity:
+    """The ledger's row of the mark as it stands now, set or taken off."""
+    if contact.do_not_contact:
+        return tell(contact, DO_NOT_CONTACT, now=now, by=by)
+    return _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data={"lifted": [DO_NOT_CONTACT]})
 
 
 def _note(contact: Contact, kind: str, at: datetime) -> bool:

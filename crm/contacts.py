@@ -211,8 +211,8 @@ def _owner_seen(row: Contact) -> User | None:
 
 
 def _tell(contact: Contact, changed: frozenset[str], now: datetime, by: User | None = None) -> None:
-    if "do_not_contact" in changed and contact.do_not_contact and contact.erased_at is None:
-        consent.tell(contact, consent.DO_NOT_CONTACT, now=now, by=by)
+    if "do_not_contact" in changed and contact.erased_at is None:
+        consent.tell_mark(contact, now=now, by=by)
     if changed:
         for step in _steps:
             step(contact, changed, now)
