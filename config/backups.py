@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from config import preparing
 ABOUT, DATABASE, SECRET_KEY = "about.json", "database", "secret_key"
 WAIT_SECONDS = 10
 """How long a restore waits for whoever still uses the database."""
+COMPLETE = b"PostgreSQL database dump complete"
+"""How pg_dump ends what it wrote."""
 SERVER = ("dbname", "user", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "service")
 
 
@@ -69,7 +72,7 @@ def restore(source: Path, *, replace: bool) -> dict[str, Any]:
             _keep_key(archive.read(SECRET_KEY).decode())
     except OSError as fault:
         raise CannotRestore(f"{source} cannot be read: {fault.strerror}. Give a file of `nextmove backup`.") from fault
-    except (zipfile.BadZipFile, KeyError, ValueError) as fault:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as fault:
         raise CannotRestore(f"{source} is no backup, or a damaged one. Give a file of `nextmove backup`.") from fault
     about["migrated"] = preparing.migrate()
     return about
@@ -106,6 +109,8 @@ def _load(database: Path) -> None:
     if connection.vendor == "sqlite":
         _load_sqlite(database)
         return
+    if not _is_whole(database):  # psql would take the end of the file for the end of the rows
+        raise CannotRestore("The database was not replaced: the backup is not whole. Take another one.")
     gone = database.with_name("gone.sql")
     quoted = map(connection.ops.quote_name, _own_tables())
     connections.close_all()
@@ -116,6 +121,12 @@ def _load(database: Path) -> None:
     fault = _run("psql", *options, f"--file={gone}", f"--file={database}")
     if fault:
         raise CannotRestore(f"{fault} Stop Nextmove, if it still runs, and try again.")
+
+
+def _is_whole(dump: Path) -> bool:
+    with dump.open("rb") as file:
+        file.seek(-min(200, dump.stat().st_size), os.SEEK_END)
+        return COMPLETE in file.read()
 
 
 def _own_tables() -> list[str]:

@@ -63,13 +63,17 @@ def test_without_a_name_it_goes_into_the_data_folder() -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("case", ["in use", "no file", "no backup", "damaged", "another kind", "newer"])
+@pytest.mark.parametrize("case", ["in use", "no file", "no backup", "damaged", "cut", "another kind", "newer"])
 def test_what_cannot_be_restored_is_refused_and_changes_nothing(backup: Path, case: str) -> None:
     options = [] if case == "in use" else ["--replace"]
     if case == "no file":
         backup.unlink()
     elif case == "no backup":
         backup.write_text("hello")
+    elif case == "damaged":
+        whole = bytearray(backup.read_bytes())
+        whole[len(whole) // 2] ^= 0xFF
+        backup.write_bytes(whole)
     elif case != "in use":
         change(backup, case)
     refused = run("restore", str(backup), *options)
@@ -78,7 +82,8 @@ def test_what_cannot_be_restored_is_refused_and_changes_nothing(backup: Path, ca
         "in use": "--replace",
         "no file": "cannot be read",
         "no backup": "nextmove backup",
-        "damaged": "try again",
+        "damaged": "damaged",
+        "cut": "not replaced",
         "another kind": "NEXTMOVE_DATABASE_URL",
         "newer": "install that one",
     }
@@ -91,9 +96,8 @@ def change(backup: Path, case: str) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     about = json.loads(parts["about.json"])
     match case:
-        case "damaged":
-            middle = len(parts["database"]) // 2
-            parts["database"] = parts["database"][:middle] + b"\0;\0 broken" * 400
+        case "cut":
+            parts["database"] = parts["database"][: len(parts["database"]) // 2]
         case "another kind":
             about["engine"] = "oracle"
         case _:
