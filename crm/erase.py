@@ -18,7 +18,7 @@ from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from crm import addresses, keys, phones
-from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge, server_made_key
+from crm.models import ERASED, Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge, server_made_key
 from domain.redaction import Redaction, facts_of
 from jobs.models import Job
 from people.models import User
@@ -51,7 +51,7 @@ class Subject:
 
     @property
     def stand_in(self) -> str:
-        return f"Erased contact {self.contact.pk}"
+        return f"{ERASED} {self.contact.pk}"
 
     @property
     def team_id(self) -> int:

@@ -96,6 +96,7 @@ CHANGED_BY_HAND = (
 
 
 EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
+ERASED = "Erased contact"
 UNPLANNED = Q(next_touch_at__isnull=True, do_not_contact=False) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
     Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
@@ -179,6 +180,12 @@ class Contact(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(Lower("email"), "team", condition=~Q(email=""), name="one_contact_per_email"),
+            # An object read before an erasure and saved after it would put the person back.
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(email="", phone="", phone_e164="", company="", name__startswith=ERASED),
+                name="an_erased_contact_names_nobody",
+            ),
         ]
         indexes = [
             models.Index(fields=["team", "name", "id"], name="contact_list"),

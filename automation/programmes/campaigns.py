@@ -142,6 +142,7 @@ def _settings_faults(settings: Any, team: Team, owner: User) -> dict[str, str | 
     skills = {name.lower() for name in Skill.objects.filter(team=team).values_list("name", flat=True)}
     hours = ("estimated_hours", "reminder_offset_hours", "due_within_hours")
     return {
+        "settings/wait_for_previous": steps.waits_fault(settings.get("wait_for_previous")),
         "settings/assign": steps.assign_fault(settings.get("assign") or "owner", team=team, owner=owner),
         "settings/required_skills": steps.skills_fault(settings.get("required_skills"), skills),
         **{f"settings/{name}": steps.hours_fault(settings.get(name)) for name in hours},

@@ -153,7 +153,9 @@ def _faults(step: Mapping[str, Any], *, first: bool, skills: set[str], team: Tea
     key = step.get("key")
     if key and (not isinstance(key, str) or len(key) > _KEY_LENGTH):
         errors["key"] = [f"A key is a text of at most {_KEY_LENGTH} characters."]
-    if first and step.get("wait_for_previous"):
+    if fault := waits_fault(step.get("wait_for_previous")):
+        errors["wait_for_previous"] = [fault]
+    elif first and step.get("wait_for_previous"):
         errors["wait_for_previous"] = ["The first step has none before it to wait for."]
     checks = {
         "title": template_fault(step.get("title"), needed=True),
@@ -202,6 +204,10 @@ def condition_fault(source: Any) -> str | None:
     except conditions.ConditionError as failure:
         return str(failure)
     return None
+
+
+def waits_fault(waits: Any) -> str | None:
+    return None if waits is None or isinstance(waits, bool) else f"Say true or false, not {waits!r}."
 
 
 def assign_fault(assign: Any, *, team: Team, owner: User) -> str | None:

@@ -463,7 +463,8 @@ def test_two_workers_on_the_same_touches_make_each_task_once_and_flood_no_day() 
 def test_a_merged_or_erased_contact_is_left_alone(user: User) -> None:
     merged, erased = due_contact(user), due_contact(user)
     Contact.objects.filter(pk=merged.pk).update(merged_into=builders.make_contact(user))
-    Contact.objects.filter(pk=erased.pk).update(erased_at=MONDAY)
+    nobody = dict.fromkeys(("email", "phone", "phone_e164", "company"), "")
+    Contact.objects.filter(pk=erased.pk).update(erased_at=MONDAY, name="Erased contact", **nobody)
     assert sweep(user, MONDAY)["created"] == 0
     Contact.objects.filter(pk=merged.pk).update(next_touch_at=None)
     assert sweep(user, MONDAY)["planned"] == 0

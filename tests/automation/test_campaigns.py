@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from automation.models import AutomationStep, Campaign, Enrolment
-from automation.programmes import BadProgramme, campaigns, enrolling, enrolments, exits, outlines
+from automation.programmes import BadProgramme, campaigns, enrolling, enrolments, exits, outlines, steps
 from crm.models import Activity
 from people.models import User
 from tests import builders
@@ -32,6 +32,18 @@ def enrol(campaign: Campaign, **fields: Any) -> Enrolment:
 
 def dates(enrolment: Enrolment) -> list[timedelta]:
     return [at - NOW for at in enrolment.steps.order_by("number").values_list("due_at", flat=True)]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, "false", []])
+def test_whether_a_step_waits_is_said_with_true_or_false(user: User, value: Any) -> None:
+    """Anything else would be taken for true without a word, "false" as well."""
+    campaign = builders.make_campaign(user)
+    row = AutomationStep(campaign=campaign, name="Call", order=1, settings={"wait_for_previous": value})
+    assert campaigns.check_step(row, 0, user.team, user) == {
+        "steps/0/settings/wait_for_previous": [f"Say true or false, not {value!r}."]
+    }
+    faults = steps.check([{"title": "One"}, {"title": "Two", "wait_for_previous": value}], team=user.team, owner=user)
+    assert faults == {"steps/1/wait_for_previous": [f"Say true or false, not {value!r}."]}
 
 
 def test_days_count_from_the_step_before_and_waits_add_to_them(user: User) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
 from automation import cadence, engine
 from automation.programmes import enrolling
-from crm import consent, contacts
+from crm import consent, contacts, erase
 from crm.models import Activity, Contact
 from domain import delays
 from jobs.models import Job
@@ -301,6 +301,17 @@ def test_two_workers_notice_each_change_once() -> None:
     for thread in threads:
         thread.join()
     assert Activity.objects.count() == 20
+
+
+def test_an_object_read_before_an_erasure_cannot_put_the_person_back(user: User) -> None:
+    contact = builders.make_contact(user, name="Ada", email="ada@example.com", phone="+49 30 123456")
+    older = Contact.objects.get(pk=contact.pk)
+    erase.erase(contact, by=user, now=NOW)
+    with pytest.raises(IntegrityError, match="an_erased_contact_names_nobody"), transaction.atomic():
+        older.save()
+    with pytest.raises(IntegrityError, match="an_erased_contact_names_nobody"), transaction.atomic():
+        Contact.objects.filter(pk=contact.pk).update(email="ada@example.com")
+    assert Contact.objects.get(pk=contact.pk).name == f"Erased contact {contact.pk}"
 
 
 @pytest.mark.parametrize("follow", [engine.drain, None], ids=["swept between", "swept after"])

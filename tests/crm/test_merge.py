@@ -14,7 +14,7 @@ from hypothesis.extra.django import TestCase
 
 from automation import cadence, engine, overdue
 from automation.models import Enrolment, EnrolmentStep, Firing, ParkedPair
-from crm import addresses, consent, contacts, merge, moving, traces
+from crm import addresses, consent, contacts, erase, merge, moving, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
 from tests import builders
 from tests.builders import NOW
@@ -162,7 +162,7 @@ def test_what_cannot_be_merged_is_refused(two: tuple[Contact, Contact], case: st
             join(third, survivor)
             pair = (survivor, absorbed)
         case "erased":
-            Contact.objects.filter(pk=absorbed.pk).update(erased_at=NOW)
+            erase.erase(absorbed, by=None, now=NOW)
             pair = (survivor, absorbed)
         case _:
             join(absorbed, survivor)
