@@ -89,13 +89,15 @@ def enrol(
 ) -> Enrolment:
     """Enrols one contact, days counted from `start` (now, unless said), and does what is due at once.
 
-    Its unique key decides between two at a time. Raises AlreadyEnrolled, Refused, programmes.BadProgramme.
+    The contact is judged as it stands, its row held meanwhile; the unique key decides between two at a time. Raises
+    AlreadyEnrolled, Refused, programmes.BadProgramme.
     """
     outline = outlines.of(programme)
     version = programmes.freeze(programme, outline, now=now)
     key = _active_key(programme, contact)
     try:
         with transaction.atomic():
+            contact = _held(contact)
             _let_go_if_finished(key, now)
             if (refusal := refusals(programme, outline, [contact]).get(contact.pk)) is not None:
                 raise refusal
@@ -211,8 +213,7 @@ def _asked(
     for pk in ids:
         contact = rows.get(pk)
         if contact is None:
-            missing = Refused("unknown", f"There is no contact {pk} that you may enrol.")
-            result.append((Prospect(pk, refused=missing), None))
+            result.append((Prospect(pk, refused=_unknown(pk)), None))
         elif (refusal := refused.get(pk)) is not None and not _may_have_ended(refusal):
             result.append((Prospect(pk, contact.name, refusal), None))
         else:
@@ -253,6 +254,22 @@ def _forecast(
     except ConditionFailed as failure:
         skipped = str(failure)
     return Forecast(step, appears, due, skipped)
+
+
+def _held(contact: Contact) -> Contact:
+    """The contact as it stands, its row held against opt-outs, merges and erasures, which each write it.
+
+    Not against rows that point to it: whoever makes a task of an enrolment holds that one, which is asked for next.
+    """
+    rows = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("team", "owner__team")
+    found = rows.filter(pk=contact.pk).first()
+    if found is None:
+        raise _unknown(contact.pk)
+    return found
+
+
+def _unknown(pk: int) -> Refused:
+    return Refused("unknown", f"There is no contact {pk} that you may enrol.")
 
 
 def _active_key(programme: Programme, contact: Contact) -> str | None:

@@ -381,7 +381,7 @@ def test_deleting_a_sequence_ends_it_for_everybody_under_way(user: User, contact
     [
         ({"do_not_contact": True}, "do_not_contact"),
         ({"complained_at": NOW}, "complained"),
-        ({"erased_at": NOW}, "erased"),
+        ({"erased_at": NOW, "name": "Erased contact", "email": ""}, "erased"),
     ],
 )
 def test_who_is_refused(user: User, contact: Contact, fields: dict[str, Any], code: str) -> None:
@@ -392,6 +392,38 @@ def test_who_is_refused(user: User, contact: Contact, fields: dict[str, Any], co
     assert refused.value.code == code
     assert not Enrolment.objects.exists()
     assert not ScheduledTaskBatch.objects.exists()
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "code"), [({"do_not_contact": True}, "do_not_contact"), ({"complained_at": NOW}, "complained")]
+)
+def test_who_has_said_no_since_the_row_was_read_is_refused(
+    user: User, contact: Contact, fields: dict[str, Any], code: str, *, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequence, asked = builders.make_sequence(user), enrolling._asked
+
+    def asked_before(*args: Any) -> Any:
+        found = asked(*args)
+        Contact.objects.filter(pk=contact.pk).update(**fields)
+        return found
+
+    if many:
+        monkeypatch.setattr(enrolling, "_asked", asked_before)
+        outcome = many_of(user, sequence, [contact])
+        assert [one.refused.code for one in outcome.refused if one.refused] == [code]
+    else:
+        Contact.objects.filter(pk=contact.pk).update(**fields)
+        with pytest.raises(Refused) as refused:
+            enrol(contact, sequence)
+        assert refused.value.code == code
+    assert not Enrolment.objects.exists()
+
+
+def test_a_contact_that_is_gone_is_refused(user: User, contact: Contact) -> None:
+    Contact.objects.filter(pk=contact.pk).delete()
+    with pytest.raises(Refused, match="no contact"):
+        enrol(contact, builders.make_sequence(user))
 
 
 def test_somebody_who_unsubscribed_may_still_be_called_but_not_written_to(user: User, contact: Contact) -> None:
@@ -413,7 +445,7 @@ def test_who_may_be_enrolled_again(user: User, contact: Contact) -> None:
     assert enrol(contact, another).state == "active"
 
 
-def many(user: User, sequence: Sequence, contacts: list[Contact], **wish: Any) -> enrolling.Outcome:
+def many_of(user: User, sequence: Sequence, contacts: list[Contact], **wish: Any) -> enrolling.Outcome:
     return enrolling.enrol_many(
         sequence,
         [contact.pk for contact in contacts],
@@ -428,7 +460,7 @@ def test_of_many_the_refused_are_listed_and_the_others_go_on(user: User) -> None
     sequence = builders.make_sequence(user, days=(1,))
     stranger, refusing = builders.make_contact(), builders.make_contact(user, do_not_contact=True)
     fine = [builders.make_contact(user) for _ in range(3)]
-    outcome = many(user, sequence, [fine[0], refusing, fine[1], stranger, fine[2], fine[0]])
+    outcome = many_of(user, sequence, [fine[0], refusing, fine[1], stranger, fine[2], fine[0]])
     assert [row.contact for row in outcome.enrolled] == fine
     assert [(one.contact_id, one.refused and one.refused.code) for one in outcome.refused] == [
         (refusing.pk, "do_not_contact"),
@@ -437,17 +469,17 @@ def test_of_many_the_refused_are_listed_and_the_others_go_on(user: User) -> None
     assert outcome.batch is not None
     assert outcome.batch.kind == "bulk"
     assert {row.batch.parent_id for row in outcome.enrolled} == {outcome.batch.pk}
-    again = many(user, sequence, fine)
+    again = many_of(user, sequence, fine)
     assert again.enrolled == []
     assert again.batch is None
 
 
 def test_starts_are_spread_evenly_over_working_days(user: User) -> None:
     contacts = [builders.make_contact(user) for _ in range(6)]
-    outcome = many(user, builders.make_sequence(user), contacts, spread_days=3)  # NOW is a Wednesday
+    outcome = many_of(user, builders.make_sequence(user), contacts, spread_days=3)  # NOW is a Wednesday
     starts = [row.started_at for row in outcome.enrolled]
     assert starts == [NOW, NOW, NOW + DAY, NOW + DAY, NOW + 2 * DAY, NOW + 2 * DAY]
-    more = many(user, builders.make_sequence(user), contacts, spread_days=4)
+    more = many_of(user, builders.make_sequence(user), contacts, spread_days=4)
     assert {row.started_at for row in more.enrolled} == {NOW, NOW + DAY, NOW + 2 * DAY, NOW + 5 * DAY}
 
 
@@ -460,7 +492,7 @@ def test_a_preview_prints_what_enrolling_then_does_and_writes_nothing(user: User
     assert not Enrolment.objects.exists()
     assert found[1].refused is not None
     assert "lead_score" in found[0].steps[1].skipped
-    outcome = many(user, sequence, [contact])
+    outcome = many_of(user, sequence, [contact])
     assert [one.at for one in found[0].steps] == [at + NOW for at in dates(outcome.enrolled[0])]
     run(user, NOW + DAY)
     assert tasks_of(outcome.enrolled[0])[0].due_date == found[0].steps[0].due_date
