@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pydantic_core
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -169,6 +169,8 @@ def as_problem(error: Exception) -> Problem | None:
         case DjangoValidationError():
             has_fields = hasattr(error, "error_dict")
             return by_field(error.message_dict if has_fields else {"__all__": error.messages})
+        case BadRequest():
+            return Problem(400, str(error))
         case SuspiciousOperation() | UnreadablePostError() | MultiPartParserError():
             return Problem(400, "The request could not be read. Send it again as JSON.")
     return None

@@ -1,10 +1,11 @@
-"""What every request passes: its id, and the one place that makes a trailing slash not matter."""
+"""What every request passes: its id, its length, and the one place that makes a trailing slash not matter."""
 
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import is_valid_path
 
@@ -12,6 +13,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 SLASH_FREE = ("/api/", "/automation/", "/hooks/")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+LENGTH = re.compile(r"[0-9]{0,18}", re.ASCII)
 
 
 class RequestIdMiddleware:
@@ -27,6 +29,18 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+class LengthMiddleware:
+    """Refuses a length that is no number: not every server does so itself, and whoever reads the body counts on it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not LENGTH.fullmatch(str(request.META.get("CONTENT_LENGTH") or "")):
+            raise BadRequest("Content-Length is no number: send how many bytes the body has.")
+        return self.get_response(request)
 
 
 class SlashMiddleware:

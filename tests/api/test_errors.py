@@ -8,7 +8,7 @@ from django.test import Client
 
 from api import limits
 from automation.models import TaskAutomationRule
-from crm.models import Activity
+from crm.models import Activity, InboundForm
 from tests import builders
 from tests.api.conftest import Caller, World, problem
 from work import lifecycle
@@ -106,6 +106,19 @@ def test_an_unknown_skill_level_or_assignee_of_a_rule(manager: Caller) -> None:
 
 def test_a_huge_body(manager: Caller) -> None:
     problem(manager.post("/api/tasks", '{"title": "' + "x" * (2 * 1024 * 1024) + '"}'), 413)
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+@pytest.mark.parametrize("length", ["abc", "-5", "+3", "1_0", "３", "9" * 5000])
+def test_a_length_that_is_no_number(world: World, kind: str, length: str) -> None:
+    form = InboundForm.objects.create(team=world.team, name="Contact us")
+    caller, mail = Caller(world.manager), f"/hooks/mail/{world.source.provider}/{world.source.secret}"
+    for path in ("/api/contacts", f"/hooks/forms/{form.key}", mail, f"{mail}/inbound"):
+        sent = {"data": "a=b", "content_type": kind, "headers": caller.headers}
+        response = caller.client.post(path, **sent, CONTENT_LENGTH=length)
+        assert "Content-Length" in problem(response, 400)["detail"]
 
 
 def test_another_content_type(manager: Caller) -> None:
