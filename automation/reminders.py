@@ -64,10 +64,13 @@ def _remind(pk: int, now: datetime) -> bool:
     person = task.assignee or task.owner
     if not task.is_open or person is None or task.remind_at is None or task.due_date is None:
         return False
+    key = f"reminder:{task.pk}:{task.remind_at.isoformat()}"
+    if task.notifications.filter(key__startswith=f"{key}:").exists():
+        return False  # its date was moved away and back: whoever held it was told
     outbox.tell(
         person,
         kind=Notification.REMINDER,
-        key=f"reminder:{task.pk}:{task.remind_at.isoformat()}",
+        key=key,
         title=f"{'Due soon' if task.due_date > now else 'Was due'}: {task.title}",
         body=f"Due at {task.due_date.astimezone(_zone(person)):%Y-%m-%d %H:%M}.",
         task=task,

@@ -126,6 +126,17 @@ def test_whoever_holds_it_now_is_told_else_the_owner() -> None:
     assert {notice.user for notice in told()} == {other, unheld.owner}
 
 
+def test_an_instant_that_somebody_was_told_of_is_not_told_to_the_next_holder() -> None:
+    task = make()
+    reminders.send(now=NOW + 3 * HOUR)
+    first, other = task.assignee, builders.make_user(team=task.team)
+    for due in (NOW + 30 * HOUR, NOW + 5 * HOUR):
+        lifecycle.edit(Task.objects.get(pk=task.pk), by=None, now=NOW + 3 * HOUR, due_date=due)
+    lifecycle.assign(task, other, by=None, now=NOW + 3 * HOUR, method="manual", expected=task.assignee_id)
+    assert reminders.send(now=NOW + 4 * HOUR) == {"sent": 0}
+    assert [notice.user for notice in told()] == [first]
+
+
 def test_one_bad_reminder_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = make(), make()
     real = outbox.tell
