@@ -1,7 +1,7 @@
 """Follow-up sequences: those that come ready-made, when the steps of any are due, and what moves when one is late."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -130,6 +130,26 @@ def repush(
         new = _not_before(max(new, old, key=_instant), now.astimezone(UTC), step.delay, schedule)
         before = _apart(new, before, step.delay, schedule, least_gap)
         moved.append(before)
+    return moved
+
+
+def clear_of(
+    taken: Iterable[datetime],
+    steps: Sequence[HasDelay],
+    dates: Sequence[Due],
+    *,
+    schedule: Schedule,
+    least_gap: timedelta = LEAST_GAP,
+) -> list[Due]:
+    """The dates, each moved on until it is `least_gap` from every instant taken, on either side, and from the rest."""
+    occupied = list(taken)
+    moved: list[Due] = []
+    for step, due in zip(steps, dates, strict=True):
+        for instant in sorted(occupied):
+            if abs(due.instant - instant) < least_gap:
+                due = _not_before(due, instant + least_gap, step.delay, schedule)
+        occupied.append(due.instant)
+        moved.append(due)
     return moved
 
 

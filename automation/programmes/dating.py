@@ -13,6 +13,7 @@ from domain.calendars import Schedule
 from domain.delays import Due
 from people import hours
 from people.models import User
+from work.models import Task
 
 ON_TIME = timedelta(minutes=15)
 """A step that runs within this of its date is on time: the sweep's own seconds push nothing."""
@@ -97,6 +98,18 @@ def in_order(
     schedule = schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
     before = after or dues[0].instant - outline.least_gap
     return _apart(replace(outline, steps=tuple(steps)), dues, after=before, schedule=schedule)
+
+
+def clear_of_tasks(
+    enrolment: Enrolment, outline: Outline, steps: Sequence[Step], dues: list[Due], *, and_of: list[datetime]
+) -> list[Due]:
+    """The dates of these steps, each the least gap from the tasks that stand and from these instants."""
+    if not steps:
+        return []
+    tasks = Task.objects.filter(enrolment_steps__enrolment=enrolment, status__in=(*Task.OPEN, Task.DONE))
+    taken = [*and_of, *(at for task in tasks if (at := task.completed_at or task.due_date) is not None)]
+    schedule = schedule_for(enrolment.contact, enrolment.owner, hours.TeamHours(enrolment.team))
+    return sequencing.clear_of(taken, steps, dues, schedule=schedule, least_gap=outline.least_gap)
 
 
 def shift(outline: Outline, rows: Sequence[EnrolmentStep], pause: timedelta, *, schedule: Schedule) -> None:

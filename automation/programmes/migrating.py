@@ -123,14 +123,17 @@ def _dated(
 ) -> list[tuple[Step, Due | None]]:
     """Each step with its date, none for what is not planned: the one it had, where its delay is the same.
 
-    Those that come one by one keep their order and the least gap, to what was done last as well.
+    Those that come one by one keep their order and the least gap, to what was done last as well. Where tasks are made
+    at once, the new dates keep the least gap from those that stand.
     """
     found: dict[str, Due] = {}
+    kept: list[str] = []
     for step, due in dating.anew(enrolment, outline, known):
         row, before = known.get(step.key), old.named(step.key)
         if due is not None:
             same = row is not None and before is not None and before.delay == step.delay
             found[step.key] = dating.due_of(row) if same and row is not None else due
+            kept += [step.key] if same else []
     ahead = [step for step in outline.steps if step.key in found and found[step.key].instant > clock]
     if outline.pacing == Sequence.ONE_BY_ONE and ahead:
         done = [row.at for row in known.values() if row.state == EnrolmentStep.DONE and row.at is not None]
@@ -138,6 +141,11 @@ def _dated(
             enrolment, outline, ahead, [found[step.key] for step in ahead], after=max(done, default=None)
         )
         found |= {step.key: due for step, due in zip(ahead, spaced, strict=True)}
+    elif outline.pacing == Sequence.AT_ONCE:
+        new = [step for step in ahead if step.key not in kept]
+        stand = [found[step.key].instant for step in ahead if step.key in kept]
+        cleared = dating.clear_of_tasks(enrolment, outline, new, [found[step.key] for step in new], and_of=stand)
+        found |= {step.key: due for step, due in zip(new, cleared, strict=True)}
     return [(step, found.get(step.key)) for step in outline.steps]
 
 

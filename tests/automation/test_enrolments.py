@@ -615,6 +615,48 @@ def test_a_step_put_in_comes_in_its_place_twenty_hours_from_others_as_previewed(
     assert min(later - earlier for earlier, later in pairwise(times)) >= 20 * HOUR
 
 
+@pytest.mark.parametrize(
+    ("hours", "place", "second", "comes"),
+    [
+        (4, 0, 72, 4),
+        (5, 0, 72, 44),
+        (50, 1, 72, 50),
+        (60, 1, 72, 92),
+        (70, 2, 72, 92),
+        (110, 1, 72, 140),
+        (70, 1, 80, 100),
+    ],
+)
+def test_a_step_put_in_where_tasks_exist_already_is_twenty_hours_from_each_as_previewed(
+    user: User, contact: Contact, hours: int, place: int, second: int, comes: int
+) -> None:
+    sequence = builders.make_sequence(user, days=(1, 3, 5), pacing="at_once")
+    enrolment = enrol(contact, sequence)
+    lifecycle.edit(tasks_of(enrolment)[1], by=user, now=NOW, due_date=NOW + second * HOUR)
+    steps = [dict(one) for one in sequence.steps]
+    steps.insert(place, step(hours))
+    sequences.update(sequence, now=NOW, steps=steps)
+    (move,) = migrating.preview(sequence, now=NOW + HOUR)
+    migrating.migrate(sequence, now=NOW + HOUR)
+    added = tasks_of(enrolment)[place]
+    assert added.due_date == NOW + comes * HOUR
+    assert [change.after for change in move.changes] == [added.due_date]
+
+
+def test_two_steps_put_in_at_once_are_apart_too(user: User, contact: Contact) -> None:
+    sequence = builders.make_sequence(user, days=(1, 3), pacing="at_once")
+    enrolment = enrol(contact, sequence)
+    first, *rest = [dict(one) for one in sequence.steps]
+    sequences.update(sequence, now=NOW, steps=[first, step(60), step(61), *rest])
+    migrating.migrate(sequence, now=NOW + HOUR)
+    assert sorted((task.due_date or NOW) - NOW for task in tasks_of(enrolment)) == [
+        24 * HOUR,
+        72 * HOUR,
+        92 * HOUR,
+        112 * HOUR,
+    ]
+
+
 def test_a_pause_is_not_forgotten_by_a_migration(user: User, contact: Contact) -> None:
     sequence = builders.make_sequence(user, days=(1, 3))
     enrolment = enrol(contact, sequence)
