@@ -20,6 +20,7 @@ from django.db.models.functions import Cast
 from crm import addresses, keys, phones
 from crm.models import ERASED, Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge, server_made_key
 from domain.redaction import Redaction, facts_of
+from jobs import deadlocks
 from jobs.models import Job
 from people.models import User
 
@@ -79,6 +80,7 @@ def lock_first(enter: Callable[[int], None]) -> None:
         _enter.append(enter)
 
 
+@deadlocks.begun_again
 def erase(contact: Contact, *, by: User | None, now: datetime) -> bool:
     """Wipes the person; False when that was done before. Raises CannotErase for one who is part of another."""
     with transaction.atomic():

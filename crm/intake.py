@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 import jobs.bell
@@ -16,15 +15,12 @@ import jobs.rows
 from crm import keys, signals
 from crm.finding import Finder
 from crm.models import Activity, ActivityConflict, Contact, server_made_key
+from jobs import deadlocks
 from people.models import Team
 
 MOST_AHEAD = timedelta(minutes=10)
 """How far an event's own clock may run ahead of ours."""
 OLDEST = timedelta(days=3650)
-MOST_TRIES = 5
-DEADLOCK = "40P01"
-"""PostgreSQL's word for two that wait for each other, of whom it has stopped one."""
-
 
 OWN_RECORDS = frozenset(
     {
@@ -83,6 +79,7 @@ class Recorded:
     rejected: list[Rejected] = field(default_factory=list)
 
 
+@deadlocks.begun_again
 def record(
     team: Team,
     items: Sequence[Incoming],
@@ -95,22 +92,8 @@ def record(
     """Stores what is sound and says of the rest what to mend.
 
     `visible` limits the contacts that may be named; `unmatched` keeps events of unknown addresses without a contact,
-    as providers' are; `creates_contacts` makes one instead. Sending the same twice stores it once. Two who send the
-    same in other orders at once may each wait for the other: the one that the database stops begins again.
+    as providers' are; `creates_contacts` makes one instead. Sending the same twice stores it once.
     """
-    store = partial(_record, team, items, now, visible, unmatched, creates_contacts)
-    for _ in range(MOST_TRIES - 1):
-        try:
-            return store()
-        except OperationalError as fault:
-            if getattr(fault.__cause__, "sqlstate", "") != DEADLOCK:
-                raise
-    return store()
-
-
-def _record(
-    team: Team, items: Sequence[Incoming], now: datetime, visible: Any, unmatched: bool, creates_contacts: bool
-) -> Recorded:
     outcome = Recorded()
     with transaction.atomic():
         sound: dict[int, Incoming] = {}

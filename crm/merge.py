@@ -16,6 +16,7 @@ import jobs.bell
 from crm import addresses, consent, moving, phones, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
 from domain import uniting
+from jobs import deadlocks
 from jobs.rows import insert_new
 from people.models import User
 
@@ -69,6 +70,7 @@ def register(step: Step) -> None:
         _steps.append(step)
 
 
+@deadlocks.begun_again
 def merge(survivor: Contact, absorbed: Contact, *, by: User | None, now: datetime) -> ContactMerge:
     """Makes `absorbed` part of `survivor`. Of several callers at once one wins. Raises CannotMerge."""
     if survivor.pk == absorbed.pk:
@@ -89,6 +91,7 @@ def merge(survivor: Contact, absorbed: Contact, *, by: User | None, now: datetim
     return row
 
 
+@deadlocks.begun_again
 def unmerge(row: ContactMerge, *, by: User | None, now: datetime) -> Contact:
     """Parts what was merged, at most 30 days later, and answers the contact that is itself again.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -18,6 +18,7 @@ from crm import addresses, consent, contacts, erase, merge, moving, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
 from tests import builders
 from tests.builders import NOW
+from tests.processes import until
 from work import lifecycle
 from work.models import Task
 
@@ -460,6 +461,46 @@ def test_many_at_once_make_one_merge() -> None:
     assert ContactMerge.objects.count() == 1
     standing = Contact.objects.standing().get()
     assert standing.activities.filter(activity_type=Activity.EMAIL_OPENED).count() == 20
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="on SQLite whoever writes is alone")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["merge", "unmerge", "erase"])
+def test_events_of_both_in_the_other_order_do_not_stop_it(act: str) -> None:
+    """Each waits for rows of the other: the database ends such a pair, and the one it stopped goes on by itself."""
+    owner = builders.make_manager()
+    one, other = builders.make_contact(owner), builders.make_contact(owner)
+    acts: dict[str, Any] = {"merge": lambda: join(one, other)}
+    if act != "merge":
+        row = join(one, other)
+        acts |= {"unmerge": lambda: merge.unmerge(row, by=None, now=NOW)}
+        acts |= {"erase": lambda: erase.erase(one, by=None, now=NOW)}
+    outcomes: list[Any] = []
+
+    def change() -> None:
+        try:
+            outcomes.append(acts[act]())
+        except OperationalError as stopped:
+            outcomes.append(stopped)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=change)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # one by one, as a commit asks for the contacts of its rows
+        Activity.objects.create(contact=other)
+        thread.start()
+        until(_somebody_waits, why="it did not come to the lock")
+        Activity.objects.create(contact=one)
+    thread.join(timeout=60)
+    assert [type(outcome) for outcome in outcomes] == [{"merge": ContactMerge, "unmerge": Contact, "erase": bool}[act]]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw first
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.fetchone() is not None
 
 
 LIFE = ["activity", "task", "started", "done", "rule", "fired once", "enrolled", "batch", "series", "identity",
