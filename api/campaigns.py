@@ -129,7 +129,7 @@ def list_campaigns(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[s
 def create_campaign(request: HttpRequest, payload: CampaignIn) -> Status[CampaignOut]:
     """Makes a campaign of yours. A step whose channel is not set up is refused, saying why."""
     try:
-        return Status(201, _out(campaigns.create(caller(request), **_fields(payload, whole=True))))
+        return Status(201, _out(campaigns.create(caller(request), by=caller(request), **_fields(payload, whole=True))))
     except BadProgramme as bad:
         raise enrolling.unsound(bad) from None
 
@@ -157,7 +157,7 @@ def delete_campaign(request: HttpRequest, id: Id) -> Status[None]:
     """Takes it off the list and ends it for everybody under way; tasks keep their origin."""
     user = caller(request)
     row = enrolling.editable(Campaign.objects.visible_to(user), user, id, "campaign")
-    programmes.archive(row, now=timezone.now())
+    programmes.archive(row, by=user, now=timezone.now())
     return Status(204, None)
 
 
@@ -203,6 +203,6 @@ def _update(request: HttpRequest, id: int, fields: dict[str, Any]) -> CampaignOu
     user = caller(request)
     row = enrolling.editable(Campaign.objects.visible_to(user), user, id, "campaign")
     try:
-        return _out(campaigns.update(row, now=timezone.now(), **fields))
+        return _out(campaigns.update(row, by=user, now=timezone.now(), **fields))
     except BadProgramme as bad:
         raise enrolling.unsound(bad) from None

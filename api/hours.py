@@ -5,14 +5,15 @@ from datetime import date, time
 from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Router
 from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import by_field
 from api.fields import UNSET, Id, In, LocalTime, Out, one
+from people.audited import MEMBER, TEAM
 from people.models import Team, TeamDayOff, TeamSpan, TimeOff, User, WorkingSpan
 
 router = Router(tags=["people"])
@@ -87,7 +88,7 @@ def set_team_hours(request: HttpRequest, id: Id, payload: TeamHoursIn) -> dict[s
     team = one(Team.objects.filter(pk=user.team_id), id, "team")
     need(user, "manage_team", "change the team's hours")
     sent = payload.model_dump(exclude_unset=True)
-    with transaction.atomic():
+    with TEAM.changing(team, by=user, now=timezone.now()):
         if "working_spans" in sent:
             _replace(
                 TeamSpan.objects.filter(team=team), (TeamSpan(team=team, **span) for span in sent["working_spans"])
@@ -112,7 +113,7 @@ def set_user_hours(request: HttpRequest, id: Id, payload: UserHoursIn) -> dict[s
     if person.pk != user.pk:
         need(user, "manage_team", "change others' hours")
     sent = payload.model_dump(exclude_unset=True)
-    with transaction.atomic():
+    with MEMBER.changing(person, by=user, now=timezone.now()):
         if "working_spans" in sent:
             rows = (WorkingSpan(user=person, **span) for span in sent["working_spans"])
             _replace(WorkingSpan.objects.filter(user=person), rows)

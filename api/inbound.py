@@ -17,6 +17,7 @@ from api.errors import conflict, invalid
 from api.fields import UNSET, Id, In, Out, named, one
 from api.paging import Cursor, Limit, Page, page
 from crm import forms, providers, unmatched
+from crm.audited import FORM, SOURCE
 from crm.models import Contact, InboundForm, InboundSource, new_secret
 from people.models import User
 
@@ -182,7 +183,10 @@ def create_source(request: HttpRequest, payload: SourceIn) -> Status[SourceOut]:
         raise invalid("/provider", "unknown", f"Use one of {', '.join(providers.PROVIDERS)}.")
     fields = payload.model_dump(exclude_unset=True)
     fields["keys"] = _keys(payload.provider, {}, fields.get("keys") or {})
-    return Status(201, _source(InboundSource.objects.create(team_id=user.team_id, **fields)))
+    row = InboundSource(team_id=user.team_id, **fields)
+    with SOURCE.changing(row, by=user, now=timezone.now()):
+        row.save()
+    return Status(201, _source(row))
 
 
 @router.get("/api/sources/{int:id}", auth=SETUP_READ, response=SourceOut)
@@ -194,24 +198,31 @@ def get_source(request: HttpRequest, id: Id) -> SourceOut:
 @router.patch("/api/sources/{int:id}", auth=SETUP_WRITE, response=SourceOut)
 def update_source(request: HttpRequest, id: Id, payload: SourcePatch) -> SourceOut:
     """Changes what is sent; keys that are not named stay."""
-    row = one(InboundSource.objects.filter(team_id=_manager(request).team_id), id, "source")
+    user = _manager(request)
+    row = one(InboundSource.objects.filter(team_id=user.team_id), id, "source")
     fields = payload.model_dump(exclude_unset=True)
     if "keys" in fields:
         fields["keys"] = _keys(row.provider, row.keys, fields["keys"])
-    return _source(_changed(row, fields))
+    with SOURCE.changing(row, by=user, now=timezone.now()):
+        return _source(_changed(row, fields))
 
 
 @router.post("/api/sources/{int:id}/renew", auth=SETUP_WRITE, response=SourceOut)
 def renew_source(request: HttpRequest, id: Id) -> SourceOut:
     """A new secret: the old address answers no more."""
-    row = one(InboundSource.objects.filter(team_id=_manager(request).team_id), id, "source")
-    return _source(_changed(row, {"secret": new_secret()}))
+    user = _manager(request)
+    row = one(InboundSource.objects.filter(team_id=user.team_id), id, "source")
+    with SOURCE.changing(row, by=user, now=timezone.now(), verb="renewed"):
+        return _source(_changed(row, {"secret": new_secret()}))
 
 
 @router.delete("/api/sources/{int:id}", auth=SETUP_WRITE, response={204: None})
 def delete_source(request: HttpRequest, id: Id) -> Status[None]:
     """The address answers no more; what came through it stays."""
-    one(InboundSource.objects.filter(team_id=_manager(request).team_id), id, "source").delete()
+    user = _manager(request)
+    row = one(InboundSource.objects.filter(team_id=user.team_id), id, "source")
+    with SOURCE.changing(row, by=user, now=timezone.now()):
+        row.delete()
     return Status(204, None)
 
 
@@ -283,7 +294,8 @@ def create_form(request: HttpRequest, payload: FormIn) -> Status[FormOut]:
     """Makes a form with a key of its own."""
     user = _manager(request)
     row = _checked(InboundForm(team_id=user.team_id), payload.model_dump(exclude_unset=True), user)
-    row.save()
+    with FORM.changing(row, by=user, now=timezone.now()):
+        row.save()
     return Status(201, _form(row))
 
 
@@ -300,13 +312,17 @@ def update_form(request: HttpRequest, id: Id, payload: FormPatch) -> FormOut:
     row = one(InboundForm.objects.filter(team_id=user.team_id), id, "form")
     fields = payload.model_dump(exclude_unset=True)
     _checked(row, fields, user)
-    return _form(_changed(row, fields))
+    with FORM.changing(row, by=user, now=timezone.now()):
+        return _form(_changed(row, fields))
 
 
 @router.delete("/api/forms/{int:id}", auth=SETUP_WRITE, response={204: None})
 def delete_form(request: HttpRequest, id: Id) -> Status[None]:
     """The form answers no more; what came through it stays."""
-    one(InboundForm.objects.filter(team_id=_manager(request).team_id), id, "form").delete()
+    user = _manager(request)
+    row = one(InboundForm.objects.filter(team_id=user.team_id), id, "form")
+    with FORM.changing(row, by=user, now=timezone.now()):
+        row.delete()
     return Status(204, None)
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
@@ -19,6 +18,7 @@ from api.paging import Cursor, Limit, Page, page
 from api.teams import TeamOut
 from notifications.models import Notification
 from people import deactivation, rights
+from people.audited import MEMBER
 from people.models import Skill, User, UserSkill
 
 router = Router(tags=["people"])
@@ -200,7 +200,7 @@ def _fill(user: User, payload: UserPatch, manager: User) -> None:
         _set_password(user, getattr(payload, "password", None))
     _refuse_taken(user)
     user.full_clean()
-    with transaction.atomic():
+    with MEMBER.changing(user, by=manager, now=timezone.now()):
         user.save()
         if "skills" in payload.model_fields_set:
             _set_skills(user, payload.skills, manager)

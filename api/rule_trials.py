@@ -208,10 +208,11 @@ def explain_rule(request: HttpRequest, id: Id, payload: ExplainIn) -> dict[str, 
 @router.post(f"{RULE}/activate", auth=scope("rules:write"), response=ActivatedOut)
 def activate_rule(request: HttpRequest, id: Id, payload: ActivateIn | None = None) -> dict[str, Any]:
     """Switches the rule on and says how many records match already; they get tasks only when asked for."""
-    rule = editable(caller(request), id)
+    user = caller(request)
+    rule = editable(user, id)
     try:
         done = activation.activate(
-            rule, now=timezone.now(), apply_to_current=bool(payload and payload.apply_to_current)
+            rule, by=user, now=timezone.now(), apply_to_current=bool(payload and payload.apply_to_current)
         )
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None

@@ -264,7 +264,7 @@ def create_rule(request: HttpRequest, payload: NewRule) -> Status[SavedRule]:
         need(user, "manage_team", "make rules for others")
         owner = named(User.objects.visible_to(user).active(), payload.owner_id, "/owner_id", "user")
     try:
-        rule = rules.create(owner, now=timezone.now(), **whole(payload))
+        rule = rules.create(owner, by=user, now=timezone.now(), **whole(payload))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
     return Status(201, _saved(rule))
@@ -292,7 +292,7 @@ def update_rule(request: HttpRequest, id: Id, payload: RulePatch) -> SavedRule:
 def delete_rule(request: HttpRequest, id: Id) -> Status[None]:
     """Stops the rule at once and takes it off the list; its tasks keep their origin."""
     user = caller(request)
-    rules.archive(editable(user, id), now=timezone.now())
+    rules.archive(editable(user, id), by=user, now=timezone.now())
     return Status(204, None)
 
 
@@ -311,7 +311,7 @@ def whole(payload: RuleIn) -> dict[str, Any]:
 def _update(user: User, id: int, fields: dict[str, Any]) -> SavedRule:
     rule = editable(user, id)
     try:
-        return _saved(rules.update(rule, now=timezone.now(), **fields))
+        return _saved(rules.update(rule, by=user, now=timezone.now(), **fields))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
 

@@ -153,7 +153,7 @@ def list_sequences(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[s
 def create_sequence(request: HttpRequest, payload: SequenceIn) -> Status[SequenceOut]:
     """Makes a sequence of yours, which everybody in the team may enrol contacts in."""
     try:
-        return Status(201, _out(sequences.create(caller(request), **_fields(payload, whole=True))))
+        return Status(201, _out(sequences.create(caller(request), by=caller(request), **_fields(payload, whole=True))))
     except BadProgramme as bad:
         raise enrolling.unsound(bad) from None
 
@@ -181,7 +181,7 @@ def delete_sequence(request: HttpRequest, id: Id) -> Status[None]:
     """Takes it off the list and ends it for everybody under way; tasks keep their origin."""
     user = caller(request)
     row = enrolling.editable(SequenceRow.objects.visible_to(user), user, id, "sequence")
-    programmes.archive(row, now=timezone.now())
+    programmes.archive(row, by=user, now=timezone.now())
     return Status(204, None)
 
 
@@ -244,6 +244,6 @@ def _update(request: HttpRequest, id: int, fields: dict[str, Any]) -> SequenceOu
     user = caller(request)
     row = enrolling.editable(SequenceRow.objects.visible_to(user), user, id, "sequence")
     try:
-        return _out(sequences.update(row, now=timezone.now(), **fields))
+        return _out(sequences.update(row, by=user, now=timezone.now(), **fields))
     except BadProgramme as bad:
         raise enrolling.unsound(bad) from None

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from django.db.models import ProtectedError
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 from pydantic import Field, StringConstraints
@@ -12,6 +13,7 @@ from api.auth import caller, need, scope
 from api.errors import Problem, conflict
 from api.fields import UNSET, Id, In, Out, one
 from api.paging import Cursor, Limit, Page, page
+from people.audited import SKILL, TEAM
 from people.models import Skill, Team, User
 
 router = Router(tags=["people"])
@@ -74,7 +76,7 @@ def get_team(request: HttpRequest, id: Id) -> Team:
 def create_team(request: HttpRequest, payload: TeamIn) -> Status[Team]:
     """Adds a team to the installation; superusers only."""
     _need_superuser(caller(request), "add a team")
-    return Status(201, _save_team(Team(), payload))
+    return Status(201, _save_team(Team(), payload, caller(request)))
 
 
 @router.delete("/api/teams/{int:id}", auth=scope("team:write"), response={204: None})
@@ -86,7 +88,8 @@ def delete_team(request: HttpRequest, id: Id) -> Status[None]:
     if team.is_default:
         raise conflict("The default team stays: it takes whoever is made without one.", code="in_use")
     try:
-        team.delete()
+        with TEAM.changing(team, by=user, now=timezone.now()):
+            team.delete()
     except ProtectedError:
         raise conflict("People or rows belong to this team: move them to another first.", code="in_use") from None
     return Status(204, None)
@@ -101,14 +104,15 @@ def update_team(request: HttpRequest, id: Id, payload: TeamPatch) -> Team:
         _need_superuser(user, "change another team")
     else:
         need(user, "manage_team", "change the team")
-    return _save_team(team, payload)
+    return _save_team(team, payload, user)
 
 
-def _save_team(team: Team, payload: TeamPatch) -> Team:
+def _save_team(team: Team, payload: TeamPatch, user: User) -> Team:
     for name, value in payload.model_dump(exclude_unset=True).items():
         setattr(team, name, value)
     team.full_clean()
-    team.save()
+    with TEAM.changing(team, by=user, now=timezone.now()):
+        team.save()
     return team
 
 
@@ -131,7 +135,7 @@ def create_skill(request: HttpRequest, payload: SkillIn) -> Status[Skill]:
     """Adds a skill."""
     user = caller(request)
     need(user, "manage_team", "add skills")
-    return Status(201, _save_skill(Skill(team=user.team), payload.name))
+    return Status(201, _save_skill(Skill(team=user.team), payload.name, user))
 
 
 @router.get("/api/skills/{int:id}", auth=scope("team:read"), response=SkillOut)
@@ -146,7 +150,7 @@ def update_skill(request: HttpRequest, id: Id, payload: SkillIn) -> Skill:
     user = caller(request)
     skill = one(Skill.objects.visible_to(user), id, "skill")
     need(user, "manage_team", "rename skills")
-    return _save_skill(skill, payload.name)
+    return _save_skill(skill, payload.name, user)
 
 
 @router.delete("/api/skills/{int:id}", auth=scope("team:write"), response={204: None})
@@ -156,17 +160,19 @@ def delete_skill(request: HttpRequest, id: Id) -> Status[None]:
     skill = one(Skill.objects.visible_to(user), id, "skill")
     need(user, "manage_team", "remove skills")
     try:
-        skill.delete()
+        with SKILL.changing(skill, by=user, now=timezone.now()):
+            skill.delete()
     except ProtectedError:
         raise conflict("Tasks ask for this skill: rename it, or finish them first.", code="in_use") from None
     return Status(204, None)
 
 
-def _save_skill(skill: Skill, name: str) -> Skill:
+def _save_skill(skill: Skill, name: str, user: User) -> Skill:
     others = Skill.objects.filter(team_id=skill.team_id, name__iexact=name).exclude(pk=skill.pk)
     if other := others.first():
         raise conflict(f"The team has the skill {other.name} already, as {other.pk}.", pointer="/name")
     skill.name = name
     skill.full_clean()
-    skill.save()
+    with SKILL.changing(skill, by=user, now=timezone.now()):
+        skill.save()
     return skill

@@ -63,7 +63,7 @@ def create_token(request: HttpRequest, payload: TokenIn) -> Status[NewToken]:
             raise Problem(403, f"The token you use lacks {', '.join(above)}: it cannot make one that has more.")
     try:
         token, secret = tokens.issue(
-            user, name=payload.name, scopes=payload.scopes, days=payload.expires_in_days, now=timezone.now()
+            user, name=payload.name, scopes=payload.scopes, days=payload.expires_in_days, by=user, now=timezone.now()
         )
     except tokens.UnknownScope as unknown:
         raise invalid("/scopes", "unknown", str(unknown)) from None
@@ -73,5 +73,6 @@ def create_token(request: HttpRequest, payload: TokenIn) -> Status[NewToken]:
 @router.delete("/api/tokens/{int:id}", auth=scope("tokens:write"), response={204: None})
 def revoke_token(request: HttpRequest, id: Id) -> Status[None]:
     """Ends a token at once."""
-    tokens.revoke(one(ApiToken.objects.visible_to(caller(request)), id, "token"), now=timezone.now())
+    user = caller(request)
+    tokens.revoke(one(ApiToken.objects.visible_to(user), id, "token"), by=user, now=timezone.now())
     return Status(204, None)

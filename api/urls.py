@@ -16,6 +16,7 @@ from ninja.renderers import BaseRenderer
 
 from api import (
     activities,
+    audit,
     automation,
     campaigns,
     conditions,
@@ -192,6 +193,7 @@ def build() -> Api:
         teams,
         hours,
         tokens,
+        audit,
     ):
         api.add_router("", module.router)
     return api

@@ -9,12 +9,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from automation import occurring, rules, triggers
+from automation.audited import RULE
 from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import set_aside
 from automation.simulation import dry_run
 from crm import contacts
 from jobs import queue
+from people.models import User
 
 PAGE = 200
 APPLY_JOB = "automation.tasks.apply_rule"
@@ -29,25 +31,28 @@ class Activation:
     job_id: Any = None
 
 
-def activate(rule: TaskAutomationRule, *, now: datetime, apply_to_current: bool = False) -> Activation:
+def activate(
+    rule: TaskAutomationRule, *, by: User | None = None, now: datetime, apply_to_current: bool = False
+) -> Activation:
     """Switches the rule on. Only with `apply_to_current` do the records that match now get their tasks.
 
     Raises BadRule. Safe to repeat, also for a rule that is on: each record is worked on once for one switching on.
     """
     preview = dry_run.dry_run(rule, now=now)
-    rules.update(rule, now=now, is_active=True)
+    rules.update(rule, by=by, now=now, is_active=True)
     if not apply_to_current:
         return Activation(preview)
     (job_id,) = queue.enqueue(_page(rule, now, 0), now=now)
     return Activation(preview, job_id)
 
 
-def deactivate(rule: TaskAutomationRule, *, now: datetime) -> bool:
+def deactivate(rule: TaskAutomationRule, *, by: User | None = None, now: datetime) -> bool:
     """Switches the rule off at once, also one that cannot run; False when it was off already."""
     on = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
     before = rule.stretches_off()
-    if not on.update(is_active=False, seen_active=False, off_since=now, off_before=before):
-        return False
+    with RULE.changing(rule, by=by, now=now):
+        if not on.update(is_active=False, seen_active=False, off_since=now, off_before=before):
+            return False
     rule.is_active, rule.seen_active, rule.off_since, rule.off_before = False, False, now, before
     return True
 

@@ -1,8 +1,9 @@
 """Rules for superusers; what they did is to look at. A rule written here is as good as one of the API."""
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from automation.audited import CAMPAIGN, RULE, SEQUENCE
 from automation.models import (
     AutomationStep,
     Campaign,
@@ -18,10 +19,12 @@ from automation.models import (
     TaskAutomationRule,
 )
 from jobs.admin import ReadOnlyAdmin
+from people.audited_admin import AuditedAdmin, PartAdmin
 
 
 @admin.register(TaskAutomationRule)
-class RuleAdmin(ModelAdmin):
+class RuleAdmin(AuditedAdmin):
+    audited = RULE
     list_display = ("name", "trigger_type", "is_active", "owner", "team", "times_triggered", "tasks_created")
     list_filter = ("team", "is_active", "trigger_type", "scope")
     list_select_related = ("owner", "team")
@@ -73,7 +76,8 @@ class StepInline(TabularInline):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(AuditedAdmin):
+    audited = CAMPAIGN
     list_display = ("name", "is_active", "owner", "team", "created_at")
     list_filter = ("team", "is_active")
     list_select_related = ("owner", "team")
@@ -84,7 +88,8 @@ class CampaignAdmin(ModelAdmin):
 
 
 @admin.register(Sequence)
-class SequenceAdmin(ModelAdmin):
+class SequenceAdmin(AuditedAdmin):
+    audited = SEQUENCE
     list_display = ("name", "preset", "is_active", "owner", "team", "created_at")
     list_filter = ("team", "is_active")
     list_select_related = ("owner", "team")
@@ -103,7 +108,9 @@ class EnrolmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AutomationStep)
-class AutomationStepAdmin(ModelAdmin):
+class AutomationStepAdmin(PartAdmin):
+    audited = CAMPAIGN
+    whole = "campaign"
     list_display = ("name", "campaign", "order", "message_type", "delay_days")
     list_filter = ("message_type",)
     list_select_related = ("campaign",)

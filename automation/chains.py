@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
+from automation.audited import RULE
 from automation.events import Event
 from automation.models import Firing, ParkedPair, TaskAutomationRule
 from jobs.rows import insert_new
@@ -49,6 +52,10 @@ def park(rule: TaskAutomationRule, event: Event, chain: Chain, reason: str, *, n
     )
 
 
-def release(pair: ParkedPair, *, by: User, now: datetime) -> bool:  # noqa: ARG001 (the audit's place)
+def release(pair: ParkedPair, *, by: User, now: datetime) -> bool:
     """Lets the rule work for the contact again; False when somebody has done so already."""
-    return bool(ParkedPair.objects.filter(pk=pair.pk, released_at__isnull=True).update(released_at=now))
+    with transaction.atomic():
+        if not ParkedPair.objects.filter(pk=pair.pk, released_at__isnull=True).update(released_at=now):
+            return False
+        RULE.record(pair.rule, "released", by=by, now=now, after={"contact_id": pair.contact_id})
+    return True

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from automation import rules, values
+from automation.audited import RULE
 from automation.events import Event
 from automation.models import EngineQueue, Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
@@ -88,9 +89,10 @@ def make_ready(rule: TaskAutomationRule, now: datetime) -> Ready | None:
         errors = _errors_of(rule)
         rule.content_hash = digest
         rule.parked_reason = str(rules.BadRule(errors)) if errors else ""
-        TaskAutomationRule.objects.filter(pk=rule.pk).update(
-            content_hash=rule.content_hash, parked_reason=rule.parked_reason
-        )
+        with RULE.changing(rule, by=None, now=now, verb="parked" if errors else ""):
+            TaskAutomationRule.objects.filter(pk=rule.pk).update(
+                content_hash=rule.content_hash, parked_reason=rule.parked_reason
+            )
         if errors:
             log.warning("rule %s is parked: %s", rule.pk, rule.parked_reason)
     return None if rule.parked_reason else Ready(rule, digest)

@@ -11,11 +11,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from automation import cycles, drafting
+from automation.audited import RULE
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
 from automation.triggers import time as time_trigger
 from domain import conditions, delays, templating
 from jobs import bell
+from people import audit
 from people.models import Skill, Team, User
 
 CONTENT = (
@@ -93,13 +95,16 @@ def check(rule: TaskAutomationRule) -> Errors:
     return errors
 
 
-def create(owner: User, *, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
+def create(owner: User, *, by: User | None = None, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
     """A new rule of this owner. Raises BadRule."""
     rule = TaskAutomationRule(owner=owner, **({"created_at": now} if now else {}), **fields)
-    return _save(rule, now or rule.created_at)
+    with RULE.changing(rule, by=by, now=now or rule.created_at):
+        return _save(rule, now or rule.created_at)
 
 
-def update(rule: TaskAutomationRule, *, now: datetime | None = None, **fields: Any) -> TaskAutomationRule:
+def update(
+    rule: TaskAutomationRule, *, by: User | None = None, now: datetime | None = None, **fields: Any
+) -> TaskAutomationRule:
     """Changes a rule; what it has already done stays under its old version. Raises BadRule.
 
     Switching it on is told apart from any other change: what happened while it was off fires nothing. The row is read
@@ -109,7 +114,7 @@ def update(rule: TaskAutomationRule, *, now: datetime | None = None, **fields: A
     for name in fields:
         if name not in EDITABLE:
             raise BadRule({name: ["This cannot be changed."]})
-    with transaction.atomic():
+    with RULE.changing(rule, by=by, now=at):
         rows = TaskAutomationRule.objects.select_for_update(of=("self",)).select_related("owner", "team")
         rule.refresh_from_db(from_queryset=rows)
         for name, value in fields.items():
@@ -120,11 +125,12 @@ def update(rule: TaskAutomationRule, *, now: datetime | None = None, **fields: A
         return _save(rule, at)
 
 
-def archive(rule: TaskAutomationRule, *, now: datetime) -> None:
+def archive(rule: TaskAutomationRule, *, by: User | None = None, now: datetime) -> None:
     """Deleting keeps the row: its tasks and firings name it."""
-    TaskAutomationRule.objects.filter(pk=rule.pk).update(
-        is_active=False, seen_active=False, off_since=now, archived_at=now
-    )
+    with RULE.changing(rule, by=by, now=now, verb=audit.DELETED):
+        TaskAutomationRule.objects.filter(pk=rule.pk).update(
+            is_active=False, seen_active=False, off_since=now, archived_at=now
+        )
 
 
 def freeze(rule: TaskAutomationRule, digest: str, *, now: datetime) -> RuleVersion:
@@ -184,11 +190,12 @@ def rebuild_counters(rule: TaskAutomationRule) -> None:
     TaskAutomationRule.objects.filter(pk=rule.pk).update(times_triggered=fired, tasks_created=fired)
 
 
-def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:  # noqa: ARG001 (a deactivation step)
+def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:
     """When somebody leaves, their rules pass to a manager; the scope stays, so passing on never widens a rule."""
     manager = User.objects.active().filter(team_id=user.team_id, role=User.MANAGER).exclude(pk=user.pk).first()
-    if manager is not None:
-        TaskAutomationRule.objects.filter(owner=user).update(owner=manager)
+    for rule in TaskAutomationRule.objects.filter(owner=user) if manager is not None else ():
+        with RULE.changing(rule, by=by, now=now):
+            TaskAutomationRule.objects.filter(pk=rule.pk).update(owner=manager)
 
 
 def _save(rule: TaskAutomationRule, now: datetime) -> TaskAutomationRule:

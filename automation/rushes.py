@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from automation.audited import RULE
 from automation.models import Firing, TaskAutomationRule
 from automation.readiness import Ready
 from domain import policies
@@ -52,8 +53,9 @@ def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:
     reason = f"It made {this_hour} tasks within an hour, over ten times what is usual for it."
     mine = TaskAutomationRule.objects.filter(pk=rule.pk, is_active=True)
     off = {"off_since": now, "off_before": rule.stretches_off()}
-    if not mine.update(is_active=False, seen_active=False, paused_reason=reason, **off):
-        return
+    with RULE.changing(rule, by=None, now=now, verb="paused"):
+        if not mine.update(is_active=False, seen_active=False, paused_reason=reason, **off):
+            return
     outbox.tell(
         rule.owner,
         kind=Notification.RULE,

@@ -1,4 +1,5 @@
-"""The command line: `nextmove serve|web|jobs|demo|doctor|token|job|rule|source|form|contact|backup|restore`.
+"""The command line, `nextmove`: serve, web, jobs, demo, doctor, token, job, rule, source, form, contact, audit, backup,
+restore.
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
 for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from config import children
-from config.commands import backups, inbound, rules
+from config.commands import audit, backups, inbound, rules
 from config.commands.answers import AsJson, Refused
 from config.commands.answers import print_json as _print_json
 from config.commands.answers import table as _table
@@ -34,6 +35,7 @@ app.add_typer(rules.app, name="rule")
 app.add_typer(inbound.sources, name="source")
 app.add_typer(inbound.forms, name="form")
 app.add_typer(contacts_list, name="contact")
+app.add_typer(audit.app, name="audit")
 app.command()(backups.backup)
 app.command()(backups.restore)
 

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
+from crm.audited import FORM, SOURCE
 from crm.models import (
     Activity,
     ActivityConflict,
@@ -13,6 +14,7 @@ from crm.models import (
     InboundSource,
 )
 from jobs.admin import ReadOnlyAdmin
+from people.audited_admin import AuditedAdmin
 
 
 class IdentityInline(TabularInline):
@@ -60,7 +62,8 @@ class ActivityConflictAdmin(ReadOnlyAdmin):
 
 
 @admin.register(InboundSource)
-class InboundSourceAdmin(ModelAdmin):
+class InboundSourceAdmin(AuditedAdmin):
+    audited = SOURCE
     list_display = ("name", "provider", "team", "creates_contacts", "created_at")
     list_filter = ("provider", "team")
     list_select_related = ("team",)
@@ -69,7 +72,8 @@ class InboundSourceAdmin(ModelAdmin):
 
 
 @admin.register(InboundForm)
-class InboundFormAdmin(ModelAdmin):
+class InboundFormAdmin(AuditedAdmin):
+    audited = FORM
     list_display = ("name", "team", "owner", "is_active", "trapped", "created_at")
     list_filter = ("team", "is_active")
     list_select_related = ("team", "owner")

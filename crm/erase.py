@@ -22,7 +22,7 @@ from crm.models import ERASED, Activity, ActivityConflict, Contact, ContactIdent
 from domain.redaction import Redaction, facts_of
 from jobs import deadlocks
 from jobs.models import Job
-from people.models import User
+from people.models import Change, User
 
 CHUNK = 500
 FEW = 25
@@ -97,6 +97,7 @@ def erase(contact: Contact, *, by: User | None, now: datetime) -> bool:
             step(subject)
         _wipe_ledger(subject)
         _wipe_jobs(subject)
+        _wipe_audit(subject)
         _wipe_contacts(subject)
         _record(subject)
     contact.refresh_from_db()
@@ -223,6 +224,12 @@ def _chunks(rows: "Iterable[Activity]") -> "Iterator[list[Activity]]":
 def _wipe_jobs(subject: Subject) -> None:
     """Jobs are given ids alone, but what they answered or failed with may quote."""
     redact_in(Job.objects.filter(team_id=subject.team_id), ("error", "result"), subject)
+
+
+def _wipe_audit(subject: Subject) -> None:
+    """Who changed what stays; names, addresses and titles of tasks go from wherever a line quotes them."""
+    lines = Change.objects.filter(team_id=subject.team_id)
+    redact_in(lines, ("subject", "before", "after"), subject)
 
 
 def _wipe_contacts(subject: Subject) -> None:

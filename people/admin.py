@@ -8,12 +8,14 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from jobs.admin import ReadOnlyAdmin
 from people import deactivation
-from people.models import ApiToken, Skill, Team, TeamDayOff, TeamSpan, TimeOff, User, UserSkill, WorkingSpan
+from people.audited import MEMBER, SKILL, TEAM
+from people.audited_admin import AuditedAdmin, PartAdmin
+from people.models import ApiToken, Change, Skill, Team, TeamDayOff, TeamSpan, TimeOff, User, UserSkill, WorkingSpan
 
 admin.site.unregister(Group)  # rights follow the role and the team, never a group
 
@@ -29,7 +31,8 @@ class TeamDayOffInline(TabularInline):
 
 
 @admin.register(Team)
-class TeamAdmin(ModelAdmin):
+class TeamAdmin(AuditedAdmin):
+    audited = TEAM
     list_display = ("name", "timezone", "country", "is_default")
     search_fields = ("name",)
     inlines = (TeamSpanInline, TeamDayOffInline)
@@ -52,8 +55,10 @@ class SkillInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     """People are deactivated, never deleted: `people.deactivation` hands their work and rules on."""
+
+    audited = MEMBER
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -82,12 +87,30 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             except deactivation.LastManager as refusal:
                 self.message_user(request, str(refusal), messages.WARNING)
 
+    def user_change_password(self, request: Any, id: str, form_url: str = "") -> Any:
+        user = self.get_object(request, id)
+        if user is None:
+            return super().user_change_password(request, id, form_url)
+        with self.audited.changing(user, by=request.user, now=timezone.now()):
+            return super().user_change_password(request, id, form_url)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's)
         return False
 
 
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor", "kind", "subject", "verb", "team")
+    list_filter = ("kind", "verb", "team")
+    list_select_related = ("actor", "team")
+    search_fields = ("subject", "subject_id", "actor__username")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
 @admin.register(Skill)
-class SkillAdmin(ModelAdmin):
+class SkillAdmin(AuditedAdmin):
+    audited = SKILL
     list_display = ("name", "team")
     list_filter = ("team",)
     list_select_related = ("team",)
@@ -95,7 +118,9 @@ class SkillAdmin(ModelAdmin):
 
 
 @admin.register(UserSkill)
-class UserSkillAdmin(ModelAdmin):
+class UserSkillAdmin(PartAdmin):
+    audited = MEMBER
+    whole = "user"
     list_display = ("user", "skill", "level")
     list_filter = ("skill",)
     list_select_related = ("user", "skill")
@@ -104,7 +129,9 @@ class UserSkillAdmin(ModelAdmin):
 
 
 @admin.register(WorkingSpan)
-class WorkingSpanAdmin(ModelAdmin):
+class WorkingSpanAdmin(PartAdmin):
+    audited = MEMBER
+    whole = "user"
     list_display = ("user", "weekday", "starts", "ends")
     list_filter = ("weekday",)
     list_select_related = ("user",)
@@ -113,7 +140,9 @@ class WorkingSpanAdmin(ModelAdmin):
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(ModelAdmin):
+class TimeOffAdmin(PartAdmin):
+    audited = MEMBER
+    whole = "user"
     list_display = ("user", "starts_on", "ends_on", "reason")
     list_filter = ("starts_on",)
     list_select_related = ("user",)
@@ -131,7 +160,9 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
 
 @admin.register(TeamSpan)
-class TeamSpanAdmin(ModelAdmin):
+class TeamSpanAdmin(PartAdmin):
+    audited = TEAM
+    whole = "team"
     list_display = ("team", "weekday", "starts", "ends")
     list_filter = ("team",)
     list_select_related = ("team",)
@@ -139,7 +170,9 @@ class TeamSpanAdmin(ModelAdmin):
 
 
 @admin.register(TeamDayOff)
-class TeamDayOffAdmin(ModelAdmin):
+class TeamDayOffAdmin(PartAdmin):
+    audited = TEAM
+    whole = "team"
     list_display = ("team", "on", "name")
     list_filter = ("team",)
     list_select_related = ("team",)

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
+from people import tokens
+from people.audited import MEMBER
 from people.models import ApiToken, User
 
 Step = Callable[[User, User | None, datetime], None]
@@ -30,6 +32,8 @@ def deactivate(user: User, *, by: User | None, now: datetime) -> None:
         if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             return
         user.is_active = False
-        ApiToken.objects.filter(user=user, revoked_at__isnull=True).update(revoked_at=now)
+        MEMBER.record(user, "deactivated", by=by, now=now, before={"is_active": True}, after={"is_active": False})
+        for token in ApiToken.objects.filter(user=user, revoked_at__isnull=True):
+            tokens.revoke(token, by=by, now=now)
         for step in _steps:
             step(user, by, now)

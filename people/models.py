@@ -256,3 +256,36 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+
+class ChangeQuerySet(models.QuerySet["Change"]):
+    def visible_to(self, user: User) -> "ChangeQuerySet":
+        """The team's managers read its lines, nobody else any."""
+        return self.filter(team_id=user.team_id) if user.manages else self.none()
+
+
+class Change(models.Model):
+    """One line of the audit log, written once and never changed: see `people.audit`."""
+
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    at = models.DateTimeField()
+    actor = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", help_text="Nobody: the product, or the shell"
+    )
+    kind = models.CharField(max_length=20)
+    subject_id = models.CharField(max_length=40)
+    subject = models.CharField(max_length=255, help_text="Its name then")
+    verb = models.CharField(max_length=20)
+    before = models.JSONField(default=dict, help_text="What differs, as it was")
+    after = models.JSONField(default=dict, help_text="And as it is since")
+
+    objects = ChangeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "-id"], name="change_newest"),
+            models.Index(fields=["kind", "subject_id", "-id"], name="change_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id} {self.verb}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from people.audited import TOKEN
 from people.models import ApiToken, Team, User
 
 RESOURCES = (
@@ -41,7 +42,13 @@ def digest_of(secret: str) -> str:
 
 
 def issue(
-    user: User, *, name: str, now: datetime, scopes: Sequence[str] = (ALL,), days: int = 365
+    user: User,
+    *,
+    name: str,
+    now: datetime,
+    by: User | None = None,
+    scopes: Sequence[str] = (ALL,),
+    days: int = 365,
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which is shown this once. Raises UnknownScope, ValueError for a length of no days."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
@@ -50,7 +57,7 @@ def issue(
     if not 1 <= days <= 3650:
         raise ValueError("A token lives 1 to 3,650 days.")
     secret = PREFIX + secrets.token_urlsafe(32)
-    token = ApiToken.objects.create(
+    token = ApiToken(
         user=user,
         name=name,
         digest=digest_of(secret),
@@ -59,6 +66,8 @@ def issue(
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
+    with TOKEN.changing(token, by=by, now=now):
+        token.save()
     return token, secret
 
 
@@ -111,5 +120,6 @@ def allows(token: ApiToken, scope: str) -> bool:
     return ALL in granted or scope in granted or (verb == "read" and f"{resource}:write" in granted)
 
 
-def revoke(token: ApiToken, *, now: datetime) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now)
+def revoke(token: ApiToken, *, by: User | None = None, now: datetime) -> None:
+    with TOKEN.changing(token, by=by, now=now, verb="revoked"):
+        ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now)

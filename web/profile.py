@@ -7,10 +7,12 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from people.audited import MEMBER
 from people.models import User
 from web.access import Request, signed_in
 
@@ -37,7 +39,8 @@ class ProfileForm(forms.ModelForm):
 def page(request: Request) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        with MEMBER.changing(request.user, by=request.user, now=timezone.now()):
+            form.save()
         messages.success(request, _("Saved."))
         return redirect("web:profile")
     return render(request, "web/settings/profile.html", {"form": form}, status=422 if form.errors else 200)

@@ -43,7 +43,7 @@ def new(request: Request) -> HttpResponse:
     form = RuleForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
-            rule = rules.create(request.user, **form.rule_fields())
+            rule = rules.create(request.user, by=request.user, **form.rule_fields())
         except rules.BadRule as refusal:
             form.take_errors(refusal.errors)
         else:
@@ -61,7 +61,7 @@ def page(request: Request, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _must_edit(request, rule)
         try:
-            rules.update(rule, **form.rule_fields())
+            rules.update(rule, by=request.user, **form.rule_fields())
         except rules.BadRule as refusal:
             form.take_errors(refusal.errors)
         else:
@@ -86,7 +86,7 @@ def switch(request: Request, pk: int) -> HttpResponse:
     _must_edit(request, rule)
     refused = ""
     try:
-        rules.update(rule, is_active=request.POST.get("on") == "1")
+        rules.update(rule, by=request.user, is_active=request.POST.get("on") == "1")
     except rules.BadRule as refusal:
         refused = str(refusal)
         rule = _rule(request, pk)
@@ -102,7 +102,7 @@ def switch(request: Request, pk: int) -> HttpResponse:
 def archive(request: Request, pk: int) -> HttpResponse:
     rule = _rule(request, pk)
     _must_edit(request, rule)
-    rules.archive(rule, now=timezone.now())
+    rules.archive(rule, by=request.user, now=timezone.now())
     messages.success(request, _("Deleted: %(name)s. Its tasks stay.") % {"name": rule.name})
     return redirect("web:rules")
 

@@ -56,7 +56,7 @@ def page(request: Request) -> HttpResponse:
     """The list and the form. The answer to a valid form is the only page that ever holds the secret."""
     form, secret, now = TokenForm(request.POST or None), "", timezone.now()
     if request.method == "POST" and form.is_valid():
-        _token, secret = tokens.issue(request.user, now=now, **form.cleaned_data)
+        _token, secret = tokens.issue(request.user, by=request.user, now=now, **form.cleaned_data)
         form = TokenForm()
     kept = ApiToken.objects.visible_to(request.user).order_by("-created_at")
     context = {"form": form, "secret": secret, "tokens": kept, "now": now}
@@ -67,7 +67,7 @@ def page(request: Request) -> HttpResponse:
 @signed_in
 def revoke(request: Request, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.visible_to(request.user), pk=pk)
-    tokens.revoke(token, now=timezone.now())
+    tokens.revoke(token, by=request.user, now=timezone.now())
     messages.success(
         request, _("Revoked: %(name)s. Programs that use it are refused from now on.") % {"name": token.name}
     )

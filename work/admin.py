@@ -6,10 +6,12 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from jobs.admin import ReadOnlyAdmin
+from people.audited_admin import AuditedAdmin, PartAdmin
 from work import lifecycle
+from work.audited import TASK
 from work.models import Assignment, Task, TaskSkill
 
 
@@ -20,7 +22,8 @@ class TaskSkillInline(TabularInline):
 
 
 @admin.register(Task)
-class TaskAdmin(ModelAdmin):
+class TaskAdmin(AuditedAdmin):
+    audited = TASK
     list_display = ("title", "status", "priority", "assignee", "contact", "due_date", "team")
     list_filter = ("team", "status", "priority")
     list_select_related = ("assignee", "contact", "team")
@@ -57,7 +60,9 @@ class TaskAdmin(ModelAdmin):
 
 
 @admin.register(TaskSkill)
-class TaskSkillAdmin(ModelAdmin):
+class TaskSkillAdmin(PartAdmin):
+    audited = TASK
+    whole = "task"
     list_display = ("task", "skill", "min_level")
     list_filter = ("skill",)
     list_select_related = ("task", "skill")

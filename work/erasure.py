@@ -4,9 +4,13 @@ from django.db.models import QuerySet
 
 from crm import erase
 from crm.models import Activity
+from people.models import Change
 from work import finishing
+from work.audited import TASK
 from work.models import Assignment, Task
 
+TEXTS = ("title", "description", "notes", "added_notes")
+"""Of a line of the audit log, what somebody wrote."""
 LONG_ENOUGH = 8
 """A shorter title, such as "Call", stands in many sentences that are about somebody else."""
 
@@ -21,6 +25,7 @@ def wipe(subject: erase.Subject) -> None:
     for part in erase.parts(ids):
         _wipe_texts(Task.objects.filter(pk__in=part), subject)
         Assignment.objects.filter(task__in=part).update(reasons={"sentence": erase.REASON})
+        _wipe_lines(part, subject)
         erase.forget(Activity.objects.filter(task_id__in=part).iterator(chunk_size=erase.CHUNK))
     erase.wipe_admin_log(Task, ids, subject.stand_in)
     erase.wipe_admin_log(Assignment, Assignment.objects.filter(task__in=tasks).values_list("pk", flat=True), "")
@@ -59,6 +64,16 @@ def _wipe_texts(tasks: "QuerySet[Task]", subject: erase.Subject) -> None:
         due_zone="",
     )
     tasks.filter(status=Task.CANCELLED).update(close_reason=erase.REASON)
+
+
+def _wipe_lines(tasks: list[int], subject: erase.Subject) -> None:
+    """Of each line of the audit log the texts go, however short; statuses, people, dates and hours stay."""
+    lines = Change.objects.filter(team_id=subject.team_id, kind=TASK.name, subject_id__in=[str(pk) for pk in tasks])
+    for line in lines.iterator(chunk_size=erase.CHUNK):
+        before, after = (
+            {name: value for name, value in facts.items() if name not in TEXTS} for facts in (line.before, line.after)
+        )
+        Change.objects.filter(pk=line.pk).update(subject=subject.stand_in, before=before, after=after)
 
 
 def _wipe_sentences(subject: erase.Subject) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from people.models import User
 from work.models import Assignment, Task
 
-NEEDED = {"id", "team_id", "status", "contact_id", "owner_id", "assignee_id"}
+NEEDED = {"id", "team_id", "title", "status", "contact_id", "owner_id", "assignee_id", "actual_hours"}
 COLUMNS = [field.attname for field in Task._meta.concrete_fields if field.attname in NEEDED]
 """What finishing a task asks of its row, in the model's order; Django fetches the rest when somebody asks."""
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM work_task WHERE id = %s AND assignee_id = %s AND team_id = %s"  # noqa: S608

@@ -1,7 +1,7 @@
 """The life of a task: the only writer of its status and of who holds it.
 
-Every verb is one transaction that ends in facts: an Assignment row, a TASK_* activity, jobs enqueued by name. Whatever
-follows (scores, the next task, chained rules) leaves from those rows.
+Every verb is one transaction that ends in facts: an Assignment row, a TASK_* activity, jobs enqueued by name, and for
+what a person did a line of the audit log. Whatever follows (scores, the next task, chained rules) leaves from these.
 """
 
 import uuid
@@ -17,13 +17,16 @@ from django.db.models import F
 from crm.models import Activity
 from jobs import bell, queue
 from jobs.rows import insert_new
-from people import rights
+from people import audit, rights
 from people.models import Skill, Team, User
 from work import finishing
+from work.audited import TASK
 from work.models import Assignment, Task, TaskSkill
 
 SOURCE = "nextmove"
 SCORE_JOB = "automation.tasks.update_user_performance_metrics"
+AT_CREATION = "owner"
+"""The method of what goes to its owner as it is made: part of making it, which is told by whatever made it."""
 NEXT_TASK_JOB = "automation.tasks.assign_next_task_for_user"
 
 
@@ -90,6 +93,8 @@ def create(
             TaskSkill(task=task, skill=need.skill, min_level=need.min_level) for need in required_skills
         )
         _record(task, Activity.TASK_CREATED, by, now)
+        if by is not None and not task.origin_key:  # the firing, series or enrolment tells of those it made
+            TASK.record(task, audit.CREATED, by=by, now=now, after=TASK.facts(task))
     return task
 
 
@@ -119,6 +124,7 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
     with transaction.atomic():
         kept = Task.objects.select_for_update().get(pk=task.pk)
+        before = TASK.facts(kept)
         derived_date = kept.due_date
         for name, value in fields.items():
             setattr(kept, name, value)
@@ -130,6 +136,8 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
         kept.save()
+        if by is not None:
+            TASK.record(kept, audit.CHANGED, by=by, now=now, before=before, after=TASK.facts(kept))
     return kept
 
 
@@ -157,6 +165,8 @@ def assign(
         if not taken:
             return None
         finishing.end_assignment(task, Assignment.MOVED, now=now)
+        if method != AT_CREATION:
+            _tell(task, by, now, before={"assignee_id": expected}, after={"assignee_id": user.pk})
         task.assignee = user
         assignment = Assignment.objects.create(
             task=task,
@@ -181,6 +191,8 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
             return False
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
+        before = {"assignee_id": task.assignee_id, "status": task.status}
+        _tell(task, by, now, before=before, after={"assignee_id": None, "status": Task.TODO})
         task.assignee, task.status = None, Task.TODO
     return True
 
@@ -206,6 +218,7 @@ def complete(
             raise NotOpen(_why_closed(task))
         _end_as_completed(task, holder, by, now)
         activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
+        _tell_of_completion(task, by, now, actual_hours=actual_hours, notes=notes.strip())
         task.status, task.completed_at = Task.DONE, now
         return _completion(task, activity, holder, now)
 
@@ -262,6 +275,7 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
             raise Changed("Somebody else changed this task meanwhile: look at it again.")
         _follow_assignment(task, old, status, by, now)
         _record(task, Activity.TASK_STATUS_CHANGED, by, now, old_status=old, new_status=status)
+        _tell(task, by, now, before={"status": old}, after={"status": status})
         for name, value in changes.items():
             setattr(task, name, value)
     return task
@@ -375,6 +389,20 @@ def _record(task: Task, kind: str, by: User | None, now: datetime, **data: Any) 
     if activity.processed_at is None:
         transaction.on_commit(lambda: bell.ring(task.team_id), robust=True)
     return activity
+
+
+def _tell(task: Task, by: User | None, now: datetime, *, before: audit.Facts, after: audit.Facts) -> None:
+    """A line of the audit log for what a person did; of what the product does by itself the ledger has the facts."""
+    if by is not None:
+        TASK.record(task, audit.CHANGED, by=by, now=now, before=before, after=after)
+
+
+def _tell_of_completion(task: Task, by: User, now: datetime, *, actual_hours: Decimal | None, notes: str) -> None:
+    before: audit.Facts = {"status": task.status}
+    after: audit.Facts = {"status": Task.DONE}
+    if actual_hours is not None:
+        before, after = before | {"actual_hours": task.actual_hours}, after | {"actual_hours": actual_hours}
+    _tell(task, by, now, before=before, after=after | ({"added_notes": notes} if notes else {}))
 
 
 def _why_closed(task: Task) -> str:

@@ -135,12 +135,12 @@ class Rows:
 
     def _update(self, row: Row, fields: dict[str, Any]) -> None:
         if isinstance(row, TaskAutomationRule):
-            rules.update(row, now=self.now, **fields)
+            rules.update(row, by=self.by, now=self.now, **fields)
         elif isinstance(row, Sequence):
-            sequences.update(row, now=self.now, **fields)
+            sequences.update(row, by=self.by, now=self.now, **fields)
         else:
             kept = saving.keeping_ids(fields.pop("rows"), list(row.steps.all()))
-            campaigns.update(row, now=self.now, rows=kept, **fields)
+            campaigns.update(row, by=self.by, now=self.now, rows=kept, **fields)
 
     def _create(self, item: Item, *, lax: bool) -> Row:
         """All that is wrong is told at once: where the owner cannot be had, the rest is checked as the importer's."""
@@ -155,10 +155,10 @@ class Rows:
 
     def _made(self, item: Item, owner: User, fields: dict[str, Any]) -> Row:
         if item.kind == shapes.RULE:
-            return rules.create(owner, now=self.now, scope=item.scope, **fields)
+            return rules.create(owner, by=self.by, now=self.now, scope=item.scope, **fields)
         if item.kind == shapes.SEQUENCE:
-            return sequences.create(owner, created_at=self.now, **fields)
-        return campaigns.create(owner, created_at=self.now, **fields)
+            return sequences.create(owner, by=self.by, created_at=self.now, **fields)
+        return campaigns.create(owner, by=self.by, created_at=self.now, **fields)
 
     def _owner(self, item: Item) -> tuple[User, list[Fault]]:
         """Whose it will be, and why it cannot be."""

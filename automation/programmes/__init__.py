@@ -9,10 +9,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from automation.audited import CAMPAIGN, SEQUENCE
 from automation.models import Campaign, Enrolment, Sequence, StepsVersion
 from automation.programmes import steps
 from automation.programmes.steps import Errors, Step
 from domain.sequencing import LEAST_GAP, Slip
+from people import audit
 from people.models import User
 
 Programme = Sequence | Campaign
@@ -106,18 +108,24 @@ def may_edit(user: User, programme: Programme) -> bool:
     return programme.owner_id == user.pk or (user.manages and programme.team_id == user.team_id)
 
 
-def archive(programme: Programme, *, now: datetime) -> None:
+def archive(programme: Programme, *, by: User | None = None, now: datetime) -> None:
     """Takes it off the lists. Those under way are ended by the sweep, a few at a time; their rows stay."""
-    with transaction.atomic():
+    with _audited(programme).changing(programme, by=by, now=now, verb=audit.DELETED):
         type(programme).objects.filter(pk=programme.pk).update(is_active=False, archived_at=now)
         under_way = Enrolment.objects.filter(**{kind_of(programme): programme})
         under_way.filter(state=Enrolment.ACTIVE).update(next_step_at=now)
         under_way.filter(state=Enrolment.PAUSED).update(resume_at=now)
 
 
-def pass_on(user: User, by: User | None, now: datetime) -> None:  # noqa: ARG001 (a deactivation step)
+def pass_on(user: User, by: User | None, now: datetime) -> None:
     """When somebody leaves, their sequences and campaigns pass to a manager."""
     manager = User.objects.active().filter(team_id=user.team_id, role=User.MANAGER).exclude(pk=user.pk).first()
-    if manager is not None:
-        Sequence.objects.filter(owner=user).update(owner=manager)
-        Campaign.objects.filter(owner=user).update(owner=manager)
+    if manager is None:
+        return
+    for programme in (*Sequence.objects.filter(owner=user), *Campaign.objects.filter(owner=user)):
+        with _audited(programme).changing(programme, by=by, now=now):
+            type(programme).objects.filter(pk=programme.pk).update(owner=manager)
+
+
+def _audited(programme: Programme) -> audit.Kind:
+    return SEQUENCE if isinstance(programme, Sequence) else CAMPAIGN

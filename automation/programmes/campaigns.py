@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from automation.audited import CAMPAIGN
 from automation.models import AutomationStep, Campaign
 from automation.programmes import BadProgramme, Outline, exits, pausing, steps
 from automation.programmes.steps import Errors, Step
@@ -159,13 +160,20 @@ def clean_step(row: AutomationStep) -> None:
         raise ValidationError(by_field)
 
 
-def create(owner: User, *, rows: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Campaign:
+def create(owner: User, *, by: User | None = None, rows: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Campaign:
     """A new campaign with its steps. Raises BadProgramme."""
-    return _save(Campaign(owner=owner, team=owner.team, **fields), rows)
+    campaign = Campaign(owner=owner, team=owner.team, **fields)
+    with CAMPAIGN.changing(campaign, by=by, now=campaign.created_at):
+        return _save(campaign, rows)
 
 
 def update(
-    campaign: Campaign, *, now: datetime, rows: Sequence[Mapping[str, Any]] | None = None, **fields: Any
+    campaign: Campaign,
+    *,
+    by: User | None = None,
+    now: datetime,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    **fields: Any,
 ) -> Campaign:
     """Changes a campaign; steps given replace those there were, and one with an `id` stays the same step.
 
@@ -176,7 +184,8 @@ def update(
         if name not in EDITABLE:
             raise BadProgramme({name: ["This cannot be changed."]})
         setattr(campaign, name, value)
-    saved = _save(campaign, rows)
+    with CAMPAIGN.changing(campaign, by=by, now=now):
+        saved = _save(campaign, rows)
     if switched_on:
         pausing.switched_on(saved, now=now)
     return saved

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from automation.audited import SEQUENCE
 from automation.models import Enrolment, ScheduledTaskBatch, Sequence
 from automation.programmes import BadProgramme, enrolling, exits, pausing, steps
 from automation.programmes.eligibility import AlreadyEnrolled, Refused
@@ -105,12 +106,14 @@ def _refuse_older_batch(contact: Contact, sequence_type: str) -> None:
             raise AlreadyEnrolled(batch)
 
 
-def create(owner: User, **fields: Any) -> Sequence:
+def create(owner: User, *, by: User | None = None, **fields: Any) -> Sequence:
     """A new sequence of the owner's team. Raises BadProgramme."""
-    return _save(Sequence(owner=owner, team=owner.team, **fields), before=[])
+    sequence = Sequence(owner=owner, team=owner.team, **fields)
+    with SEQUENCE.changing(sequence, by=by, now=sequence.created_at):
+        return _save(sequence, before=[])
 
 
-def update(sequence: Sequence, *, now: datetime, **fields: Any) -> Sequence:
+def update(sequence: Sequence, *, by: User | None = None, now: datetime, **fields: Any) -> Sequence:
     """Changes a sequence. Those under way finish on the steps they started with. Raises BadProgramme."""
     if sequence.preset:
         raise BadProgramme({"steps": [PRESET_FIXED]})
@@ -119,7 +122,8 @@ def update(sequence: Sequence, *, now: datetime, **fields: Any) -> Sequence:
         if name not in EDITABLE:
             raise BadProgramme({name: ["This cannot be changed."]})
         setattr(sequence, name, value)
-    saved = _save(sequence, before=before if isinstance(before, list) else [])
+    with SEQUENCE.changing(sequence, by=by, now=now):
+        saved = _save(sequence, before=before if isinstance(before, list) else [])
     if saved.is_active and not was_active:
         pausing.switched_on(saved, now=now)
     return saved
@@ -129,6 +133,7 @@ def copy(sequence: Sequence, *, owner: User, name: str = "") -> Sequence:
     """A sequence of the owner's with the same steps, to be changed. Raises BadProgramme."""
     return create(
         owner,
+        by=owner,
         name=(name or f"Copy of {sequence.name}")[:120],
         description=sequence.description,
         exits=sequence.exits,

@@ -47,6 +47,9 @@ def create_source(
             raise typer.BadParameter(f"{pair!r} is no key: write NAME=VALUE, as webhook_signing_key=abc")
         keys[given] = value
     children.setup_django()
+    from django.utils import timezone
+
+    from crm.audited import SOURCE
     from crm.models import InboundSource
     from crm.providers import PROVIDERS, BadKeys, check_keys
     from people.models import Team
@@ -57,9 +60,10 @@ def create_source(
         check_keys(provider, keys)
     except BadKeys as bad:
         raise Refused(str(bad)) from None
-    made = InboundSource.objects.create(
-        team=Team.objects.default(), provider=provider, name=name, creates_contacts=creates_contacts, keys=keys
-    )
+    team = Team.objects.default()
+    made = InboundSource(team=team, provider=provider, name=name, creates_contacts=creates_contacts, keys=keys)
+    with SOURCE.changing(made, by=None, now=timezone.now()):
+        made.save()
     print_json(_source_facts(made)) if as_json else typer.echo(_urls_of(made))
 
 
@@ -123,8 +127,10 @@ def create_form(
     """Make a form for other sites, for the owner's team, else the default one."""
     children.setup_django()
     from django.conf import settings
+    from django.utils import timezone
 
     from crm import forms as forms_of_sites
+    from crm.audited import FORM
     from crm.models import InboundForm
     from people.models import Team
 
@@ -142,7 +148,8 @@ def create_form(
         forms_of_sites.check(made)
     except forms_of_sites.BadForm as bad:
         raise Refused(str(bad)) from None
-    made.save()
+    with FORM.changing(made, by=None, now=timezone.now()):
+        made.save()
     print_json(_form_facts(made)) if as_json else typer.echo(f"{settings.BASE_URL}/hooks/forms/{made.key}")
 
 
