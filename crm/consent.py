@@ -120,7 +120,7 @@ def tell(
     """The ledger's row of an opt-out, from which sequences end and rules run."""
     data: dict[str, object] = {"kind": kind}
     if kind == BOUNCED:
-        data["permanent"] = True
+        data |= {"permanent": True, "recipient": contact.email}
     if note.strip():
         data["note"] = note.strip()
     return _record(contact, ACTIVITY[kind], now=now, by=by, source=source, data=data)

@@ -195,10 +195,17 @@ def _check_parting(row: ContactMerge, one: Merging) -> None:
 
 
 def _part_columns(row: ContactMerge, one: Merging) -> None:
-    """Each column that nobody changed goes back; an opt-out made since holds for both, whoever of them it was."""
+    """Each column that nobody changed goes back; an opt-out made since holds for both, whoever of them it was.
+
+    A bounce is about an address, and since then the one that both had was one of theirs.
+    """
     ContactIdentity.objects.filter(pk__in=row.before["learned"], contact=one.survivor).delete()
     optouts = {column: getattr(one.survivor, column) for column in OPT_OUTS if column not in row.before["opted_out"]}
-    traces.revert(one.survivor, row.before["survivor"])
+    gone_back = traces.revert(one.survivor, row.before["survivor"])
+    if "email" not in gone_back:
+        optouts.pop("bounced_at", None)
+    elif optouts.get("bounced_at"):
+        traces.change(one.survivor, bounced_at=None)
     absorbed = dict(row.before["absorbed"])
     address = absorbed.get("email", [""])[0]
     if address and Contact.objects.filter(team_id=row.team_id).with_email(address).exists():

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-FILLED = (("email",), ("phone", "phone_e164"), ("company",), ("contact_cadence", "cadence_anchor_day"))
+FILLED = (("email", "bounced_at"), ("phone", "phone_e164"), ("company",), ("contact_cadence", "cadence_anchor_day"))
 FILLED_ALONE = ("timezone", "next_follow_up_at", "lead_score", "owner_id")
-"""An empty one takes the other's; those that stand in one pair go together. A score of 0 says nothing yet."""
+"""An empty one takes the other's; those that stand in one pair go together, as a bounce does with its
+address. A score of 0 says nothing yet."""
 TOUCH = ("next_touch_at", "touched_for", "missed_for", "look_late_at")
 """The next touch, and whether it was dealt with."""
-EARLIEST = ("quiet_at", "unsubscribed_at", "complained_at", "bounced_at")
+EARLIEST = ("quiet_at", "unsubscribed_at", "complained_at")
 LATEST = ("last_touch_at", "last_activity_at")
 SEEN = {
     "contact_cadence": "seen_cadence",

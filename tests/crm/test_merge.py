@@ -399,6 +399,40 @@ def test_an_opt_out_of_one_of_them_is_that_ones_again(two: tuple[Contact, Contac
     assert (survivor.unsubscribed_at, absorbed.unsubscribed_at) == (None, NOW)
 
 
+@pytest.mark.parametrize(
+    ("own", "bounced", "comes_along"),
+    [("a@x.org", "absorbed", False), ("", "absorbed", True), ("a@x.org", "survivor", True)],
+)
+def test_a_bounce_is_about_an_address_and_goes_where_that_goes(
+    two: tuple[Contact, Contact], own: str, bounced: str, *, comes_along: bool
+) -> None:
+    survivor, absorbed = two
+    Contact.objects.filter(pk=survivor.pk).update(email=own)
+    sequence = builders.make_sequence(survivor.owner)
+    enrolment = builders.make_enrolment(survivor, sequence, created_at=NOW - timedelta(days=9))
+    concerned = survivor if bounced == "survivor" else absorbed
+    if concerned == survivor:
+        survivor.refresh_from_db()
+    consent.opt_out(concerned, consent.BOUNCED, now=NOW)
+    row = join(survivor, absorbed)
+    assert survivor.bounced_at == (NOW if comes_along else None)
+    engine.drain(survivor.team_id, now=NOW)
+    enrolment.refresh_from_db()
+    assert enrolment.state == (Enrolment.EXITED if comes_along else Enrolment.ACTIVE)
+    merge.unmerge(row, by=None, now=LATER)
+    assert list(Contact.objects.filter(bounced_at=NOW)) == [concerned]
+
+
+@pytest.mark.parametrize("own", ["a@x.org", ""])
+def test_a_bounce_since_stays_with_the_address_when_they_part(two: tuple[Contact, Contact], own: str) -> None:
+    survivor, absorbed = two
+    Contact.objects.filter(pk=survivor.pk).update(email=own)
+    row = join(survivor, absorbed)
+    consent.opt_out(survivor, consent.BOUNCED, now=NOW)
+    merge.unmerge(row, by=None, now=LATER)
+    assert list(Contact.objects.filter(bounced_at=NOW)) == [survivor if own else absorbed]
+
+
 def test_it_can_be_undone_for_30_days_and_once(two: tuple[Contact, Contact]) -> None:
     row = join(*two)
     with pytest.raises(merge.CannotPart, match="30 days"):
