@@ -51,7 +51,7 @@ class Kind:
         The block is part of the transaction.
         """
         with transaction.atomic():
-            model, known = type(row), row.pk
+            model, known = row._meta.model, row.pk  # a signed-in person comes as a lazy object
             before = self._kept(model, known)
             yield
             after = self._kept(model, row.pk or known)
@@ -59,7 +59,7 @@ class Kind:
 
     def made(self, row: Any, *, by: User | None, now: datetime) -> None:
         """A line for a row that was made in this transaction."""
-        self._tell(None, self._kept(type(row), row.pk), verb="", by=by, now=now)
+        self._tell(None, self._kept(row._meta.model, row.pk), verb="", by=by, now=now)
 
     def record(
         self, row: Any, verb: str, *, by: User | None, now: datetime, before: Facts | None = None, after: Facts
