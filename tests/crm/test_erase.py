@@ -15,6 +15,7 @@ from automation import engine
 from automation.models import Enrolment, Firing, ParkedPair, TaskAutomationRule
 from crm import consent, erase, forms, intake, merge, signals, unmatched
 from crm.models import Activity, ActivityConflict, Contact, ContactIdentity, InboundForm
+from people.models import Change
 from performance.models import DailyReport
 from tests import builders
 from tests.api.conftest import Caller
@@ -126,6 +127,13 @@ def test_no_row_of_the_database_holds_a_word_of_an_erased_contact() -> None:
     assert contact.name == f"Erased contact {contact.pk}"
     line = contact.activities.get(activity_type=Activity.CONTACT_ERASED)
     assert (line.actor, line.data, line.occurred_at) == (owner, {}, NOW)
+    of_task, of_rule = Change.objects.exclude(kind="sequence").order_by("pk")
+    assert (of_task.actor, of_task.before, of_task.after) == (
+        owner,
+        {"status": "todo", "actual_hours": 1.0},
+        {"status": "done", "actual_hours": 2.0},
+    )
+    assert of_rule.after == {"name": f"Call {contact.name}"}
 
 
 def plant_elsewhere(contact: Contact, owner: Any) -> None:
@@ -136,6 +144,18 @@ def plant_elsewhere(contact: Contact, owner: Any) -> None:
     builders.make_notification(owner, title=f"“Rule” stopped for {contact.name.upper()}: circles", body=contact.email)
     builders.make_notification(owner, title="Yours", body=f"“{task.title}” was 2nd")
     builders.make_job(owner, error=f"ValueError: {contact.name} has no number", result={"reason": [task.title]})
+    told = {"team": contact.team, "at": NOW, "actor": owner, "verb": "changed"}
+    Change.objects.create(
+        **told,
+        kind="task",
+        subject_id=task.pk,
+        subject=MARK,
+        before={"title": f"{MARK}1", "status": "todo", "actual_hours": 1.0},
+        after={"title": task.title, "status": "done", "actual_hours": 2.0, "notes": MARK, "added_notes": MARK},
+    )
+    Change.objects.create(
+        **told, kind="rule", subject_id=1, subject=f"Call {contact.name}", after={"name": f"Call {contact.name}"}
+    )
     for row in (contact, task):
         LogEntry.objects.create(
             user=owner,

@@ -10,12 +10,13 @@ import pytest
 from django.utils import timezone
 from typer.testing import CliRunner
 
+from automation import activation, rules
 from config import cli
 from jobs.models import Job
 from people import tokens
 from people.models import Team
 from tests import processes
-from tests.builders import make_contact, make_source, make_task, make_user
+from tests.builders import make_contact, make_manager, make_rule, make_source, make_task, make_user
 
 
 def run(*arguments: str) -> Any:
@@ -187,3 +188,43 @@ def test_contacts_are_merged_parted_and_erased_by_command():
     assert answer("contact", "erase", str(one.pk), "--confirm", one.name) == {"contact_id": one.pk}
     one.refresh_from_db()
     assert one.erased_at is not None
+
+
+@pytest.mark.django_db
+def test_what_was_changed_is_listed_with_what_it_was_and_is():
+    assert answer("audit", "list") == []
+    manager = make_manager(username="ada")
+    rule = make_rule(manager, name="Clicked")
+    activation.activate(rule, now=timezone.now())
+    assert run("rule", "off", str(rule.pk)).exit_code == 0
+    rules.update(rule, by=manager, delay_hours=5)
+    changed, off = answer("audit", "list", "--kind", "rule", "--subject", str(rule.pk))
+    assert (changed["actor"], changed["before"], changed["after"]) == (
+        "ada",
+        {"delay_hours": 4.0},
+        {"delay_hours": 5.0},
+    )
+    assert (off["actor"], off["before"], off["after"]) == (None, {"is_active": True}, {"is_active": False})
+    assert answer("audit", "list", "--kind", "weather") == []
+    assert "Clicked" in run("audit", "list").output
+
+
+@pytest.mark.django_db
+def test_what_the_command_line_makes_and_imports_is_told(tmp_path: Path):
+    manager = make_manager(username="ada")
+    file = tmp_path / "rules.yaml"
+    file.write_text("nextmove: 1\nrules:\n  - name: Filed\n    trigger_type: cadence\n    task_title_template: Call\n")
+    run("token", "create", "ada")
+    run("source", "create", "Mail")
+    run("form", "create", "Contact us")
+    assert run("rule", "import", str(file), "--as", "ada").exit_code == 0
+    told = [(row["kind"], row["verb"], row["actor"]) for row in answer("audit", "list")]
+    assert told == [
+        ("rule", "created", "ada"),
+        ("form", "created", None),
+        ("source", "created", None),
+        ("token", "created", None),
+    ]
+    assert run("rule", "import", str(file), "--as", "ada", "--dry-run").exit_code == 0
+    assert len(answer("audit", "list")) == 4
+    assert manager.team.rules.count() == 1
