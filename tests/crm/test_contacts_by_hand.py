@@ -347,3 +347,45 @@ def test_saving_an_older_object_takes_back_nothing_that_only_the_product_writes(
     kept = Contact.objects.get(pk=contact.pk)
     assert (kept.last_touch_at, kept.merged_into, kept.company) == (touched, survivor, "Byron & Co")
     assert (kept.phone, kept.phone_e164) == ("+49 170 1234567", "+491701234567")
+
+
+SAID_NO = {"do_not_contact": True, "unsubscribed_at": NOW, "complained_at": NOW, "bounced_at": NOW}
+
+
+@pytest.mark.parametrize("made_here", [True, False])
+def test_saving_an_older_object_lifts_no_opt_out(user: User, *, made_here: bool) -> None:
+    contact = Contact(owner=user, name="A", team=user.team)
+    Contact.objects.bulk_create([contact])
+    older = contact if made_here else Contact.objects.get(pk=contact.pk)
+    for kind in consent.KINDS:
+        consent.opt_out(Contact.objects.get(pk=contact.pk), kind, now=NOW)
+    for name in ("Ada", "Ada Byron"):
+        older.name = name
+        older.save()
+    kept = Contact.objects.get(pk=contact.pk)
+    assert {column: getattr(kept, column) for column in SAID_NO} == SAID_NO
+    assert kept.name == "Ada Byron"
+
+
+def test_who_knows_of_an_opt_out_lifts_it_by_saving(user: User) -> None:
+    contact = builders.make_contact(user)
+    contact.do_not_contact = True
+    contact.save()
+    contact.do_not_contact = False
+    contact.save()
+    assert not Contact.objects.get(pk=contact.pk).do_not_contact
+    Contact.objects.filter(pk=contact.pk).update(**SAID_NO)
+    contact.refresh_from_db()
+    contact.do_not_contact, contact.bounced_at = False, None
+    contact.save()
+    kept = Contact.objects.get(pk=contact.pk)
+    assert (kept.do_not_contact, kept.bounced_at, kept.unsubscribed_at) == (False, None, NOW)
+
+
+def test_one_read_in_part_is_saved_without_asking_for_the_rest(user: User) -> None:
+    row = Contact.objects.only("name", "phone", "team").select_related("team").get(pk=builders.make_contact(user).pk)
+    row.name = "Ada"
+    Contact.objects.filter(pk=row.pk).update(**SAID_NO)
+    row.save()
+    kept = Contact.objects.get(pk=row.pk)
+    assert (kept.name, kept.do_not_contact) == ("Ada", True)
