@@ -115,7 +115,7 @@ def update(
         if name not in EDITABLE:
             raise BadRule({name: ["This cannot be changed."]})
     with RULE.changing(rule, by=by, now=at):
-        rows = TaskAutomationRule.objects.select_for_update(of=("self",)).select_related("owner", "team")
+        rows = TaskAutomationRule.objects.select_for_update(of=("self",), no_key=True).select_related("owner", "team")
         rule.refresh_from_db(from_queryset=rows)
         for name, value in fields.items():
             setattr(rule, name, value)
@@ -206,7 +206,7 @@ def _save(rule: TaskAutomationRule, now: datetime) -> TaskAutomationRule:
         raise BadRule(errors)
     rule.parked_reason = ""
     with transaction.atomic():
-        rule.save()
+        rule.save(force_update=not rule._state.adding)
         if rule.is_active:
             freeze(rule, content_hash(rule), now=now)
         transaction.on_commit(lambda: bell.ring(rule.team_id), robust=True)

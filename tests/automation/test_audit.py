@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from automation import activation, engine, rules
@@ -171,3 +171,33 @@ def test_of_several_who_change_a_rule_at_once_each_tells_what_it_was_before() ->
         at = steps[at]
         walked.append(at)
     assert sorted(walked) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changing_a_rule_waits_for_no_firing_of_it() -> None:
+    """The firing refers to the rule, and counts in it next: each would wait for the other."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    rule = builders.make_rule(builders.make_manager())
+    refused: list[Exception] = []
+
+    def change() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '5s'")
+            rules.update(TaskAutomationRule.objects.get(pk=rule.pk), now=timezone.now(), burst=7)
+        except OperationalError as error:
+            refused.append(error)
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        builders.make_firing(rule)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        thread = threading.Thread(target=change)
+        thread.start()
+        thread.join()
+    assert not refused
+    rule.refresh_from_db()
+    assert rule.burst == 7
