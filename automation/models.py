@@ -43,6 +43,10 @@ MOST_STRETCHES = 50
 """Stretches of having been off that a rule remembers, so that late events find them."""
 
 
+SWITCHED = ("is_active", "seen_active", "off_since", "active_since", "off_before")
+"""What is written when a rule is switched on or off."""
+
+
 class TaskAutomationRule(models.Model):
     """When something happens, make a task. Rows written by hand are as good as those of the API."""
 
@@ -188,8 +192,22 @@ class TaskAutomationRule(models.Model):
         return any(datetime.fromisoformat(off) <= at < datetime.fromisoformat(on) for off, on in self.off_before)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """A row that is there is saved without what only the product writes, such as counts and the next run: an object
+        read earlier would put old values back. Whether it is on is written by whoever switched it, so that one that
+        paused itself meanwhile stays off. `force_update` writes all.
+        """
+        switched = self.is_active != self.seen_active
         self.fill_in()
+        is_there = not (self._state.adding or kwargs.get("force_insert") or kwargs.get("force_update"))
+        if is_there and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = self._by_hand(switched=switched)
         super().save(*args, **kwargs)
+
+    def _by_hand(self, *, switched: bool) -> set[str]:
+        fields = {field.attname for field in self._meta.concrete_fields if field.editable and not field.primary_key}
+        fields |= {"planned_for"}
+        fields = fields | {*SWITCHED} if switched else fields - {*SWITCHED}
+        return fields - self.get_deferred_fields()
 
     @property
     def tasks(self) -> models.QuerySet[Task]:

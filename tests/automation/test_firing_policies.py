@@ -294,6 +294,37 @@ def test_a_rush_pauses_the_rule_and_tells_its_owner_once(manager: User) -> None:
     assert rule.paused_reason == ""
 
 
+def test_saving_an_older_object_takes_back_nothing_that_only_the_product_writes(manager: User) -> None:
+    rule = builders.make_rule(manager, trigger_config={"activity_types": ["call"]})
+    older = TaskAutomationRule.objects.get(pk=rule.pk)
+    written: dict[str, Any] = {
+        "times_triggered": 7, "tasks_created": 7, "content_hash": "new", "parked_reason": "Broken", "next_run_at": NOON,
+        "planned_at": NOON, "is_active": False, "seen_active": False, "off_since": NOON, "paused_reason": "A rush",
+        "archived_at": NOON,
+    }  # fmt: skip
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(**written)
+    for name in ("Second", "Third"):
+        older.name = name
+        older.save()
+    kept = TaskAutomationRule.objects.get(pk=rule.pk)
+    assert {column: getattr(kept, column) for column in written} == written
+    assert (kept.name, kept.planned_for) == ("Third", "")
+
+
+def test_who_switches_a_rule_by_hand_does_so_though_the_object_is_older(manager: User) -> None:
+    rule = builders.make_rule(manager)
+    older = TaskAutomationRule.objects.defer("name").get(pk=rule.pk)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(times_triggered=7)
+    for on in (False, True):
+        older.is_active = on
+        older.save()
+        kept = TaskAutomationRule.objects.get(pk=rule.pk)
+        assert (kept.is_active, kept.seen_active, kept.times_triggered) == (on, on, 7)
+    assert kept.off_since is not None
+    assert kept.active_since is not None
+    assert kept.active_since >= kept.off_since
+
+
 def test_what_waits_stops_with_the_rule_that_pauses_itself(manager: User) -> None:
     rule = builders.make_rule(manager, burst=3, created_at=NOON - timedelta(days=2), limit_owner_day=1)
     for _ in range(14):
