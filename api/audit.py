@@ -34,7 +34,7 @@ def shown(rows: Sequence[Change]) -> list[AuditLineOut]:
     return [AuditLineOut.model_validate(row) for row in rows]
 
 
-@router.get("/api/audit/", auth=scope("team:read"), response=Page[AuditLineOut])
+@router.get("/api/audit", auth=scope("team:read"), response=Page[AuditLineOut])
 def list_changes(
     request: HttpRequest,
     limit: Limit,

@@ -302,7 +302,7 @@ def test_it_is_read_by_kind_subject_actor_and_time(world: World, boss: Caller) -
     Change.objects.filter(kind="rule").update(at=NOW)
 
     def kinds(query: str) -> list[str]:
-        return [row["kind"] for row in boss.get(f"/api/audit/?{query}").json()["results"]]
+        return [row["kind"] for row in boss.get(f"/api/audit?{query}").json()["results"]]
 
     assert kinds("limit=2") == ["rule", "task"]
     assert kinds(f"kind=task&subject_id={world.task.pk}") == ["task"]

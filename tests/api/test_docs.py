@@ -100,6 +100,7 @@ GET PATCH DELETE /api/skills/{id}
 GET POST /api/tokens
 DELETE /api/tokens/{id}
 GET /api/me
+GET /api/audit
 GET PUT /api/teams/{id}/hours
 GET PUT /api/users/{id}/hours
 GET /api/notifications

@@ -35,7 +35,7 @@ def test_every_row_of_a_team_has_one_door(model: type[Model]) -> None:
     """Models that pages and the API show are asked for through `visible_to`."""
     shown = {
         "Task", "Assignment", "Contact", "Activity", "TaskAutomationRule", "Firing", "ScheduledTaskBatch", "Job",
-        "Notification", "Suggestion", "ScoreSnapshot", "DailyReport", "Skill", "User", "ApiToken",
+        "Notification", "Suggestion", "ScoreSnapshot", "DailyReport", "Skill", "User", "ApiToken", "Change",
     }  # fmt: skip
     if model.__name__ in shown:
         assert hasattr(model._default_manager.all(), "visible_to")
