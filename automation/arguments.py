@@ -1,5 +1,6 @@
 """What the Python names are given, checked before anything is made: a refusal names the argument and what it may be."""
 
+import re
 import reprlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ Row = TypeVar("Row", bound=Model)
 
 CENT = Decimal("0.01")
 MOST_HOURS = 100_000
+MOST_ID = 2**63 - 1
+ID = re.compile("[0-9]{1,18}")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -85,6 +88,20 @@ def row(argument: str, given: Any, among: QuerySet[Row]) -> Row:
         if found is not None:
             return found
     raise BadArgument(argument, given, f"a {among.model._meta.verbose_name} that is there, or its id")
+
+
+def row_id(argument: str, given: Any) -> int:
+    """What the id of a row can be, as a number or in its digits. Raises BadArgument."""
+    if isinstance(given, int) and not isinstance(given, bool) and abs(given) <= MOST_ID:
+        return given
+    if isinstance(given, str) and ID.fullmatch(given):
+        return int(given)
+    raise BadArgument(argument, given, "the id of a row, a whole number")
+
+
+def found(argument: str, given: Any, among: QuerySet[Row]) -> Row | None:
+    """The row with this id; None when there is none. Raises BadArgument for what is no id."""
+    return among.filter(pk=row_id(argument, given)).first()
 
 
 def contact(given: Any, *, owner: User) -> Contact:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from assignment import dispatch, rebalancing
 from automation import (
     activation,
+    arguments,
     cadence,
     calendar_changes,
     engine,
@@ -40,7 +41,7 @@ from work.models import Assignment, Task
 
 def _each_team(team_id: int | None, step: Callable[[Team], Any]) -> dict[str, Any]:
     """Runs a step for one team or all of them; the answers by team id."""
-    teams = Team.objects.filter(pk=team_id) if team_id is not None else Team.objects.all()
+    teams = Team.objects.filter(pk=arguments.row_id("team_id", team_id)) if team_id is not None else Team.objects.all()
     return {"teams": {str(team.pk): step(team) for team in teams.order_by("pk")}}
 
 
@@ -65,7 +66,7 @@ def follow_calendar(team_id: int) -> dict[str, int]:
 @shared_task(name="automation.tasks.process_activity_triggers")
 def process_activity_triggers(activity_id: int) -> dict[str, Any]:
     """Runs the rules over one activity; one already processed answers what was done then."""
-    activity = Activity.objects.select_related("contact__owner", "team").filter(pk=activity_id).first()
+    activity = arguments.found("activity_id", activity_id, Activity.objects.select_related("contact__owner", "team"))
     if activity is None:
         return {"activity_id": activity_id, "skipped": "there is no such activity"}
     return {"activity_id": activity_id, **_fired(engine.process(activity, now=timezone.now()))}
@@ -75,7 +76,7 @@ def process_activity_triggers(activity_id: int) -> dict[str, Any]:
 def process_status_change_triggers(contact_id: int, old_status: str, new_status: str) -> dict[str, Any]:
     """Runs the rules over the contact's latest change between these words, recorded now when there is none."""
     now = timezone.now()
-    contact = Contact.objects.select_related("owner", "team").filter(pk=contact_id).first()
+    contact = arguments.found("contact_id", contact_id, Contact.objects.select_related("owner", "team"))
     if contact is None:
         return {"contact_id": contact_id, "skipped": "there is no such contact"}
     activity = task_scheduler.status_activity(contact, old_status, new_status, by=None, now=now)
@@ -190,7 +191,7 @@ def assign_task(task_id: int) -> dict[str, Any]:
 @shared_task(name="automation.tasks.assign_next_task_for_user")
 def assign_next_task_for_user(user_id: int) -> dict[str, Any]:
     """Hands the person the waiting task that is most worth their time."""
-    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    user = arguments.found("user_id", user_id, User.objects.active().select_related("team"))
     if user is None:
         return {"user_id": user_id, "assigned": None, "skipped": "there is no such active user"}
     return dispatch.next_task(user, now=timezone.now())
@@ -220,7 +221,7 @@ def find_and_assign_tasks_for_available_users(team_id: int | None = None) -> dic
 def update_user_performance_metrics(user_id: int) -> dict[str, Any]:
     """Computes and keeps the person's score, and lets them know when it moved."""
     now = timezone.now()
-    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    user = arguments.found("user_id", user_id, User.objects.active().select_related("team"))
     if user is None:
         return {"user_id": user_id, "skipped": "there is no such active user"}
     before = scores.latest(user)
@@ -247,7 +248,7 @@ def recalculate_team_performance(team_id: int | None = None) -> dict[str, Any]:
 @shared_task(name="automation.tasks.send_task_assignment_notification")
 def send_task_assignment_notification(assignment_id: int) -> dict[str, Any]:
     """Tells the person of an assignment, unless they were told."""
-    assignment = Assignment.objects.select_related("user", "task").filter(pk=assignment_id).first()
+    assignment = arguments.found("assignment_id", assignment_id, Assignment.objects.select_related("user", "task"))
     if assignment is None or not assignment.task.is_open:
         return {"assignment_id": assignment_id, "skipped": "gone or finished"}
     dispatch.tell_assigned(assignment, now=timezone.now())
@@ -258,7 +259,7 @@ def send_task_assignment_notification(assignment_id: int) -> dict[str, Any]:
 def send_performance_update_notification(user_id: int) -> dict[str, Any]:
     """Tells the person their score, once a day at most."""
     now = timezone.now()
-    user = User.objects.active().select_related("team").filter(pk=user_id).first()
+    user = arguments.found("user_id", user_id, User.objects.active().select_related("team"))
     if user is None:
         return {"user_id": user_id, "skipped": "there is no such active user"}
     score = scores.current(user, now=now)["performance_score"]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from automation import programmes
+from automation import arguments, programmes
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch
 from automation.programmes import Outline, Programme, campaigns, dating, enrolments, exits, outlines, stepping, steps
 from automation.programmes.eligibility import AlreadyEnrolled, Refused, refusals
@@ -207,7 +207,8 @@ def _asked(
 ) -> list[tuple[Prospect, Contact | None]]:
     """Each contact once in the order given, with its row where it may be enrolled."""
     ids = list(dict.fromkeys(contact_ids))
-    rows = visible.filter(team_id=programme.team_id).select_related("team", "owner__team").in_bulk(ids)
+    among = visible.filter(team_id=programme.team_id).select_related("team", "owner__team")
+    rows = among.in_bulk([pk for pk in ids if abs(pk) <= arguments.MOST_ID])
     refused = refusals(programme, outline, rows.values())
     result: list[tuple[Prospect, Contact | None]] = []
     for pk in ids:

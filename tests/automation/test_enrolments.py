@@ -474,6 +474,15 @@ def test_of_many_the_refused_are_listed_and_the_others_go_on(user: User) -> None
     assert again.batch is None
 
 
+def test_an_id_that_no_column_holds_is_nobodys(user: User, contact: Contact) -> None:
+    wish, visible = Wish.of(NOW), Contact.objects.visible_to(user)
+    ids = [2**63, contact.pk, -(2**70)]
+    found = enrolling.preview(builders.make_sequence(user), ids, owner=user, wish=wish, visible=visible, now=NOW)
+    assert [one.refused and one.refused.code for one in found] == ["unknown", None, "unknown"]
+    outcome = enrolling.enrol_many(builders.make_sequence(user), ids, owner=user, wish=wish, visible=visible, now=NOW)
+    assert [row.contact for row in outcome.enrolled] == [contact]
+
+
 def test_starts_are_spread_evenly_over_working_days(user: User) -> None:
     contacts = [builders.make_contact(user) for _ in range(6)]
     outcome = many_of(user, builders.make_sequence(user), contacts, spread_days=3)  # NOW is a Wednesday

@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from api.activities import OWN_RECORDS
-from automation import PerformanceCalculator, TaskAutomationEngine, WorkloadBalancer
+from automation import PerformanceCalculator, TaskAutomationEngine, WorkloadBalancer, tasks
 from automation.models import AutomationStep, Campaign, Enrolment, Firing, ScheduledTaskBatch, Sequence
 from automation.programmes.eligibility import Refused
 from automation.task_scheduler import TaskScheduler
@@ -287,3 +287,22 @@ def test_saving_the_object_that_was_given_keeps_the_cadence(user: User, contact:
     kept = Contact.objects.get(pk=contact.pk)
     assert (kept.contact_cadence, kept.seen_cadence) == ("monthly", "monthly")
     assert kept.next_touch_at is not None
+
+
+@pytest.mark.parametrize(
+    ("task", "argument", "more"),
+    [
+        (tasks.process_activity_triggers, "activity_id", []),
+        (tasks.process_status_change_triggers, "contact_id", ["lead", "active"]),
+        (tasks.assign_next_task_for_user, "user_id", []),
+        (tasks.update_user_performance_metrics, "user_id", []),
+        (tasks.send_task_assignment_notification, "assignment_id", []),
+        (tasks.send_performance_update_notification, "user_id", []),
+        (tasks.recalculate_team_performance, "team_id", []),
+    ],
+)
+def test_a_job_called_directly_names_the_id_that_is_none(db: None, task: Any, argument: str, more: list[str]) -> None:
+    for given in ("x", "", [], {}, 1.5, True, 2**70, "9" * 30):
+        refuses(f"^{argument} is .*: give the id of a row", task, given, *more)
+    for given in (2**62, "77"):
+        task(given, *more)  # there is no such row
