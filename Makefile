@@ -26,12 +26,13 @@ bench: ## Measure Nextmove against plain alternatives
 	@exec .venv/bin/python -m benchmarks
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header pyproject.toml
+	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 lock: ## Renew the hashed locks from pyproject.toml (UPGRADE=1: newest versions)
 	$(BOOTSTRAP) dev
 	@test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv || \
 		$(PYTHON) -m pip --python .venv/bin/python install --quiet uv
-	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --output-file requirements/run.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) --group build --group dev --constraint requirements/run.txt \
-		--output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --group build --output-file requirements/run.txt
+	$(LOCK) --group pyproject.toml:solver --constraint requirements/run.txt --output-file requirements/solver.txt
+	$(LOCK) pyproject.toml --group build --group dev --constraint requirements/run.txt \
+		--constraint requirements/solver.txt --output-file requirements/dev.txt
