@@ -2,8 +2,9 @@
 # Not built with a Docker engine here: the commands below and those of compose.yaml were run as processes.
 FROM python:3.13-slim AS build
 WORKDIR /app
-COPY requirements/run.txt requirements/run.txt
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements/run.txt
+COPY requirements/run.txt requirements/solver.txt requirements/
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes \
+    --requirement requirements/run.txt --requirement requirements/solver.txt
 COPY . .
 RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 

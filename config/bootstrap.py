@@ -76,15 +76,27 @@ def install(lock: str) -> None:
     say(f"Installing {requirements.relative_to(ROOT)} into .venv (the first time only; a minute or two)")
     run([*pip, "install", "--quiet", "--require-hashes", "--requirement", str(requirements)])
     run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    install_solver(pip)
     stamp.write_text(wanted)
     if lock == "dev":  # it holds all of run, at the same versions (make check looks)
         (VENV / "installed-run").write_text(fingerprint("run"))
+
+
+def install_solver(pip: list[str]) -> None:
+    """HiGHS proves plans of small teams best; where there is no wheel of it, plans are made without."""
+    lock = ROOT / "requirements" / "solver.txt"
+    try:
+        run([*pip, "install", "--quiet", "--only-binary", ":all:", "--require-hashes", "--requirement", str(lock)])
+    except subprocess.CalledProcessError:
+        say("HiGHS could not be installed (see above). Nextmove assigns work without it; plans of small teams may be")
+        say(f"a little below the best. To try again: .venv/bin/python -m pip install -r {lock.relative_to(ROOT)}")
 
 
 def fingerprint(lock: str) -> str:
     """What the environment depends on: the lock, the project's own metadata, this Python, and where the tree stands."""
     parts = [
         (ROOT / "requirements" / f"{lock}.txt").read_bytes(),
+        (ROOT / "requirements" / "solver.txt").read_bytes(),
         (ROOT / "pyproject.toml").read_bytes(),
         sys.version.encode(),
         str(VENV).encode(),

@@ -1,4 +1,4 @@
-"""Whether the locks fit pyproject.toml, offline: every dependency is pinned inside its range and hashed, the two locks
+"""Whether the locks fit pyproject.toml, offline: every dependency is pinned inside its range and hashed, the locks
 agree, and no line names a place on the network. Whether newer versions exist is `make lock`'s business."""
 
 import re
@@ -24,17 +24,22 @@ def pins(text: str) -> dict[str, set[str]]:
     return found
 
 
-def faults(project: dict, run: str, dev: str) -> list[str]:
+def faults(project: dict, run: str, dev: str, solver: str) -> list[str]:
     groups = project["dependency-groups"]
     wanted = {
         "run": project["project"]["dependencies"] + groups["build"],
         "dev": project["project"]["dependencies"] + groups["build"] + groups["dev"],
+        "solver": groups["solver"],
     }
     said = []
-    for lock, text in (("run", run), ("dev", dev)):
+    for lock, text in (("run", run), ("dev", dev), ("solver", solver)):
         said += [f"{lock}.txt: {fault}" for fault in _unfit(wanted[lock], pins(text)) + _unsafe(text)]
-    differing = {name for name, versions in pins(run).items() if pins(dev).get(name) != versions}
-    return said + [f"{name}: run.txt and dev.txt pin it differently" for name in sorted(differing)]
+    main, others = pins(run), {"dev": pins(dev), "solver": pins(solver)}
+    said += [f"{name}: run.txt and dev.txt pin it differently" for name in sorted(main) if name not in others["dev"]]
+    for lock, pinned in others.items():
+        differing = sorted(name for name in main.keys() & pinned.keys() if main[name] != pinned[name])
+        said += [f"{name}: run.txt and {lock}.txt pin it differently" for name in differing]
+    return said
 
 
 def _unfit(wanted: list[str], pinned: dict[str, set[str]]) -> list[str]:
@@ -58,8 +63,8 @@ def _unsafe(text: str) -> list[str]:
 
 def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    run, dev = ((ROOT / "requirements" / f"{lock}.txt").read_text() for lock in ("run", "dev"))
-    said = faults(project, run, dev)
+    texts = {lock: (ROOT / "requirements" / f"{lock}.txt").read_text() for lock in ("run", "dev", "solver")}
+    said = faults(project, **texts)
     if said:
         sys.stderr.write("\n".join([*said, "Run `make lock`."]) + "\n")
     return 1 if said else 0

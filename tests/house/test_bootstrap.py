@@ -1,5 +1,6 @@
 """What `make run` says on a machine that lacks something, and when it has nothing to do."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from config import bootstrap
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project whose commands are only noted down."""
     (tmp_path / "requirements").mkdir()
-    for name in ("requirements/run.txt", "requirements/dev.txt", "pyproject.toml"):
+    for name in ("requirements/run.txt", "requirements/dev.txt", "requirements/solver.txt", "pyproject.toml"):
         (tmp_path / name).write_text(name)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
@@ -61,6 +62,19 @@ def test_the_development_lock_holds_the_other(tree: Path, commands: list[list[st
     commands.clear()
     bootstrap.install("run")
     assert commands == []
+
+
+def test_a_machine_without_a_wheel_of_the_solver_is_told_and_goes_on(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def refuse(command: list[str]) -> None:
+        if any("solver" in word for word in command):
+            raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(bootstrap, "run", refuse)
+    bootstrap.install("run")
+    assert "assigns work without it" in capsys.readouterr().out
+    assert (tree / ".venv" / "installed-run").exists()
 
 
 def test_a_tree_that_was_moved_is_installed_anew(
