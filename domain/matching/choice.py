@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
 from domain.matching.rules import SKILL, rejection
-from domain.matching.values import DEFAULT_WEIGHTS, load_price, value_of
+from domain.matching.values import DEFAULT_WEIGHTS, highest_price, load_price, value_of
 
 NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE = "NO_SKILLED_PERSON", "NO_CAPACITY_BEFORE_DUE"
 NOTHING_READY, NOTHING_FITS = "NOTHING_READY", "NOTHING_FITS"
@@ -30,8 +30,7 @@ def choose_person(
         unskilled = all(refused.code == SKILL for refused in rejected)
         code = NO_SKILLED_PERSON if unskilled else NO_CAPACITY_BEFORE_DUE
         return Choice(code=code, rejected=tuple(rejected), work_id=work.id)
-    # Below 0.9 of the lowest value, else the price would rather leave work undone than load somebody.
-    highest = max(0, (9 * min(value.total for _, value in able) - 1) // 10)
+    highest = highest_price(min(value.total for _, value in able), weights)
     priced = [(person, value, load_price(person, work.hours_q, highest)) for person, value in able]
     priced.sort(key=lambda row: (row[2] - row[1].total * work.hours_q, row[0].load_with(work.hours_q), row[0].id))
     top = tuple(_candidate(work, person, value, price // work.hours_q) for person, value, price in priced[:_TOP])
@@ -87,12 +86,12 @@ def _candidate(work: Work, person: Person, value: Value, price: int) -> Candidat
         work_id=work.id,
         value=value,
         price=price,
-        load_before=_percent(person.load_with(0)),
-        load_after=_percent(person.load_with(work.hours_q)),
+        load_before=percent(person.load_with(0)),
+        load_after=percent(person.load_with(work.hours_q)),
         estimated=work.estimated,
     )
 
 
-def _percent(load: Fraction) -> int:
+def percent(load: Fraction) -> int:
     """Whole percent, half up."""
     return int(load * 100 + Fraction(1, 2))

@@ -18,6 +18,7 @@ class Work:
     `estimated` is False when `hours_q` is the median of its kind. `slack_q` is the working time until `due` less
     `hours_q` (negative when it can't be in time), None without a due date. `required` pairs a skill id with the least
     level (1 to 5). `group_key` is empty for a task of no batch or campaign. `due` is shown in the zone it comes in.
+    `holder` has it already and may keep it; `excluded` are people who must not have it.
     """
 
     id: int
@@ -31,6 +32,8 @@ class Work:
     contact_id: int | None
     group_key: str
     created: datetime
+    holder: int | None = None
+    excluded: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if self.hours_q < 1:
@@ -48,7 +51,8 @@ class Person:
 
     `free_q` is what is left of this week, `capacity_q` the whole week. `free_by` tells what is left until an instant,
     ascending: working time until then less the work due by then. An entry for each due date to be matched is exact;
-    for a date between two entries the earlier counts. Left empty, only this week's hours limit.
+    for a date between two entries the earlier counts. Left empty, only this week's hours limit. `may_take` is how many
+    more tasks they may hold (None: any number), `holding` how many they hold.
     `skills` maps skill ids to levels 1 to 5. `recent_contacts` and `recent_groups` are those of the last 90 days.
     """
 
@@ -61,6 +65,8 @@ class Person:
     recent_contacts: frozenset[int] = frozenset()
     recent_groups: frozenset[str] = frozenset()
     free_by: tuple[tuple[datetime, int], ...] = ()
+    may_take: int | None = None
+    holding: int = 0
 
     def free_for(self, due: datetime | None) -> int:
         """Quarter hours that one more task with this due date may take.
@@ -84,12 +90,25 @@ class Person:
 
 @dataclass(frozen=True)
 class Weights:
-    """What a value is made of, in thousandths; a team may set its own."""
+    """What a value is made of, in thousandths; a team may set its own. Raises ValueError with what to change."""
 
     priority: int = 400
     urgency: int = 300
     skill: int = 200
     continuity: int = 100
+    balance: int = 200
+    """What an hour in the last tenth of a full week costs, in value per hour; never as much as any task is worth."""
+
+    def __post_init__(self) -> None:
+        parts = {"priority": self.priority, "urgency": self.urgency, "skill": self.skill, "continuity": self.continuity}
+        for name, share in {**parts, "balance": self.balance}.items():
+            if not 0 <= share <= 1000:
+                raise ValueError(f"The weight of {name} is {share}: choose a number from 0 to 1000.")
+        if sum(parts.values()) != 1000:
+            shares = ", ".join(f"{name} {share}" for name, share in parts.items())
+            raise ValueError(
+                f"The weights sum to {sum(parts.values())} ({shares}): change them so that they sum to 1000."
+            )
 
 
 @dataclass(frozen=True)
@@ -149,6 +168,7 @@ class _Decision:
     code: str | None
     top: tuple[Candidate, ...] = ()
     rejected: tuple[Rejection, ...] = field(default=(), repr=False)
+    more_rejected: int = 0
 
     @property
     def value(self) -> Value | None:
@@ -171,26 +191,38 @@ class _Decision:
             "load_after": self.load_after,
             "top": [candidate.as_dict() for candidate in self.top],
             "rejected": [asdict(rejection) for rejection in self.rejected[:REJECTIONS_KEPT]],
-            "rejected_total": len(self.rejected),
+            "rejected_total": len(self.rejected) + self.more_rejected,
         }
 
 
 @dataclass(frozen=True)
 class Choice(_Decision):
-    """Who gets one task. Codes: NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE (skilled people are full or away)."""
+    """Who gets one task. Codes: NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE (skilled people are full or away), OUTRANKED.
+
+    `outranked_by` are the tasks that got the hours instead.
+    """
 
     work_id: int = 0
     person_id: int | None = None
+    outranked_by: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        return {"work_id": self.work_id, "person_id": self.person_id, **super().as_dict()}
+        return {
+            "work_id": self.work_id,
+            "person_id": self.person_id,
+            "outranked_by": list(self.outranked_by),
+            **super().as_dict(),
+        }
 
     def sentence(self, names: Mapping[int, str]) -> str:
         """One line for people; `names` maps person ids to names."""
-        lines = [_won(names.get(self.top[0].person_id, "?"), self.top[0])] if self.top else [f"Nobody: {self.code}."]
+        by = f" by {', '.join(f'#{work}' for work in self.outranked_by)}" if self.outranked_by else ""
+        if self.top:
+            lines = [_won(names.get(self.top[0].person_id, "?"), self.top[0])]
+        else:
+            lines = [f"Nobody: {self.code}{by}."]
         lines += [
-            f"{names.get(other.person_id, '?')} was {place}: {other.value.total}/h,"
-            f" load {other.load_before} → {other.load_after} %."
+            _came_after(names.get(other.person_id, "?"), place, other, self.top[0])
             for place, other in zip(("2nd", "3rd"), self.top[1:], strict=False)
         ]
         lines += [f"{names.get(r.person_id, '?')}: {r.detail}." for r in self.rejected[:3]]
@@ -220,6 +252,15 @@ class TaskChoice(_Decision):
 
 def _title(names: Mapping[int, str], work_id: int) -> str:
     return names.get(work_id, f"#{work_id}")
+
+
+def _came_after(name: str, place: str, other: Candidate, winner: Candidate) -> str:
+    better = other.value.total - winner.value.total
+    if better > 0 and other.price > winner.price:
+        return (
+            f"{name} fits better (+{better}/h), but their hours are scarcer ({other.price}/h against {winner.price}/h)."
+        )
+    return f"{name} was {place}: {other.value.total}/h, load {other.load_before} → {other.load_after} %."
 
 
 def _won(name: str, winner: Candidate) -> str:

@@ -1,13 +1,13 @@
 """The hard rules of matching: what no value can outweigh, each with a reason code and its numbers.
 
-A further rule (ACCESS, DEPENDENCY, PINNED, WIP) is one more function in RULES.
+What keeps a task from everybody (PINNED, DEPENDENCY) never comes this far: such tasks are not offered.
 """
 
 from collections.abc import Callable, Mapping
 
 from domain.matching.model import Person, Rejection, Work
 
-SKILL, AWAY, CAPACITY = "SKILL", "AWAY", "CAPACITY"
+SKILL, ACCESS, AWAY, WIP, CAPACITY = "SKILL", "ACCESS", "AWAY", "WIP", "CAPACITY"
 
 
 def missing_skill(
@@ -25,8 +25,18 @@ def _skill(work: Work, person: Person, names: Mapping[int, str]) -> str | None:
     return missing_skill(work.required, person.skills, names)
 
 
+def _access(work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
+    return "must not have this task" if person.id in work.excluded else None
+
+
 def _away(_work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
     return "is away" if person.away else None
+
+
+def _wip(_work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
+    if person.may_take is None or person.may_take > 0:
+        return None
+    return f"holds {person.holding} tasks, as many as they may"
 
 
 def _capacity(work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
@@ -43,9 +53,18 @@ def _capacity(work: Work, person: Person, _names: Mapping[int, str]) -> str | No
 # In the order in which they explain best: whoever lacks the skill is not worth waiting for.
 RULES: tuple[tuple[str, Callable[[Work, Person, Mapping[int, str]], str | None]], ...] = (
     (SKILL, _skill),
+    (ACCESS, _access),
     (AWAY, _away),
+    (WIP, _wip),
     (CAPACITY, _capacity),
 )
+
+
+def refusal(required: tuple[tuple[int, int], ...], person: Person) -> str | None:
+    """SKILL or AWAY when either keeps all work that asks for this from the person: what no plan changes."""
+    if missing_skill(required, person.skills, {}) is not None:
+        return SKILL
+    return AWAY if person.away else None
 
 
 def rejection(work: Work, person: Person, names: Mapping[int, str]) -> Rejection | None:

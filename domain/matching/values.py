@@ -9,19 +9,37 @@ DEFAULT_WEIGHTS = Weights()
 
 _HORIZON_Q = 80 * 4  # slack of 80 working hours and more is no urgency
 _AGE_CAP = 300
-_STEPS = 10
+STEPS = 10
 
 
 def value_of(work: Work, person: Person, weights: Weights = DEFAULT_WEIGHTS) -> Value:
     """The value per hour, hard rules not considered. Raises KeyError for a priority that is none of PRIORITIES."""
-    continuity, same = _continuity(work, person)
+    continuity, same = continuity_of(work, person, weights)
     return Value(
-        priority=PRIORITIES[work.priority] * weights.priority // 1000,
-        urgency=_urgency(work) * weights.urgency // 1000,
-        skill=skill_match(work.required, person.skills) * weights.skill // 1000,
-        continuity=continuity * weights.continuity // 1000,
+        priority=_priority(work, weights),
+        urgency=_urgency(work, weights),
+        skill=skill_value(work.required, person, weights),
+        continuity=continuity,
         same=same,
     )
+
+
+def base_value(work: Work, weights: Weights) -> int:
+    """The value per hour that is the same whoever does it."""
+    return _priority(work, weights) + _urgency(work, weights)
+
+
+def skill_value(required: tuple[tuple[int, int], ...], person: Person, weights: Weights) -> int:
+    return skill_match(required, person.skills) * weights.skill // 1000
+
+
+def continuity_of(work: Work, person: Person, weights: Weights) -> tuple[int, str]:
+    """What it is worth that the person knows the matter, and what they know: "contact", "group" or nothing."""
+    if work.contact_id is not None and work.contact_id in person.recent_contacts:
+        return weights.continuity, "contact"
+    if work.group_key and work.group_key in person.recent_groups:
+        return weights.continuity // 2, "group"
+    return 0, ""
 
 
 def skill_match(required: tuple[tuple[int, int], ...], skills: Mapping[int, int]) -> int:
@@ -41,22 +59,30 @@ def load_price(person: Person, hours_q: int, highest: int) -> int:
 
     Convex: each tenth of the week's capacity has its price per hour, rising evenly from 0 to `highest`.
     """
-    capacity = max(1, person.capacity_q)
-    steps = (
-        min(_STEPS - 1, quarter * _STEPS // capacity) for quarter in range(person.booked_q, person.booked_q + hours_q)
-    )
-    return sum(highest * step // (_STEPS - 1) for step in steps)
+    steps = (step_of(person, quarter) for quarter in range(person.booked_q, person.booked_q + hours_q))
+    return sum(highest * step // (STEPS - 1) for step in steps)
 
 
-def _urgency(work: Work) -> int:
+def step_of(person: Person, quarter: int) -> int:
+    """Which tenth of the person's week a quarter hour of load falls into; beyond the week is the last."""
+    return min(STEPS - 1, quarter * STEPS // max(1, person.capacity_q))
+
+
+def highest_price(lowest: int, weights: Weights) -> int:
+    """What an hour in the last tenth of a week costs at most, when the lowest value per hour is `lowest`.
+
+    Below 0.9 of it, else the price would rather leave work undone than load somebody.
+    """
+    return max(0, min(weights.balance, (9 * lowest - 1) // 10))
+
+
+def _priority(work: Work, weights: Weights) -> int:
+    return PRIORITIES[work.priority] * weights.priority // 1000
+
+
+def _urgency(work: Work, weights: Weights) -> int:
     if work.slack_q is None:
-        return min(_AGE_CAP, 10 * max(0, work.waiting_days))
-    return min(1000, max(0, 1000 * (_HORIZON_Q - work.slack_q) // _HORIZON_Q))
-
-
-def _continuity(work: Work, person: Person) -> tuple[int, str]:
-    if work.contact_id is not None and work.contact_id in person.recent_contacts:
-        return 1000, "contact"
-    if work.group_key and work.group_key in person.recent_groups:
-        return 500, "group"
-    return 0, ""
+        urgency = min(_AGE_CAP, 10 * max(0, work.waiting_days))
+    else:
+        urgency = min(1000, max(0, 1000 * (_HORIZON_Q - work.slack_q) // _HORIZON_Q))
+    return urgency * weights.urgency // 1000
