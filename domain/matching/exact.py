@@ -89,7 +89,7 @@ def _loaded(problem: Problem, *, whole: bool) -> Any:
     model.num_col_, model.num_row_ = problem.edges + steps, len(rows.limit)
     model.col_cost_ = np.concatenate((-problem.gain, np.tile(problem.step_price, problem.people))).astype(float)
     model.col_lower_ = np.zeros(problem.edges + steps)
-    model.col_upper_ = np.concatenate((np.ones(problem.edges), _steps_in_room(problem).ravel())).astype(float)
+    model.col_upper_ = np.concatenate((np.ones(problem.edges), problem.step_width.ravel())).astype(float)
     model.row_lower_ = np.full(len(rows.limit), -highspy.kHighsInf)
     model.row_upper_ = rows.limit.astype(float)
     order = np.lexsort((rows.row, rows.column))
@@ -143,17 +143,11 @@ def _rows(problem: Problem) -> _Rows:
     return _Rows(row, column, factor, limit.astype(np.int64))
 
 
-def _steps_in_room(problem: Problem) -> Ints:
-    """The hours on each step of load, no more of them in all than the person has."""
-    before = np.cumsum(problem.step_width, axis=1) - problem.step_width
-    return np.clip(problem.room[:, -1:] - before, 0, problem.step_width)
-
-
 def _columns_of(problem: Problem, chosen: Ints) -> Floats:
     taken = chosen[chosen >= 0]
     edges = np.zeros(problem.edges)
     edges[taken] = 1
     load = np.bincount(problem.person[taken], weights=problem.hours[taken], minlength=problem.people)
-    width = _steps_in_room(problem)
+    width = problem.step_width
     before = np.cumsum(width, axis=1) - width
     return np.concatenate((edges, np.clip(load[:, None] - before, 0, width).ravel()))

@@ -48,6 +48,8 @@ class Problem:
         object.__setattr__(self, "room", np.ascontiguousarray(tight))
         if (self.step_width.sum(axis=1) < tight[:, -1]).any():
             raise ValueError("The steps of load must hold all the room that a person has.")
+        before = np.cumsum(self.step_width, axis=1) - self.step_width
+        object.__setattr__(self, "step_width", np.clip(tight[:, -1:] - before, 0, self.step_width))
 
     @property
     def tasks(self) -> int:
