@@ -1,4 +1,4 @@
-"""/automation/tasks, /users and /assignments: completing work, moving it on, and giving it out."""
+"""/automation/tasks and /users: completing work, moving it on, and giving it out."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -79,29 +79,6 @@ class NextTask(Out):
     assigned: int | None = Field(description="The task's id")
     code: str | None
     reason: str
-
-
-class RunIn(In):
-    dry_run: bool = Field(False, description="Show the plan, change nothing")
-
-
-class Given(Out):
-    task_id: int
-    user_id: int
-    reason: str
-
-
-class NotGiven(Out):
-    task_id: int
-    code: str
-    reason: str
-
-
-class RunOut(Out):
-    team_id: int
-    dry_run: bool
-    assigned: list[Given]
-    unassigned: list[NotGiven]
 
 
 def _automation(done: lifecycle.Completion) -> Automation:
@@ -186,11 +163,3 @@ def assign_next_task(request: HttpRequest, id: Id) -> dict[str, Any]:
     if person.pk != user.pk:
         need(user, "manage_team", "give others their next task")
     return dispatch.next_task(person, now=timezone.now())
-
-
-@router.post("/automation/assignments/run", auth=scope("workload:write"), response=RunOut)
-def run_assignments(request: HttpRequest, payload: RunIn | None = None) -> dict[str, Any]:
-    """Gives out all waiting work of the team; with dry_run it shows the plan and changes nothing."""
-    user = caller(request)
-    need(user, "manage_team", "give out the team's work")
-    return dispatch.run(user.team, now=timezone.now(), dry_run=bool(payload and payload.dry_run))

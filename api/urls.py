@@ -16,6 +16,7 @@ from ninja.renderers import BaseRenderer
 
 from api import (
     activities,
+    assignments,
     audit,
     automation,
     campaigns,
@@ -188,6 +189,7 @@ def build() -> Api:
         jobs,
         performance,
         workload,
+        assignments,
         notifications,
         people,
         teams,

@@ -1,9 +1,8 @@
-"""Giving work out: one task to the best person, the next task to one person, all waiting work to a team.
+"""Giving work out: one task to the best person, the next task to one person.
 
 Every choice is kept with its reasons, applied by compare-and-set, and told once.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -40,8 +39,12 @@ def assign(
     now: datetime,
     method: str = MANUAL,
     reasons: dict[str, Any] | None = None,
+    version: int | None = None,
 ) -> Assignment | None:
-    """Gives the task to somebody and tells them; None when somebody else changed it meanwhile. Raises NotAllowed."""
+    """Gives the task to somebody and tells them; None when somebody else changed it meanwhile. Raises NotAllowed.
+
+    With `version`, any change of the task since that one counts.
+    """
     with transaction.atomic():
         assignment = lifecycle.assign(
             task,
@@ -52,6 +55,7 @@ def assign(
             reasons=reasons or {"sentence": _plain_sentence(user, by, method)},
             skill_match=_skill_match(task, user),
             expected=task.assignee_id,
+            version=version,
         )
         if assignment is not None and by != user:
             tell_assigned(assignment, now=now)
@@ -86,7 +90,7 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     users = snapshot.members(team)
     names = snapshot.skill_names(team)
     (work,) = snapshot.works([task], team=team, now=now)
-    people = snapshot.people(users, now=now, tasks=[task], due=task.due_date)
+    people = snapshot.people(users, now=now, tasks=[task])
     choice = matching.choose_person(work, people, names=names)
     if choice.person_id is None and task.due_date is not None:
         choice = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
@@ -130,7 +134,7 @@ def next_task(user: User, *, now: datetime) -> dict[str, Any]:
     if user.pk not in {member.pk for member in users}:
         return {"user_id": user.pk, "assigned": None, "code": "AWAY", "reason": f"{user.display_name} has left."}
     for _ in range(3):  # somebody else may take the chosen task first; then the next best is right
-        tasks = _waiting(user.team)
+        tasks = waiting(user.team)
         people = snapshot.people(users, now=now, tasks=tasks)
         own = next(person for person in people if person.id == user.pk)
         choice = matching.choose_task(
@@ -149,53 +153,15 @@ def next_task(user: User, *, now: datetime) -> dict[str, Any]:
     return {"user_id": user.pk, "assigned": None, "code": "TAKEN", "reason": "Others took the tasks first: ask again."}
 
 
-def run(team: Team, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """Gives out a team's waiting work, the most valuable first; each task to its best person as loads then stand."""
-    users = snapshot.members(team)
-    tasks = _waiting(team)
-    names = snapshot.skill_names(team)
-    display = {user.pk: user.display_name for user in users}
-    by_id = {user.pk: user for user in users}
-    people = {person.id: person for person in snapshot.people(users, now=now, tasks=tasks)}
-    by_task = {task.pk: task for task in tasks}
-    assigned, unassigned = [], []
-    for work in _in_order(snapshot.works(tasks, team=team, now=now), people.values()):
-        choice = matching.choose_person(work, people.values(), names=names)
-        row = {"task_id": work.id, "reason": choice.sentence(display)}
-        if choice.person_id is None:
-            unassigned.append(row | {"code": choice.code})
-            continue
-        task, user = by_task[work.id], by_id[choice.person_id]
-        if not dry_run:
-            reasons = _reasons(choice, display)
-            if assign(task, user, by=None, now=now, method=BATCH, reasons=reasons) is None:
-                unassigned.append({"task_id": work.id, "code": "TAKEN", "reason": "Somebody took it meanwhile."})
-                continue
-        taken = people[user.pk]
-        people[user.pk] = replace(taken, free_q=taken.free_q - work.hours_q)
-        assigned.append(row | {"user_id": user.pk})
-    return {"team_id": team.pk, "dry_run": dry_run, "assigned": assigned, "unassigned": unassigned}
-
-
 def _will_be_late(work: matching.Work, person: matching.Person) -> bool:
     """Whether the person's hours until the due date, less what they have to do by then, are too few."""
     return any(at == work.due and free < work.hours_q for at, free in person.free_by)
 
 
-def _waiting(team: Team) -> list[Task]:
+def waiting(team: Team) -> list[Task]:
     """Ready work nobody holds, what is due first first."""
     waiting = Task.objects.waiting().filter(team=team).prefetch_related("skill_levels")
     return list(waiting.order_by(F("due_date").asc(nulls_last=True), "pk")[:MOST_WAITING])
-
-
-def _in_order(works: Sequence[matching.Work], people: Any) -> list[matching.Work]:
-    """By the best value anybody makes of it, then age: what is worth most gets the hours."""
-    team = list(people)
-
-    def best(work: matching.Work) -> int:
-        return max((matching.value_of(work, person).total for person in team), default=0)
-
-    return sorted(works, key=lambda work: (-best(work), work.created, work.id))
 
 
 def _skill_match(task: Task, user: User) -> Decimal | None:

@@ -1,4 +1,6 @@
-"""Moves of work that were suggested, and what became of them."""
+"""Plans of whole teams and moves of work that were suggested, and what became of them."""
+
+import uuid
 
 from django.db import models
 from django.db.models import Q
@@ -41,3 +43,78 @@ class Suggestion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}: {self.from_user_id} to {self.to_user_id}"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: User) -> "RunQuerySet":
+        return self.filter(team_id=user.team_id) if user.leads else self.none()
+
+
+class Run(models.Model):
+    """One plan of all of a team's waiting work, and how far it was carried out.
+
+    `value` and `bound` are in value per hour times quarter hours: no plan is worth more than the bound.
+    """
+
+    PLANNED, APPLYING, DONE, UNDOING, UNDONE = "planned", "applying", "done", "undoing", "undone"
+    UNDER_WAY = (APPLYING, UNDOING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    key = models.CharField(max_length=120, null=True, unique=True, help_text="Of the job that asked for it")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(max_length=8, default=PLANNED)
+    created_at = models.DateTimeField()
+    held_until = models.DateTimeField(null=True, help_text="Past it, whoever carries it out is thought dead")
+    ended_at = models.DateTimeField(null=True)
+    value = models.BigIntegerField()
+    bound = models.BigIntegerField()
+    passes = models.PositiveIntegerField()
+    solver = models.CharField(max_length=60)
+    version = models.PositiveIntegerField(help_text="Of the engine")
+    fault = models.CharField(max_length=255, blank=True, help_text="Why the solver was of no use")
+    input_hash = models.CharField(max_length=64, help_text="The same input has the same plan")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team"], condition=Q(state__in=["applying", "undoing"]), name="one_run_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["team", "-created_at"], name="run_of_team")]
+
+    def __str__(self) -> str:
+        return f"{self.id} of team {self.team_id}: {self.state}"
+
+    @property
+    def gap(self) -> float:
+        """At most this share of the bound is missing."""
+        return (self.bound - self.value) / self.bound if self.bound > self.value else 0.0
+
+
+class Decision(models.Model):
+    """What a run decided for one task: who gets it, or why nobody."""
+
+    PLANNED, APPLIED, SKIPPED, UNDONE = "planned", "applied", "skipped", "undone"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="decisions")
+    position = models.PositiveIntegerField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    task_version = models.PositiveIntegerField(help_text="As planned with; after applying, as it was left")
+    from_user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    to_user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    code = models.CharField(max_length=32, blank=True, help_text="Why nobody gets it, or why it was skipped")
+    reasons = models.JSONField(default=dict)
+    state = models.CharField(max_length=8, default=PLANNED)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "task"], name="one_decision_per_task_and_run")]
+        indexes = [
+            models.Index(fields=["run", "position"], name="decision_in_order"),
+            models.Index(fields=["to_user", "position"], name="decision_open", condition=Q(state="planned")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} to {self.to_user_id}: {self.state}"

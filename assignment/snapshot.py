@@ -32,16 +32,19 @@ def skill_names(team: Team) -> dict[int, str]:
     return dict(Skill.objects.filter(team=team).values_list("pk", "name"))
 
 
-def people(users: Sequence[User], *, now: datetime, tasks: Iterable[Task], due: datetime | None = None) -> list[Person]:
+def people(users: Sequence[User], *, now: datetime, tasks: Iterable[Task]) -> list[Person]:
     """The users as the engine sees them, in a constant number of queries.
 
-    `tasks` are those to be matched: only what these need of history is read. With `due`, hours until then count too.
+    `tasks` are those to be matched: only what these need of history is read, and hours until they are due.
     """
     wanted = list(tasks)
     ids = [user.pk for user in users]
     plans = hours.schedules(users)
     booked = capacity.booked_hours(list(users), dict.fromkeys(ids, now + HORIZON))
-    booked_by_due = capacity.booked_hours(list(users), dict.fromkeys(ids, due)) if due else {}
+    dues = sorted(
+        {task.due_date for task in wanted if task.due_date is not None and now < task.due_date < now + HORIZON}
+    )
+    booked_by = capacity.booked_by(list(users), dues)
     levels: dict[int, dict[int, int]] = {}
     for user_id, skill_id, level in UserSkill.objects.filter(user_id__in=ids).values_list("user", "skill", "level"):
         levels.setdefault(user_id, {})[skill_id] = level
@@ -50,24 +53,33 @@ def people(users: Sequence[User], *, now: datetime, tasks: Iterable[Task], due: 
     for user in users:
         plan = plans[user.pk]
         total = quarters(calendars.working_hours(plan, start=now, end=now + HORIZON))
-        free_by: tuple[tuple[datetime, int], ...] = ()
-        if due is not None:
-            until = quarters(calendars.working_hours(plan, start=now, end=due))
-            free_by = ((due, until - quarters(booked_by_due[user.pk])),)
+        free = total - quarters(booked[user.pk])
         result.append(
             Person(
                 id=user.pk,
                 name=user.display_name,
                 skills=levels.get(user.pk, {}),
-                free_q=total - quarters(booked[user.pk]),
+                free_q=free,
                 capacity_q=total,
                 away=now.astimezone(plan.zone).date() in plan.days_off,
                 recent_contacts=frozenset(contacts.get(user.pk, ())),
                 recent_groups=frozenset(groups.get(user.pk, ())),
-                free_by=free_by,
+                free_by=_free_by(plan, booked_by[user.pk], dues, now, free),
             )
         )
     return result
+
+
+def _free_by(
+    plan: calendars.Schedule, booked: Sequence[Decimal], dues: Sequence[datetime], now: datetime, free_q: int
+) -> tuple[tuple[datetime, int], ...]:
+    """What is left until each due date, and of the whole week for whatever is due later."""
+    total, start, left = Decimal(0), now, []
+    for due, taken in zip(dues, booked, strict=True):
+        total += calendars.working_hours(plan, start=start, end=due)
+        start = due
+        left.append((due, math.floor((total - taken) * 4)))
+    return (*left, (now + HORIZON, free_q)) if left else ()
 
 
 def works(tasks: Sequence[Task], *, team: Team, now: datetime) -> list[Work]:

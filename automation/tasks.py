@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from assignment import dispatch, rebalancing
+from assignment import dispatch, rebalancing, runs
 from automation import (
     activation,
     arguments,
@@ -197,12 +197,12 @@ def assign_next_task_for_user(user_id: int) -> dict[str, Any]:
     return dispatch.next_task(user, now=timezone.now())
 
 
-@shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users")
-def find_and_assign_tasks_for_available_users(team_id: int | None = None) -> dict[str, Any]:
-    """Gives out the waiting work: each team is a job of its own when run for all."""
+@shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users", external=True)
+def find_and_assign_tasks_for_available_users(team_id: int | None = None, *, key: str) -> dict[str, Any]:
+    """Gives out the waiting work: each team is a job of its own when run for all, and task by task, not at one go."""
     now = timezone.now()
     if team_id is not None:
-        return dispatch.run(Team.objects.get(pk=team_id), now=now)
+        return runs.run(Team.objects.get(pk=team_id), now=now, key=key)
     teams = list(Team.objects.order_by("pk").values_list("pk", flat=True))
     requests = [
         queue.Request(
@@ -281,7 +281,7 @@ def cleanup_old_assignments(team_id: int | None = None) -> dict[str, Any]:
     """Deletes assignments that ended over 90 days ago, and jobs that were done over 30 days ago."""
     now = timezone.now()
     deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
-    return {**deleted, "jobs": queue.prune(now=now)}
+    return {**deleted, "jobs": queue.prune(now=now), "runs": runs.prune(now=now)}
 
 
 @shared_task(name="automation.tasks.generate_daily_reports")

@@ -1,9 +1,11 @@
 """How many hours people have this week, and how many are spoken for."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from statistics import median
 from typing import Any
 
@@ -83,6 +85,18 @@ def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, 
         if due is None or due < ends[holder]:
             used[holder] += estimate if estimate is not None else usual.of(team_id)
     return used
+
+
+def booked_by(people: list[User], dues: Sequence[datetime]) -> dict[int, list[Decimal]]:
+    """Each person's estimated hours of open work that is due by each of the ascending `dues`, that instant included."""
+    by: dict[int, list[Decimal]] = {user.pk: [Decimal(0)] * len(dues) for user in people}
+    usual = UsualEstimates()
+    held = Task.objects.open().filter(assignee_id__in=list(by), due_date__isnull=False)
+    for holder, team_id, estimate, due in held.values_list("assignee_id", "team_id", "estimated_hours", "due_date"):
+        at = bisect_left(dues, due)
+        if at < len(dues):
+            by[holder][at] += estimate if estimate is not None else usual.of(team_id)
+    return {holder: list(accumulate(amounts)) for holder, amounts in by.items()}
 
 
 class UsualEstimates:

@@ -151,18 +151,20 @@ def assign(
     reasons: dict[str, Any] | None = None,
     skill_match: Decimal | None = None,
     expected: int | None = None,
+    version: int | None = None,
 ) -> Assignment | None:
     """Gives an open task to somebody, if the one who holds it is still `expected` (a user id; None for nobody).
 
-    Returns None when somebody else was faster. Raises NotAllowed across teams or for someone who left.
+    With `version`, only if nothing else of the task has changed since. Returns None when somebody else was faster.
+    Raises NotAllowed across teams or for someone who left.
     """
     if user.team_id != task.team_id or not user.is_active:
         raise NotAllowed(f"{user.display_name} is not an active member of the task's team: choose someone who is.")
     with transaction.atomic():
-        taken = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee_id=expected).update(
-            assignee=user, version=F("version") + 1
-        )
-        if not taken:
+        rows = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee_id=expected)
+        if version is not None:
+            rows = rows.filter(version=version)
+        if not rows.update(assignee=user, version=F("version") + 1):
             return None
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         if method != AT_CREATION:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assignment import dispatch, explanations, rebalancing
+from assignment import dispatch, explanations, rebalancing, runs
 from assignment.models import Suggestion
 from people.models import Team, User
 from tests import builders
@@ -44,7 +44,7 @@ def test_nobody_with_the_skill_leaves_it_waiting_with_the_reason(team: Team) -> 
     assert dispatch.assign_best(task, now=MONDAY).code == "NO_SKILLED_PERSON"
     task.refresh_from_db()
     assert task.assignee is None
-    assert dispatch.run(team, now=MONDAY)["unassigned"][0]["code"] == "NO_SKILLED_PERSON"
+    assert runs.run(team, now=MONDAY)["unassigned"][0]["code"] == "NO_SKILLED_PERSON"
 
 
 def test_hours_decide_and_who_is_away_is_passed_over(team: Team) -> None:
@@ -86,9 +86,9 @@ def test_a_dry_run_changes_nothing_and_forecasts_the_run(team: Team) -> None:
         builders.make_user(team=team)
     for number in range(12):
         builders.make_task(team=team, estimated_hours=1 + number % 4, created_at=MONDAY)
-    forecast = dispatch.run(team, now=MONDAY, dry_run=True)
+    forecast = runs.run(team, now=MONDAY, dry_run=True)
     assert not Assignment.objects.exists()
-    done = dispatch.run(team, now=MONDAY)
+    done = runs.run(team, now=MONDAY)
     assert [(one["task_id"], one["user_id"]) for one in done["assigned"]] == [
         (one["task_id"], one["user_id"]) for one in forecast["assigned"]
     ]
