@@ -1,0 +1,154 @@
+"""Runs of a whole team: what was planned is what happens, but for what changed meanwhile, and it can be taken back."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from assignment import dispatch, runs
+from assignment.models import Decision, Run
+from people.models import Team, User
+from tests import builders
+from work import lifecycle
+from work.models import Assignment, Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+LATER = MONDAY + runs.HOLD + timedelta(minutes=1)
+
+
+@pytest.fixture
+def team() -> Team:
+    return builders.make_team()
+
+
+@pytest.fixture
+def people(team: Team) -> list[User]:
+    return [builders.make_user(team=team) for _ in range(3)]
+
+
+@pytest.fixture
+def tasks(team: Team, people: list[User]) -> list[Task]:
+    return [
+        builders.make_task(team=team, estimated_hours=1 + number % 4, created_at=MONDAY + timedelta(minutes=number))
+        for number in range(12)
+    ]
+
+
+def holders() -> dict[int, int | None]:
+    return dict(Task.objects.values_list("pk", "assignee_id"))
+
+
+def test_a_dry_run_can_be_carried_out_later_and_gives_what_it_showed(team: Team, tasks: list[Task]) -> None:
+    shown = runs.run(team, now=MONDAY, dry_run=True)
+    assert (shown["state"], shown["dry_run"]) == (Run.PLANNED, True)
+    assert set(holders().values()) == {None}
+    runs.apply(Run.objects.get(), now=MONDAY)
+    assert holders() == {row["task_id"]: row["user_id"] for row in shown["assigned"]}
+    assert Assignment.objects.filter(method=dispatch.BATCH).count() == 12
+
+
+def test_a_run_says_how_good_it_is(team: Team, tasks: list[Task]) -> None:
+    done = runs.run(team, now=MONDAY)
+    assert 0 < done["value"] <= done["bound"]
+    assert done["gap"] == pytest.approx((done["bound"] - done["value"]) / done["bound"])
+    assert (done["state"], done["solver"] != "", done["version"]) == (Run.DONE, True, 1)
+    sentence = Assignment.objects.order_by("pk").first().reasons["sentence"]  # type: ignore[union-attr]
+    assert "/h = priority" in sentence
+
+
+def test_what_somebody_took_meanwhile_stays_theirs_and_what_was_changed_is_passed_over(
+    team: Team, people: list[User], tasks: list[Task]
+) -> None:
+    planned = runs.plan(team, now=MONDAY)
+    taken, changed = tasks[0], tasks[1]
+    dispatch.assign(taken, people[2], by=people[2], now=MONDAY)
+    lifecycle.set_status(changed, Task.BLOCKED, by=builders.make_user(team=team, role=User.MANAGER), now=MONDAY)
+    runs.apply(planned, now=MONDAY)
+    codes = dict(planned.decisions.filter(state=Decision.SKIPPED).values_list("task_id", "code"))
+    assert codes == {taken.pk: runs.TAKEN, changed.pk: runs.CHANGED}
+    assert holders()[taken.pk] == people[2].pk
+    assert holders()[changed.pk] is None
+    assert Assignment.objects.filter(method=dispatch.BATCH).count() == 10
+
+
+def test_a_person_who_left_meanwhile_gets_nothing_and_the_others_get_theirs(
+    team: Team, people: list[User], tasks: list[Task]
+) -> None:
+    planned = runs.plan(team, now=MONDAY)
+    gone = planned.decisions.filter(to_user=people[0]).count()
+    assert gone
+    User.objects.filter(pk=people[0].pk).update(is_active=False)
+    runs.apply(planned, now=MONDAY)
+    assert planned.decisions.filter(state=Decision.SKIPPED, code=runs.LEFT).count() == gone
+    assert Assignment.objects.count() == 12 - gone
+
+
+def test_a_killed_run_is_gone_on_with_by_the_next(
+    team: Team, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned, steps = runs.plan(team, now=MONDAY), []
+
+    def killed(decision: Decision, *, now: datetime) -> None:
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        steps.append(decision.pk)
+        give(decision, now=now)
+
+    give = runs._give
+    monkeypatch.setattr(runs, "_give", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runs.apply(planned, now=MONDAY)
+    monkeypatch.setattr(runs, "_give", give)
+    assert Assignment.objects.count() == planned.decisions.filter(state=Decision.APPLIED).count() == 5
+    with pytest.raises(runs.Busy):
+        runs.run(team, now=MONDAY)
+    runs.run(team, now=LATER)
+    assert Run.objects.get(pk=planned.pk).state == Run.DONE
+    assert Assignment.objects.count() == 12
+    assert None not in holders().values()
+
+
+def test_the_same_job_delivered_twice_makes_one_run(team: Team, tasks: list[Task]) -> None:
+    first = runs.run(team, now=MONDAY, key="assign:1")
+    again = runs.run(team, now=MONDAY, key="assign:1")
+    assert again["run_id"] == first["run_id"]
+    assert Run.objects.count() == 1
+
+
+def test_undoing_a_run_leaves_what_was_started_moved_or_edited(
+    team: Team, people: list[User], tasks: list[Task]
+) -> None:
+    runs.run(team, now=MONDAY)
+    started, moved, done = Task.objects.order_by("pk")[:3]
+    lifecycle.set_status(started, Task.IN_PROGRESS, by=started.assignee, now=MONDAY)
+    other = next(user for user in people if user != moved.assignee)
+    dispatch.assign(moved, other, by=other, now=MONDAY)
+    lifecycle.complete(done, by=done.assignee, now=MONDAY, actual_hours=Decimal(1))
+    answer = runs.undo(Run.objects.get(), by=people[0], now=MONDAY)
+    assert answer["kept"] == sorted([started.pk, moved.pk, done.pk], key=lambda pk: _position(pk))
+    assert answer["state"] == Run.UNDONE
+    assert {pk for pk, holder in holders().items() if holder is not None} == {started.pk, moved.pk, done.pk}
+    with pytest.raises(runs.NotThis, match="undone already"):
+        runs.undo(Run.objects.get(), by=people[0], now=MONDAY)
+    with pytest.raises(runs.NotThis, match="make a new one"):
+        runs.apply(Run.objects.get(), now=MONDAY)
+
+
+def _position(task_id: int) -> int:
+    return Decision.objects.get(task_id=task_id).position
+
+
+def test_hours_due_by_the_same_instant_count_together(team: Team) -> None:
+    """Eight working hours until 17:00: two of three tasks of four hours that are due then."""
+    builders.make_user(team=team)
+    for _ in range(3):
+        builders.make_task(team=team, estimated_hours=4, due_date=MONDAY.replace(hour=17), created_at=MONDAY)
+    done = runs.run(team, now=MONDAY)
+    assert len(done["assigned"]) == 2
+    assert [row["code"] for row in done["unassigned"]] == ["OUTRANKED"]
+
+
+def test_a_team_of_nobody_is_told_so(team: Team) -> None:
+    builders.make_task(team=team)
+    assert [row["code"] for row in runs.run(team, now=MONDAY)["unassigned"]] == ["NO_SKILLED_PERSON"]
