@@ -19,6 +19,10 @@ PUT /automation/tasks/{id}/status
 POST /automation/tasks/{id}/assign
 POST /automation/users/{id}/next-task
 POST /automation/assignments/run
+GET /automation/assignments/runs
+GET /automation/assignments/runs/{id}
+POST /automation/assignments/runs/{id}/apply
+POST /automation/assignments/runs/{id}/undo
 GET /automation/performance/user/{id}
 GET /automation/performance/team
 GET /automation/performance/high-performers

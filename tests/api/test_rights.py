@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from api.urls import api
+from assignment import runs
 from automation import recurring
 from automation.models import Enrolment, ParkedPair
 from automation.programmes import enrolling, pausing, sequences
@@ -48,6 +49,14 @@ def colleague(world: World) -> dict[str, Any]:
 
 def task(world: World) -> dict[str, Any]:
     return {"id": world.task.pk}
+
+
+def planned_run(world: World) -> dict[str, Any]:
+    return {"id": runs.plan(world.team, now=timezone.now()).pk}
+
+
+def applied_run(world: World) -> dict[str, Any]:
+    return {"id": runs.apply(runs.plan(world.team, now=timezone.now()), now=timezone.now()).pk}
 
 
 def contact(world: World) -> dict[str, Any]:
@@ -201,6 +210,10 @@ TABLE = [
     Row("POST", "/automation/tasks/{id}/assign", "tasks:write", 200, 403, 200, 404, free_task, TO_USER),
     Row("POST", "/automation/users/{id}/next-task", "tasks:write", 200, 403, 200, 404, user),
     Row("POST", "/automation/assignments/run", "workload:write", 403, 403, 200, 200, body={"dry_run": True}),
+    Row("GET", "/automation/assignments/runs", "workload:read", 403, 200, 200, 200),
+    Row("GET", "/automation/assignments/runs/{id}", "workload:read", 403, 200, 200, 404, planned_run),
+    Row("POST", "/automation/assignments/runs/{id}/apply", "workload:write", 403, 403, 200, 404, planned_run),
+    Row("POST", "/automation/assignments/runs/{id}/undo", "workload:write", 403, 403, 200, 404, applied_run),
     Row("GET", "/automation/performance/user/{id}", "performance:read", 200, 200, 200, 404, user),
     Row("GET", "/automation/performance/user/{id}", "performance:read", 403, 200, 200, 404, colleague),
     Row("GET", "/automation/performance/team", "performance:read", 403, 200, 200, 200),

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.urls import api
+from assignment import runs
 from automation.models import Enrolment
 from automation.programmes import enrolling
 from crm.models import InboundForm
@@ -119,6 +120,7 @@ MADE = {
     "sequences": lambda world: builders.make_sequence(world.member),
     "campaigns": lambda world: builders.make_campaign(world.member),
     "enrolments": make_enrolment,
+    "runs": lambda world: runs.plan(world.team, now=builders.NOW),
 }
 
 
