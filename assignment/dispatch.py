@@ -9,13 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from assignment import snapshot
 from domain import matching
 from notifications import outbox
 from notifications.models import Notification
-from people.models import Team, User
+from people.models import User
 from work import lifecycle
 from work.models import Assignment, Task
 
@@ -28,7 +27,6 @@ MANUAL, OWNER, BEST_MATCH, NEXT_TASK, BATCH, REBALANCE, ROUND_ROBIN = (
     "rebalance",
     "round_robin",
 )
-MOST_WAITING = 5000
 
 
 def assign(
@@ -89,8 +87,8 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     team = task.team
     users = snapshot.members(team)
     names = snapshot.skill_names(team)
-    (work,) = snapshot.works([task], team=team, now=now)
-    people = snapshot.people(users, now=now, tasks=[task])
+    work = snapshot.work(task, now=now)
+    people = snapshot.people(users, now=now, works=[work])
     choice = matching.choose_person(work, people, names=names)
     if choice.person_id is None and task.due_date is not None:
         choice = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
@@ -111,8 +109,8 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
 def round_robin(task: Task, *, now: datetime) -> Assignment | None:
     """Whoever of the skilled waited longest for one; None when nobody has the skills."""
     users = snapshot.members(task.team)
-    (work,) = snapshot.works([task], team=task.team, now=now)
-    people = {person.id: person for person in snapshot.people(users, now=now, tasks=[task])}
+    work = snapshot.work(task, now=now)
+    people = {person.id: person for person in snapshot.people(users, now=now, works=[work])}
     names = snapshot.skill_names(task.team)
     fit = [
         user
@@ -134,34 +132,29 @@ def next_task(user: User, *, now: datetime) -> dict[str, Any]:
     if user.pk not in {member.pk for member in users}:
         return {"user_id": user.pk, "assigned": None, "code": "AWAY", "reason": f"{user.display_name} has left."}
     for _ in range(3):  # somebody else may take the chosen task first; then the next best is right
-        tasks = waiting(user.team)
-        people = snapshot.people(users, now=now, tasks=tasks)
+        works = snapshot.offers(user, now=now)
+        people = snapshot.people(users, now=now, works=works)
         own = next(person for person in people if person.id == user.pk)
-        choice = matching.choose_task(
-            own,
-            snapshot.works(tasks, team=user.team, now=now),
-            [person for person in people if person.id != user.pk],
-            names=snapshot.skill_names(user.team),
-        )
-        sentence = choice.sentence({task.pk: task.title for task in tasks})
+        choice = matching.choose_task(own, works, people, names=snapshot.skill_names(user.team))
+        sentence = choice.sentence(_titles(choice))
         if choice.work_id is None:
             return {"user_id": user.pk, "assigned": None, "code": choice.code, "reason": sentence}
-        task = next(task for task in tasks if task.pk == choice.work_id)
+        task = Task.objects.select_related("team").prefetch_related("skill_levels").get(pk=choice.work_id)
         reasons = {"sentence": sentence, "choice": choice.as_dict()}
-        if assign(task, user, by=None, now=now, method=NEXT_TASK, reasons=reasons) is not None:
+        if task.assignee_id is None and assign(task, user, by=None, now=now, method=NEXT_TASK, reasons=reasons):
             return {"user_id": user.pk, "assigned": task.pk, "code": None, "reason": sentence}
     return {"user_id": user.pk, "assigned": None, "code": "TAKEN", "reason": "Others took the tasks first: ask again."}
+
+
+def _titles(choice: matching.TaskChoice) -> dict[int, str]:
+    """Those of the tasks that the sentence names."""
+    named = [one.work_id for one in choice.top] + [one.work_id for one in choice.rejected[:3]]
+    return dict(Task.objects.filter(pk__in=named).values_list("pk", "title"))
 
 
 def _will_be_late(work: matching.Work, person: matching.Person) -> bool:
     """Whether the person's hours until the due date, less what they have to do by then, are too few."""
     return any(at == work.due and free < work.hours_q for at, free in person.free_by)
-
-
-def waiting(team: Team) -> list[Task]:
-    """Ready work nobody holds, what is due first first."""
-    waiting = Task.objects.waiting().filter(team=team).prefetch_related("skill_levels")
-    return list(waiting.order_by(F("due_date").asc(nulls_last=True), "pk")[:MOST_WAITING])
 
 
 def _skill_match(task: Task, user: User) -> Decimal | None:

@@ -7,6 +7,7 @@ transaction, as on SQLite nobody else could write meanwhile.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +57,11 @@ def run(
 
 def plan(team: Team, *, now: datetime, by: User | None = None, key: str | None = None) -> Run:
     """Works out who gets what and keeps it; changes no task."""
-    users, tasks = snapshot.members(team), dispatch.waiting(team)
-    works = snapshot.works(tasks, team=team, now=now)
-    people = snapshot.people(users, now=now, tasks=tasks)
+    users, rows = snapshot.members(team), snapshot.waiting(team)
+    works = snapshot.works(rows, snapshot.required(team), team=team, now=now)
+    people = snapshot.people(users, now=now, works=works)
     found = _planned(works, people, names=snapshot.skill_names(team))
-    versions = {task.pk: task.version for task in tasks}
+    versions = {row.pk: row.version for row in rows}
     display = {user.pk: user.display_name for user in users}
     with transaction.atomic():
         made = Run.objects.create(
@@ -153,7 +154,7 @@ def _hash_of(works: Iterable[matching.Work], people: Iterable[matching.Person]) 
     """The same for the same input, in whatever order it comes."""
     text = [repr(one) for one in sorted(works, key=lambda work: work.id)]
     for person in sorted(people, key=lambda person: person.id):
-        parts = {**vars(person), "skills": sorted(person.skills.items())}
+        parts = {**asdict(person), "skills": sorted(person.skills.items())}
         text.append(repr({name: sorted(part) if isinstance(part, frozenset) else part for name, part in parts.items()}))
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
 

@@ -1,5 +1,6 @@
 """Local time made certain: which zone counts, what a wall time means across clock changes, and working time."""
 
+from bisect import bisect_left
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -121,6 +122,27 @@ def working_hours(schedule: Schedule, *, start: datetime, end: datetime) -> Deci
             break
         worked += min(ends, end) - begins
     return Decimal(worked // _MICROSECOND) / _HOUR_US
+
+
+class Clock:
+    """Working time from one instant on, counted once and then looked up for any instant until `end`."""
+
+    def __init__(self, schedule: Schedule, *, start: datetime, end: datetime) -> None:
+        self.end, self._begins, self._ends, self._before = end, [], [], []
+        total, until = timedelta(), end.astimezone(schedule.zone).date() + timedelta(days=1)
+        for begins, ends in _stretches(schedule, start, until=until):
+            self._begins.append(begins)
+            self._ends.append(ends)
+            self._before.append(total)
+            total += ends - begins
+
+    def hours(self, instant: datetime) -> Decimal:
+        """As `working_hours` from the start to the instant; one beyond the end counts as the end."""
+        at = bisect_left(self._begins, min(instant, self.end)) - 1
+        if at < 0:
+            return Decimal(0)
+        worked = self._before[at] + min(self._ends[at], min(instant, self.end)) - self._begins[at]
+        return Decimal(worked // _MICROSECOND) / _HOUR_US
 
 
 def add_working_hours(schedule: Schedule, start: datetime, hours: Decimal | int) -> datetime:

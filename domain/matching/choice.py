@@ -4,8 +4,16 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
-from domain.matching.rules import SKILL, rejection
-from domain.matching.values import DEFAULT_WEIGHTS, highest_price, load_price, value_of
+from domain.matching.rules import SKILL, refusal, rejection
+from domain.matching.values import (
+    DEFAULT_WEIGHTS,
+    base_value,
+    continuity_of,
+    highest_price,
+    load_price,
+    skill_value,
+    value_of,
+)
 
 NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE = "NO_SKILLED_PERSON", "NO_CAPACITY_BEFORE_DUE"
 NOTHING_READY, NOTHING_FITS = "NOTHING_READY", "NOTHING_FITS"
@@ -48,30 +56,52 @@ def choose_task(
     """The task for a person: the highest value less half of what the best other available person makes of it.
 
     So nobody takes what another would do much better. Ties go to the earlier due date, the older task, the lower id.
+    What is rejected is told of tasks that are worth as much as the three best.
     """
-    able: list[tuple[Work, Value]] = []
-    rejected: list[Rejection] = []
-    for work in sorted(works, key=_order):
-        refused = rejection(work, person, names)
-        if refused is None:
-            able.append((work, value_of(work, person, weights)))
-        else:
-            rejected.append(refused)
-    if not able:
-        code = NOTHING_FITS if rejected else NOTHING_READY
-        return TaskChoice(code=code, rejected=tuple(rejected), person_id=person.id)
-    rivals = [other for other in others if other.id != person.id]
+    rivals = _Rivals([other for other in others if other.id != person.id], weights)
+    valued = [(value_of(work, person, weights), work) for work in works]
     best: list[tuple[int, Work, Value, int]] = []
+    rejected: list[Rejection] = []
     # Highest own value first: no later task can win once even without rivals it would stay below the third.
-    for work, value in sorted(able, key=lambda row: -row[1].total):
+    for value, work in sorted(valued, key=lambda pair: (-pair[0].total, _order(pair[1]))):
         if len(best) == _TOP and -best[-1][0] > 2 * value.total:
             break
-        rival = max((value_of(work, o, weights).total for o in rivals if rejection(work, o, names) is None), default=0)
+        refused = rejection(work, person, names)
+        if refused is not None:
+            rejected.append(refused)
+            continue
+        rival = rivals.best(work)
         best.append((rival - 2 * value.total, work, value, rival // 2))
         best.sort(key=lambda row: (row[0], _order(row[1])))
         del best[_TOP:]
+    if not best:
+        code = NOTHING_FITS if rejected else NOTHING_READY
+        return TaskChoice(code=code, rejected=tuple(rejected), person_id=person.id)
     top = tuple(_candidate(work, person, value, price) for _, work, value, price in best)
     return TaskChoice(code=None, top=top, rejected=tuple(rejected), person_id=person.id, work_id=top[0].work_id)
+
+
+class _Rivals:
+    """What others could make of a task: those with the skills, best matching first, so that few need to be asked."""
+
+    def __init__(self, people: Iterable[Person], weights: Weights) -> None:
+        self.people, self.weights = sorted(people, key=lambda person: person.id), weights
+        self.skilled: dict[tuple[tuple[int, int], ...], list[tuple[int, Person]]] = {}
+
+    def best(self, work: Work) -> int:
+        """The highest value that anybody makes who may take the task; 0 when nobody may."""
+        if work.required not in self.skilled:
+            able = [person for person in self.people if refusal(work.required, person) is None]
+            matched = [(skill_value(work.required, person, self.weights), person) for person in able]
+            self.skilled[work.required] = sorted(matched, key=lambda pair: -pair[0])
+        base, most = base_value(work, self.weights), 0
+        for skill, person in self.skilled[work.required]:
+            if base + skill + self.weights.continuity <= most:
+                break
+            value = base + skill + continuity_of(work, person, self.weights)[0]
+            if value > most and rejection(work, person, {}) is None:
+                most = value
+        return most
 
 
 def _order(work: Work) -> tuple[bool, float, float, int]:

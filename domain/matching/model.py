@@ -3,10 +3,13 @@
 Units are integers: quarter hours (`*_q`), values in thousandths per hour, loads in percent of a week's capacity.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
 
 REJECTIONS_KEPT = 20  # in stored explanations: a team or a backlog can have thousands
 
@@ -75,9 +78,15 @@ class Person:
         """
         if due is None or not self.free_by:
             return self.free_q
-        later = [free for at, free in self.free_by if at > due]
-        by_then = [free for at, free in self.free_by if at <= due]
-        return min([by_then[-1] if by_then else 0, *later, self.free_q])
+        dues, least = self._least
+        at = bisect_right(dues, due)
+        return least[at - 1] if at else min(0, least[0])
+
+    @cached_property
+    def _least(self) -> tuple[list[datetime], list[int]]:
+        """The dates of `free_by`, and the least that is left at each of them, at any later one and of the week."""
+        least = list(accumulate((free for _, free in reversed(self.free_by)), min, initial=self.free_q))[1:]
+        return [at for at, _ in self.free_by], least[::-1]
 
     @property
     def booked_q(self) -> int:
@@ -158,7 +167,7 @@ class Candidate:
     estimated: bool
 
     def as_dict(self) -> dict[str, object]:
-        return {**asdict(self), "total": self.value.total}
+        return {**vars(self), "value": dict(vars(self.value)), "total": self.value.total}
 
 
 @dataclass(frozen=True)
@@ -186,11 +195,11 @@ class _Decision:
         """JSON-ready; of the rejections the first 20 and their number."""
         return {
             "code": self.code,
-            "value": {**asdict(self.value), "total": self.value.total} if self.value else None,
+            "value": {**vars(self.value), "total": self.value.total} if self.value else None,
             "load_before": self.load_before,
             "load_after": self.load_after,
             "top": [candidate.as_dict() for candidate in self.top],
-            "rejected": [asdict(rejection) for rejection in self.rejected[:REJECTIONS_KEPT]],
+            "rejected": [dict(vars(rejection)) for rejection in self.rejected[:REJECTIONS_KEPT]],
             "rejected_total": len(self.rejected) + self.more_rejected,
         }
 

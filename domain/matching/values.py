@@ -17,7 +17,7 @@ def value_of(work: Work, person: Person, weights: Weights = DEFAULT_WEIGHTS) -> 
     continuity, same = continuity_of(work, person, weights)
     return Value(
         priority=_priority(work, weights),
-        urgency=_urgency(work, weights),
+        urgency=urgency(work.slack_q, work.waiting_days, weights),
         skill=skill_value(work.required, person, weights),
         continuity=continuity,
         same=same,
@@ -26,7 +26,7 @@ def value_of(work: Work, person: Person, weights: Weights = DEFAULT_WEIGHTS) -> 
 
 def base_value(work: Work, weights: Weights) -> int:
     """The value per hour that is the same whoever does it."""
-    return _priority(work, weights) + _urgency(work, weights)
+    return _priority(work, weights) + urgency(work.slack_q, work.waiting_days, weights)
 
 
 def skill_value(required: tuple[tuple[int, int], ...], person: Person, weights: Weights) -> int:
@@ -80,9 +80,10 @@ def _priority(work: Work, weights: Weights) -> int:
     return PRIORITIES[work.priority] * weights.priority // 1000
 
 
-def _urgency(work: Work, weights: Weights) -> int:
-    if work.slack_q is None:
-        urgency = min(_AGE_CAP, 10 * max(0, work.waiting_days))
+def urgency(slack_q: int | None, waiting_days: int, weights: Weights) -> int:
+    """The less time is left the more, 80 working hours being none; without a date a little more each waiting day."""
+    if slack_q is None:
+        share = min(_AGE_CAP, 10 * max(0, waiting_days))
     else:
-        urgency = min(1000, max(0, 1000 * (_HORIZON_Q - work.slack_q) // _HORIZON_Q))
-    return urgency * weights.urgency // 1000
+        share = min(1000, max(0, 1000 * (_HORIZON_Q - slack_q) // _HORIZON_Q))
+    return share * weights.urgency // 1000

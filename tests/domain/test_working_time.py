@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.calendars import (
     DEFAULT_WEEK,
+    Clock,
     NoWorkingTime,
     Schedule,
     Span,
@@ -98,6 +99,19 @@ def test_counting_back_gives_the_hours_again(change, spans, into, hours, off):
     found = add_working_hours(schedule, start, hours)
     assert abs(working_hours(schedule, start=start, end=found) - hours) * 3_600_000_000 < 1
     assert hours == 0 or working_hours(schedule, start=start, end=found - timedelta(microseconds=1)) < hours
+
+
+@settings(max_examples=60, deadline=None)
+@given(change=st.sampled_from(CHANGES), spans=weeks, into=st.integers(0, 96), ends=st.lists(st.integers(-5, 400)))
+def test_a_clock_tells_what_counting_tells(change, spans, into, ends):
+    zone, day = change
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=15 * into)
+    schedule = schedule_of(spans, {day + timedelta(days=1)}, zone)
+    clock = Clock(schedule, start=start, end=start + timedelta(days=4))
+    for end in ends:
+        instant = start + timedelta(minutes=20 * end)
+        within = min(instant, start + timedelta(days=4))
+        assert clock.hours(instant) == working_hours(schedule, start=start, end=within)
 
 
 @pytest.mark.parametrize(
