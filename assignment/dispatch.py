@@ -3,7 +3,6 @@
 Every choice is kept with its reasons, applied by compare-and-set, and told once.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -89,11 +88,9 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     names = snapshot.skill_names(team)
     work = snapshot.work(task, now=now)
     people = snapshot.people(users, now=now, works=[work])
+    (work,) = matching.lates_marked([work], people)
     choice = matching.choose_person(work, people, names=names)
-    if choice.person_id is None and task.due_date is not None:
-        choice = matching.choose_person(work, [replace(person, free_by=()) for person in people], names=names)
     if choice.person_id is not None:
-        late = _will_be_late(work, next(person for person in people if person.id == choice.person_id))
         by_id = {user.pk: user for user in users}
         assign(
             task,
@@ -101,7 +98,7 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
             by=by,
             now=now,
             method=method,
-            reasons=_reasons(choice, {user.pk: user.display_name for user in users}, late=late),
+            reasons=reasons_of(choice, {user.pk: user.display_name for user in users}),
         )
     return choice
 
@@ -135,6 +132,7 @@ def next_task(user: User, *, now: datetime) -> dict[str, Any]:
         works = snapshot.offers(user, now=now)
         people = snapshot.people(users, now=now, works=works)
         own = next(person for person in people if person.id == user.pk)
+        works = matching.lates_marked(works, people)
         choice = matching.choose_task(own, works, people, names=snapshot.skill_names(user.team))
         sentence = choice.sentence(_titles(choice))
         if choice.work_id is None:
@@ -152,11 +150,6 @@ def _titles(choice: matching.TaskChoice) -> dict[int, str]:
     return dict(Task.objects.filter(pk__in=named).values_list("pk", "title"))
 
 
-def _will_be_late(work: matching.Work, person: matching.Person) -> bool:
-    """Whether the person's hours until the due date, less what they have to do by then, are too few."""
-    return any(at == work.due and free < work.hours_q for at, free in person.free_by)
-
-
 def _skill_match(task: Task, user: User) -> Decimal | None:
     """0 to 100 for a task that asks for skills; None for one that asks for none, which says nothing of anybody."""
     required = [(need.skill_id, need.min_level) for need in task.skill_levels.all()]
@@ -166,11 +159,9 @@ def _skill_match(task: Task, user: User) -> Decimal | None:
     return Decimal(matching.skill_match(tuple(required), levels)) / 10
 
 
-def _reasons(choice: matching.Choice, display: dict[int, str], *, late: bool = False) -> dict[str, Any]:
-    sentence = choice.sentence(display)
-    if late:
-        sentence += " There are too few hours before it is due: it will be late."
-    return {"sentence": sentence, "late": late, "choice": choice.as_dict()}
+def reasons_of(choice: matching.Choice, display: dict[int, str]) -> dict[str, Any]:
+    """Why a task is whose it is, as it is kept with the assignment."""
+    return {"sentence": choice.sentence(display), "late": choice.late, "choice": choice.as_dict()}
 
 
 def _plain_sentence(user: User, by: User | None, method: str) -> str:

@@ -169,7 +169,7 @@ def _decision(
         task_version=versions[choice.work_id],
         to_user_id=choice.person_id,
         code=choice.code or "",
-        reasons={"sentence": choice.sentence(display), "late": False, "choice": choice.as_dict()},
+        reasons=dispatch.reasons_of(choice, display),
     )
 
 

@@ -1,6 +1,6 @@
 """Matching people with work: hard rules, values, and the choices made from them, each with its reasons."""
 
-from domain.matching.choice import choose_person, choose_task
+from domain.matching.choice import choose_person, choose_task, lates_marked
 from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
 from domain.matching.rules import missing_skill, rejection
 from domain.matching.values import skill_match, value_of
@@ -16,6 +16,7 @@ __all__ = [
     "Work",
     "choose_person",
     "choose_task",
+    "lates_marked",
     "missing_skill",
     "rejection",
     "skill_match",

@@ -1,6 +1,7 @@
 """The two questions of matching: who should do this task, and which task should this person do next."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
@@ -37,12 +38,27 @@ def choose_person(
     if not able:
         unskilled = all(refused.code == SKILL for refused in rejected)
         code = NO_SKILLED_PERSON if unskilled else NO_CAPACITY_BEFORE_DUE
-        return Choice(code=code, rejected=tuple(rejected), work_id=work.id)
+        return Choice(code=code, rejected=tuple(rejected), work_id=work.id, late=work.late)
     highest = highest_price(min(value.total for _, value in able), weights)
     priced = [(person, value, load_price(person, work.hours_q, highest)) for person, value in able]
     priced.sort(key=lambda row: (row[2] - row[1].total * work.hours_q, row[0].load_with(work.hours_q), row[0].id))
     top = tuple(_candidate(work, person, value, price // work.hours_q) for person, value, price in priced[:_TOP])
-    return Choice(code=None, top=top, rejected=tuple(rejected), work_id=work.id, person_id=top[0].person_id)
+    winner = top[0].person_id
+    return Choice(code=None, top=top, rejected=tuple(rejected), work_id=work.id, person_id=winner, late=work.late)
+
+
+def lates_marked(works: Sequence[Work], people: Sequence[Person]) -> list[Work]:
+    """What nobody can do in time is given out all the same: late is better than never."""
+    most: dict[tuple[object, ...], int] = {}
+    marked = []
+    for work in works:
+        key = work.required, work.due
+        if key not in most:
+            able = [person for person in people if refusal(work.required, person) is None]
+            most[key] = max((person.free_for(work.due) for person in able), default=0)
+        late = work.due is not None and (work.overdue or most[key] < work.hours_q)
+        marked.append(replace(work, late=True) if late else work)
+    return marked
 
 
 def choose_task(

@@ -21,7 +21,8 @@ class Work:
     `estimated` is False when `hours_q` is the median of its kind. `slack_q` is the working time until `due` less
     `hours_q` (negative when it can't be in time), None without a due date. `required` pairs a skill id with the least
     level (1 to 5). `group_key` is empty for a task of no batch or campaign. `due` is shown in the zone it comes in.
-    `holder` has it already and may keep it; `excluded` are people who must not have it.
+    `holder` has it already and may keep it; `excluded` are people who must not have it; `late` when nobody can be in
+    time, so that it counts as overdue.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Work:
     created: datetime
     holder: int | None = None
     excluded: frozenset[int] = frozenset()
+    late: bool = False
 
     def __post_init__(self) -> None:
         if self.hours_q < 1:
@@ -44,8 +46,8 @@ class Work:
 
     @property
     def overdue(self) -> bool:
-        """No working time is left until the due date."""
-        return self.slack_q is not None and self.slack_q + self.hours_q <= 0
+        """No working time is left until the due date, or none that anybody has."""
+        return self.late or (self.slack_q is not None and self.slack_q + self.hours_q <= 0)
 
 
 @dataclass(frozen=True)
@@ -208,17 +210,19 @@ class _Decision:
 class Choice(_Decision):
     """Who gets one task. Codes: NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE (skilled people are full or away), OUTRANKED.
 
-    `outranked_by` are the tasks that got the hours instead.
+    `outranked_by` are the tasks that got the hours instead; `late` when nobody has the hours before it is due.
     """
 
     work_id: int = 0
     person_id: int | None = None
     outranked_by: tuple[int, ...] = ()
+    late: bool = False
 
     def as_dict(self) -> dict[str, object]:
         return {
             "work_id": self.work_id,
             "person_id": self.person_id,
+            "late": self.late,
             "outranked_by": list(self.outranked_by),
             **super().as_dict(),
         }
@@ -235,6 +239,8 @@ class Choice(_Decision):
             for place, other in zip(("2nd", "3rd"), self.top[1:], strict=False)
         ]
         lines += [f"{names.get(r.person_id, '?')}: {r.detail}." for r in self.rejected[:3]]
+        if self.late and self.top:
+            lines.append("There are too few hours before it is due: it will be late.")
         return " ".join(lines)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from domain.matching import engine, rules
-from domain.matching.choice import NO_CAPACITY_BEFORE_DUE, NO_SKILLED_PERSON, percent
+from domain.matching.choice import NO_CAPACITY_BEFORE_DUE, NO_SKILLED_PERSON, lates_marked, percent
 from domain.matching.model import REJECTIONS_KEPT, Candidate, Choice, Person, Rejection, Weights, Work
 from domain.matching.pairing import CANDIDATES, STICKINESS, Pairing, pair
 from domain.matching.prices import SCALE
@@ -49,7 +49,7 @@ def plan(
     effort: engine.Effort | None = None,
 ) -> TeamPlan:
     """Gives out all works at once; `names` maps skill ids to names. The order of works and people does not matter."""
-    pairing = pair(works, people, weights=weights)
+    pairing = pair(lates_marked(works, people), people, weights=weights)
     found = engine.solve(pairing.problem, prove=prove, effort=effort)
     owner = np.full(len(pairing.works), NOBODY)
     given = found.chosen != NOBODY
@@ -147,7 +147,8 @@ class _Explained:
             code, by = self._why_nobody(at, people)
             return Choice(code, (), rejected, more, work_id=work.id, outranked_by=by)
         self.load[who] += work.hours_q
-        return Choice(None, shown, rejected, more, work_id=work.id, person_id=self.pairing.people[who].id)
+        person_id = self.pairing.people[who].id
+        return Choice(None, shown, rejected, more, work_id=work.id, person_id=person_id, late=work.late)
 
     def _searched(self, at: int) -> list[int]:
         problem = self.pairing.problem

@@ -87,7 +87,8 @@ def remaining(plan: planning.TeamPlan, works: list[Work], people: list[Person]) 
     by_work = {work.id: work for work in works}
     after = {}
     for person in people:
-        own = [by_work[decision.work_id] for decision in plan.decisions if decision.person_id == person.id]
+        given = [decision for decision in plan.decisions if decision.person_id == person.id]
+        own = [replace(by_work[decision.work_id], late=decision.late) for decision in given]
 
         def until(due: datetime, own: list[Work] = own) -> int:
             return sum(work.hours_q for work in own if work.due is not None and not work.overdue and work.due <= due)
@@ -110,6 +111,9 @@ def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(tea
     by_id = {person.id: person for person in people}
     for work in works:
         decision = next(one for one in plan.decisions if one.work_id == work.id)
+        if decision.late and not work.overdue:
+            assert all(rejection(work, person, NAMES) for person in people), "somebody could have been in time"
+            work = replace(work, late=True)
         if decision.person_id is None:
             assert all(rejection(work, person, NAMES) for person in after.values())
         else:
@@ -210,6 +214,14 @@ def test_why_nobody_gets_a_task(person: dict, code: str, detail: str):
     plan = planning.plan([make_work(required=((1, 2),))], [make_person(**person)], names=NAMES)
     (decision,) = plan.decisions
     assert (decision.code, decision.rejected[0].detail) == (code, detail)
+
+
+def test_what_nobody_can_do_in_time_is_given_all_the_same_and_says_so():
+    person = make_person(free_by=((DUES[0], 4),))
+    works = [make_work(1, due=DUES[0], slack_q=0, hours_q=8), make_work(2, due=DUES[0], slack_q=0, hours_q=3)]
+    late, in_time = planning.plan(works, [person], names=NAMES).decisions
+    assert (late.person_id, late.late, in_time.person_id, in_time.late) == (1, True, 1, False)
+    assert late.sentence({1: "Ann"}).endswith("it will be late.")
 
 
 def test_a_scarce_expert_is_kept_for_work_that_only_they_can_do():
