@@ -50,6 +50,7 @@ class RunOut(Out):
     solver: str
     version: int = Field(description="Of the engine: the same input has the same plan within one version")
     fault: str = Field(description="Why the solver was of no use; empty when it was, or was not needed")
+    input_hash: str = Field(description="The same for the same team, work and hours")
     assigned: list[Given]
     unassigned: list[NotGiven]
 

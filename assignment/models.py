@@ -103,7 +103,6 @@ class Decision(models.Model):
     position = models.PositiveIntegerField()
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
     task_version = models.PositiveIntegerField(help_text="As planned with; after applying, as it was left")
-    from_user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     to_user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     code = models.CharField(max_length=32, blank=True, help_text="Why nobody gets it, or why it was skipped")
     reasons = models.JSONField(default=dict)
@@ -113,7 +112,6 @@ class Decision(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "task"], name="one_decision_per_task_and_run")]
         indexes = [
             models.Index(fields=["run", "position"], name="decision_in_order"),
-            models.Index(fields=["to_user", "position"], name="decision_open", condition=Q(state="planned")),
         ]
 
     def __str__(self) -> str:

@@ -127,6 +127,7 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
         "solver": run.solver,
         "version": run.version,
         "fault": run.fault,
+        "input_hash": run.input_hash,
         "assigned": [
             {"task_id": one.task_id, "user_id": one.to_user_id, "reason": one.reasons.get("sentence", "")}
             for one in given

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
 from automation import sweeps
+from domain.matching import exact
 from jobs import broker
 from jobs.models import Job
 from people.models import Team
@@ -32,7 +33,7 @@ class Finding:
 
 def examine(*, now: datetime) -> list[Finding]:
     """All findings; those that need the database are left out when it does not answer."""
-    findings = [look() for look in (_sqlite, _disk, _database, _broker, _result_backend)]
+    findings = [look() for look in (_sqlite, _disk, _solver, _database, _broker, _result_backend)]
     if all(finding.ok for finding in findings if finding.name == "database"):
         findings += [look(now) for look in _NEED_DATABASE]
     return findings
@@ -53,6 +54,14 @@ def _disk() -> Finding:
     if free < LEAST_FREE_BYTES:
         return Finding("disk", False, says, "Make room, or set NEXTMOVE_DATA_DIR to a larger disk.")
     return Finding("disk", True, says)
+
+
+def _solver() -> Finding:
+    """Plans need none, so its absence is no fault."""
+    if exact.available():
+        return Finding("solver", True, f"{exact.version()} proves plans of small teams")
+    says = "HiGHS is not installed: plans are made without it, those of small teams perhaps a little below the best"
+    return Finding("solver", True, says, "To have it: .venv/bin/python -m pip install -r requirements/solver.txt")
 
 
 def _database() -> Finding:
