@@ -12,7 +12,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
 from automation import sweeps
-from domain.matching import exact
 from jobs import broker
 from jobs.models import Job
 from people.models import Team
@@ -58,6 +57,8 @@ def _disk() -> Finding:
 
 def _solver() -> Finding:
     """Plans need none, so its absence is no fault."""
+    from domain.matching import exact  # loads numpy, which no web process needs
+
     if exact.available():
         return Finding("solver", True, f"{exact.version()} proves plans of small teams")
     says = "HiGHS is not installed: plans are made without it, those of small teams perhaps a little below the best"
