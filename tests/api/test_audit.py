@@ -71,6 +71,8 @@ NO_LINES = {
     "POST /api/task-automation/schedule-recurring/": "the batch is a row with who and when",
     "POST /api/task-automation/schedule-sequence/": "the enrolment is a row with who and when",
     "POST /automation/assignments/run": "the product chooses: each assignment is a row with its reasons",
+    "POST /automation/assignments/runs/{id}/apply": "the product chooses: each assignment is a row with its reasons",
+    "POST /automation/assignments/runs/{id}/undo": "the run is a row, and each task taken back has its own line",
     "POST /automation/users/{id}/next-task": "the product chooses: the assignment is a row with its reasons",
     "POST /automation/jobs/{id}/retry": "the job is a row with its tries",
 }
