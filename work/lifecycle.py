@@ -84,17 +84,19 @@ def create(
     **fields: Any,
 ) -> Task:
     """A new task, nobody's yet. Raises ValidationError naming the fields; IntegrityError for a taken origin key."""
+    needs = list(required_skills)
     task = Task(team=team, title=title, created_at=now, **fields)
     task.fill_in()
     task.clean_fields(exclude=["origin_key", "once_key"])
     with transaction.atomic():
         task.save(force_insert=True)
         TaskSkill.objects.bulk_create(
-            TaskSkill(task=task, skill=need.skill, min_level=need.min_level) for need in required_skills
+            TaskSkill(task=task, skill=need.skill, min_level=need.min_level) for need in needs
         )
         _record(task, Activity.TASK_CREATED, by, now)
         if by is not None and not task.origin_key:  # the firing, series or enrolment tells of those it made
-            TASK.record(task, audit.CREATED, by=by, now=now, after=TASK.facts(task))
+            skills = {need.skill.name: need.min_level for need in needs}
+            TASK.record(task, audit.CREATED, by=by, now=now, after=TASK.facts(task) | {"required_skills": skills})
     return task
 
 

@@ -79,7 +79,8 @@ def test_a_task_that_somebody_schedules_by_name_has_one(manager: User) -> None:
 
 def test_a_task_tells_its_whole_story_in_one_place(manager: User) -> None:
     member = builders.make_user(team=manager.team)
-    task = lifecycle.create(manager.team, title="Call", by=manager, now=NOW)
+    greek = [lifecycle.Requirement(builders.make_skill(team=manager.team, name="Greek"), 3)]
+    task = lifecycle.create(manager.team, title="Call", by=manager, now=NOW, required_skills=greek)
     task = lifecycle.edit(task, by=manager, now=NOW, title="Call Ana", estimated_hours=2)
     lifecycle.assign(task, member, by=manager, now=NOW, method="manual")
     lifecycle.set_status(task, "in progress", by=member, now=NOW)
@@ -96,7 +97,8 @@ def test_a_task_tells_its_whole_story_in_one_place(manager: User) -> None:
         (manager, {"status": "todo"}, {"status": "done"}),
         (manager, {"status": "done"}, {"status": "todo"}),
     ]
-    assert (lines[0].verb, lines[0].before, lines[0].after["title"]) == ("created", {}, "Call")
+    assert (lines[0].verb, lines[0].before) == ("created", {})
+    assert (lines[0].after["title"], lines[0].after["required_skills"]) == ("Call", {"Greek": 3})
 
 
 def test_what_a_leaver_passes_on_is_told_row_by_row(manager: User) -> None:
