@@ -239,11 +239,27 @@ def test_a_campaign_with_its_steps(member: Caller, world: World, clock: Any) -> 
     assert (bulk["tasks_count"], bulk["steps_to_come"]) == (6, 0)
 
 
-def test_a_channel_that_is_not_set_up_is_refused_saying_why(member: Caller) -> None:
-    body = {"name": "Spring", "steps": [{"message_type": "email", "name": "Hello"}]}
-    document = problem(member.post(CAMPAIGNS, body), 422)
-    assert document["errors"][0]["pointer"] == "/steps/0/message_type"
-    assert "E-mail is not set up for this team" in document["errors"][0]["message"]
+@pytest.mark.parametrize(("kind", "word"), [("email", "E-mail"), ("sms", "SMS")])
+def test_a_channel_that_is_not_set_up_is_refused_saying_why(member: Caller, kind: str, word: str) -> None:
+    body = {"name": "Spring", "steps": [{"message_type": kind, "name": "Hello"}]}
+    made_before = made(member, CAMPAIGNS, steps=[{"name": "Call"}])
+    for method, path in (("POST", CAMPAIGNS), ("PUT", f"{CAMPAIGNS}{made_before['id']}/")):
+        document = problem(member(method, path, body), 422)
+        assert document["errors"][0]["pointer"] == "/steps/0/message_type"
+        assert f"{word} is not set up for this team" in document["errors"][0]["message"]
+
+
+def test_a_bulk_run_of_a_campaign_starts_over_several_days(member: Caller, world: World, clock: Any) -> None:
+    campaign, ids = made(member, CAMPAIGNS, steps=[{"name": "Call", "delay_days": 1}]), contacts(world, 6)
+    path = f"{CAMPAIGNS}{campaign['id']}"
+    shown = sent(member, f"{path}/preview", {"contact_ids": ids, "spread_days": 3}, 200)
+    sent(member, f"{path}/enrol", {"contact_ids": ids, "spread_days": 3}, 201)
+    due = [one["steps"][0]["at"] for one in shown["contacts"]]
+    assert [at[:10] for at in due] == ["2026-06-18"] * 2 + ["2026-06-19"] * 2 + ["2026-06-20"] * 2
+    for day, tasks_by_then in ((1, 2), (2, 4), (3, 6)):
+        clock.move_to(NOW + day * DAY)
+        tasks.process_automation_workflows()
+        assert Task.objects.filter(title="Call").count() == tasks_by_then
 
 
 def test_a_start_in_the_past_is_refused(member: Caller, world: World) -> None:

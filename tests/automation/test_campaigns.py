@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from automation import batches
 from automation.models import AutomationStep, Campaign, Enrolment
 from automation.programmes import BadProgramme, campaigns, enrolling, enrolments, exits, outlines, steps
 from crm.models import Activity
+from jobs.models import Job
 from people.models import User
 from tests import builders
 from tests.builders import NOW
+from work import lifecycle
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -116,6 +119,26 @@ def test_written_past_that_the_step_fails_with_its_reason_and_the_next_one_comes
     mail, call = enrolment.steps.order_by("number")
     assert (mail.state, call.state) == ("failed", "done")
     assert "E-mail is not set up" in mail.reason
+
+
+def test_a_condition_that_has_no_value_for_one_contact_passes_that_step_over_and_the_rest_goes_on(user: User) -> None:
+    campaign = builders.make_campaign(
+        user,
+        {"delay_days": 1, "condition": "100 / contact.lead_score > 5"},
+        {"message_type": "email", "name": "Hello", "delay_days": 1},
+        {"name": "Write", "delay_days": 1},
+    )
+    broken, other = enrol(campaign, lead_score=0), enrol(campaign, lead_score=2)
+    for day in (1, 2, 3):
+        assert enrolments.run_due(user.team_id, now=NOW + day * DAY)["failed"] == 0
+    states = [list(one.steps.order_by("number").values_list("state", flat=True)) for one in (broken, other)]
+    assert states == [["skipped", "failed", "done"], ["done", "failed", "done"]]
+    assert "100 / contact.lead_score > 5 (contact.lead_score is 0)" in broken.steps.get(number=1).reason
+    assert not Job.objects.exists()
+    figures = batches.figures([broken.batch, other.batch])
+    assert [(one.open, one.to_come) for one in figures.values()] == [(1, 0), (2, 0)]
+    lifecycle.complete(Task.objects.get(enrolment_steps__enrolment=broken), by=user, now=NOW + 4 * DAY)
+    assert batches.figures([broken.batch])[broken.batch.pk].progress == 100, "what failed is nothing left to do"
 
 
 @pytest.mark.parametrize(

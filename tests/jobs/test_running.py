@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection, connections, transaction
+from django.test import Client
 from django.utils import timezone
 
 from celery_app import celery_app
@@ -88,6 +89,28 @@ def test_a_dead_job_runs_again_on_request(gateway: Gateway) -> None:
     runner.run_due()
     job.refresh_from_db()
     assert job.state == Job.DONE
+
+
+def test_a_dead_job_runs_again_by_the_api_and_does_its_work_once(gateway: Gateway) -> None:
+    manager = builders.make_manager()
+    client = Client(headers={"Authorization": f"Bearer {builders.make_token(manager)}"})
+    gateway.fails = True
+    with time_machine.travel("2026-03-02 10:00:00+00:00", tick=False) as clock:
+        queue.enqueue(queue.Request("tests.call", [7], key="k", team_id=manager.team_id), now=timezone.now())
+        path = f"/automation/jobs/{queue.job_id('k')}"
+        for wait in (0, 60, 120, 240):
+            clock.shift(wait)
+            assert client.post(f"{path}/retry").status_code == 409, "it is still tried"
+            runner.run_due()
+        assert client.get(f"{path}/status").json()["status"] == "FAILURE"
+        gateway.fails = False
+        assert client.post(f"{path}/retry").status_code == 202
+        runner.run_due()
+        again = client.get(f"{path}/status").json()
+        assert (again["status"], again["result"]) == ("SUCCESS", {"number": 7})
+        assert client.post(f"{path}/retry").status_code == 409
+        assert runner.run_due() == 0
+    assert len(gateway.calls) == 5
 
 
 def test_a_job_that_kills_its_process_is_given_up_and_others_go_on(gateway: Gateway) -> None:
