@@ -58,7 +58,7 @@ def run(
 def plan(team: Team, *, now: datetime, by: User | None = None, key: str | None = None) -> Run:
     """Works out who gets what and keeps it; changes no task."""
     users, rows = snapshot.members(team), snapshot.waiting(team)
-    works = snapshot.works(rows, snapshot.required(team), team=team, now=now)
+    works = snapshot.works(rows, snapshot.required(rows), team=team, now=now)
     people = snapshot.people(users, now=now, works=works)
     found = _planned(works, people, names=snapshot.skill_names(team))
     versions = {row.pk: row.version for row in rows}

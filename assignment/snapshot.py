@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from domain import calendars
 from domain.matching import Person, Work
@@ -25,7 +25,8 @@ FARTHEST_SLACK = timedelta(days=28)
 
 MOST_WAITING = 5000
 """So many tasks of a team are given out at once, those that are due first."""
-_OFFERED = 400
+_OFFERED = 200
+_CHUNK = 500
 
 
 class Row(NamedTuple):
@@ -99,16 +100,22 @@ def people(users: Sequence[User], *, now: datetime, works: Collection[Work]) -> 
 def waiting(team: Team) -> list[Row]:
     """Ready work nobody holds, what is due first first."""
     rows = Task.objects.waiting().filter(team=team).order_by(F("due_date").asc(nulls_last=True), "pk")
-    return [Row(*row) for row in rows.values_list(*Row._fields)[:MOST_WAITING]]
+    return _rows(rows, MOST_WAITING)
 
 
-def required(team: Team) -> dict[int, Required]:
-    """What skills the team's waiting tasks ask for, with the least levels."""
+def required(rows: Sequence[Row]) -> dict[int, Required]:
+    """What skills the tasks ask for, with the least levels."""
     needs: dict[int, list[tuple[int, int]]] = {}
-    rows = TaskSkill.objects.filter(task__in=Task.objects.waiting().filter(team=team)).order_by("pk")
-    for task_id, skill_id, level in rows.values_list("task_id", "skill_id", "min_level"):
-        needs.setdefault(task_id, []).append((skill_id, level))
+    ids = [row.pk for row in rows]
+    for start in range(0, len(ids), _CHUNK):
+        found = TaskSkill.objects.filter(task__in=ids[start : start + _CHUNK]).order_by("pk")
+        for task_id, skill_id, level in found.values_list("task_id", "skill_id", "min_level"):
+            needs.setdefault(task_id, []).append((skill_id, level))
     return {task_id: tuple(pairs) for task_id, pairs in needs.items()}
+
+
+def _rows(tasks: QuerySet[Task], most: int) -> list[Row]:
+    return [Row(*row) for row in tasks.values_list(*Row._fields)[:most]]
 
 
 def works(rows: Iterable[Row], needs: Mapping[int, Required], *, team: Team, now: datetime) -> list[Work]:
@@ -125,12 +132,25 @@ def work(task: Task, *, now: datetime) -> Work:
 
 
 def offers(user: User, *, now: datetime) -> list[Work]:
-    """The waiting work of the user's team that is worth most with this person, 400 tasks at most."""
-    needs, rows = required(user.team), waiting(user.team)
+    """Waiting work that is worth most with this person and that they have the skills for: 200 tasks at most.
+
+    Looked at are, of each priority, those that are due first and those without a date that wait longest: within one
+    priority nothing but skill and continuity could make another worth more.
+    """
+    held = UserSkill.objects.filter(user=user, skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
+    lacking = TaskSkill.objects.filter(~Exists(held), task=OuterRef("pk"))
+    able = Task.objects.waiting().filter(~Exists(lacking), team=user.team_id)
+    rows = [row for priority in PRIORITIES for row in _first_of(able.filter(priority=priority))]
+    needs = required(rows)
     reader, value = _Reader(user.team, now), _OwnValue(user, now)
     known = ((value.of(row, needs.get(row.pk, ()), reader), row) for row in rows)
     best = heapq.nsmallest(_OFFERED, known, key=lambda pair: (-pair[0], pair[1].pk))
     return [reader.work(row, needs.get(row.pk, ())) for _, row in best]
+
+
+def _first_of(tasks: QuerySet[Task]) -> list[Row]:
+    dated = _rows(tasks.filter(due_date__isnull=False).order_by("due_date", "pk"), _OFFERED)
+    return dated + _rows(tasks.filter(due_date__isnull=True).order_by("created_at", "pk"), _OFFERED // 2)
 
 
 class _Reader:

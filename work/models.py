@@ -136,7 +136,11 @@ class Task(models.Model):
                 name="task_held",
                 condition=Q(status__in=["todo", "in_progress", "blocked"]),
             ),
-            models.Index(fields=["team", "id"], name="task_waiting", condition=Q(status="todo", assignee__isnull=True)),
+            models.Index(
+                fields=["team", "priority", "due_date"],
+                name="task_waiting",
+                condition=Q(status="todo", assignee__isnull=True),
+            ),
             models.Index(
                 fields=["team", "remind_at"],
                 name="task_to_remind",

@@ -11,7 +11,7 @@ from assignment.models import Suggestion
 from people.models import Team, User
 from tests import builders
 from work import capacity
-from work.models import Assignment, Task
+from work.models import Assignment, Task, TaskSkill
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -79,6 +79,26 @@ def test_the_next_task_is_the_most_worth_and_comes_with_reasons(team: Team) -> N
     assert answer["assigned"] == urgent.pk
     assert "priority 400" in answer["reason"]
     assert explanations.of_task(urgent)["sentence"] == answer["reason"]  # type: ignore[index]
+
+
+def test_the_next_task_is_found_behind_any_number_that_the_person_lacks_the_skill_for(team: Team) -> None:
+    user, other = builders.make_user(team=team), builders.make_user(team=team)
+    rare = builders.make_skill(other, level=5, name="Welding")
+    TaskSkill.objects.bulk_create(
+        TaskSkill(task=builders.make_task(team=team, priority="urgent", created_at=MONDAY), skill=rare, min_level=2)
+        for _ in range(210)
+    )
+    mine = builders.make_task(team=team, priority="low", created_at=MONDAY)
+    assert dispatch.next_task(user, now=MONDAY)["assigned"] == mine.pk
+
+
+def test_of_each_priority_what_is_due_first_or_waits_longest_is_looked_at(team: Team) -> None:
+    """An urgent task without a date that waited longest is found among hundreds that are due."""
+    user = builders.make_user(team=team)
+    for number in range(205):
+        builders.make_task(team=team, priority="low", due_date=MONDAY + timedelta(hours=8 + number))
+    old = builders.make_task(team=team, priority="urgent", created_at=MONDAY - timedelta(days=80))
+    assert dispatch.next_task(user, now=MONDAY)["assigned"] == old.pk
 
 
 def test_a_dry_run_changes_nothing_and_forecasts_the_run(team: Team) -> None:
