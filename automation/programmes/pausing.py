@@ -11,7 +11,7 @@ from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import Outline, dating, exits
 from crm.models import Activity
-from domain import calendars, sequencing
+from domain import calendars, delays, sequencing
 from domain.calendars import Schedule
 from people import hours
 from people.models import User
@@ -152,8 +152,7 @@ def _resume(row: Enrolment, *, ended: datetime) -> None:
     outline = programmes.read(row.version.content)
     planned = list(row.steps.filter(state=EnrolmentStep.PLANNED).order_by("number"))
     dating.shift(outline, planned, length, schedule=schedule)
-    for made in row.steps.filter(task__status__in=Task.OPEN, task__edited_at__isnull=True).select_related("task"):
-        _move_task(made, outline, length, schedule, ended)
+    _move_tasks(row, outline, length, schedule, ended)
     first = min((step.due_at for step in planned), default=ended)
     exits.save(
         row,
@@ -171,13 +170,26 @@ def _zone(row: Enrolment) -> ZoneInfo:
     return dating.schedule_for(row.contact, row.owner, hours.TeamHours(row.team)).zone
 
 
-def _move_task(made: EnrolmentStep, outline: Outline, length: timedelta, schedule: Schedule, now: datetime) -> None:
-    """A date made on enrolment is the step's own; any other counts in hours from when the task was made."""
-    task, step = made.task, outline.named(made.key)
-    if task is None or task.due_date is None or not length:
-        return
-    counted = step if step is not None and outline.at_once(step) else sequencing.Step()
-    lifecycle.edit(task, by=None, now=now, due_date=dating.shifted(counted, task.due_date, length, schedule=schedule))
+def _move_tasks(row: Enrolment, outline: Outline, length: timedelta, schedule: Schedule, now: datetime) -> None:
+    """Dates made on enrolment are the steps' own, and stay apart; any other counts in hours from when it was made."""
+    made = row.steps.filter(task__status__in=Task.OPEN, task__edited_at__isnull=True, task__due_date__isnull=False)
+    together: list[tuple[Task, sequencing.HasDelay, delays.Due]] = []
+    for one in made.order_by("task__due_date").select_related("task") if length else ():
+        task, step = one.task, outline.named(one.key)
+        if task is None or task.due_date is None:
+            continue
+        if step is not None and outline.at_once(step):
+            together.append((task, step, delays.at_instant(task.due_date, schedule.zone)))
+        else:
+            _move(task, dating.shifted(sequencing.Step(), task.due_date, length, schedule=schedule), now)
+    steps, dates = [step for _, step, _ in together], [due for _, _, due in together]
+    moved = sequencing.shift(steps, dates, length, schedule=schedule, least_gap=outline.least_gap)
+    for (task, _, _), due in zip(together, moved, strict=True):
+        _move(task, due.instant, now)
+
+
+def _move(task: Task, due_date: datetime, now: datetime) -> None:
+    lifecycle.edit(task, by=None, now=now, due_date=due_date)
 
 
 def undo(enrolment: Enrolment, *, now: datetime) -> Enrolment:

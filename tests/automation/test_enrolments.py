@@ -316,6 +316,16 @@ def test_a_pause_leaves_steps_twenty_hours_apart(user: User, contact: Contact) -
     assert (first, then) == (datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 3, 29, 9, tzinfo=BERLIN))
 
 
+def test_tasks_made_at_once_stay_apart_when_a_pause_moves_them_over_a_weekend(user: User, contact: Contact) -> None:
+    delays = [{"kind": "calendar", "days": days, "at": "09:00"} for days in (1, 2)]
+    steps = [{"title": "Call", "delay": delay} for delay in delays]
+    enrolment = enrol(contact, builders.make_sequence(user, steps=steps, pacing="at_once"))
+    pausing.pause(enrolment, now=NOW + HOUR)
+    pausing.resume(enrolment, now=NOW + HOUR + 2 * DAY)
+    monday = NOW.replace(day=22, hour=9)
+    assert [task.due_date for task in tasks_of(enrolment)] == [monday, monday + DAY]
+
+
 def test_a_date_that_a_person_set_is_not_moved_by_a_pause(user: User, contact: Contact) -> None:
     enrolment = enrol(contact, builders.make_sequence(user, days=(1,)))
     run(user, NOW + DAY)
