@@ -191,11 +191,12 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
     """Puts an open task back into the queue; False when nobody held it."""
     with transaction.atomic():
         held = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee__isnull=False)
-        if not held.update(assignee=None, status=Task.TODO, version=F("version") + 1):
+        before = held.select_for_update(no_key=True).values("assignee_id", "status").first()
+        if before is None:
             return False
+        held.update(assignee=None, status=Task.TODO, version=F("version") + 1)
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
-        before = {"assignee_id": task.assignee_id, "status": task.status}
         _tell(task, by, now, before=before, after={"assignee_id": None, "status": Task.TODO})
         task.assignee, task.status = None, Task.TODO
     return True

@@ -82,9 +82,10 @@ def test_a_task_tells_its_whole_story_in_one_place(manager: User) -> None:
     greek = [lifecycle.Requirement(builders.make_skill(team=manager.team, name="Greek"), 3)]
     task = lifecycle.create(manager.team, title="Call", by=manager, now=NOW, required_skills=greek)
     task = lifecycle.edit(task, by=manager, now=NOW, title="Call Ana", estimated_hours=2)
+    read_long_ago = Task.objects.get(pk=task.pk)
     lifecycle.assign(task, member, by=manager, now=NOW, method="manual")
     lifecycle.set_status(task, "in progress", by=member, now=NOW)
-    lifecycle.unassign(task, by=manager, now=NOW)
+    lifecycle.unassign(read_long_ago, by=manager, now=NOW)
     lifecycle.complete(Task.objects.get(pk=task.pk), by=manager, now=NOW)
     lifecycle.set_status(Task.objects.get(pk=task.pk), "todo", by=manager, now=NOW)
     lines = Change.objects.filter(kind="task", subject_id=task.pk).order_by("pk")
