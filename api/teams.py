@@ -1,6 +1,6 @@
 """/api/teams and /api/skills: one's own team, and what its work asks for."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.db.models import ProtectedError
 from django.http import HttpRequest
@@ -32,6 +32,7 @@ class TeamPatch(In):
     touches_per_day: Annotated[int, Field(ge=1, le=10_000)] = Field(
         UNSET, description="Cadence touches planned for one owner's day, at most"
     )
+    scoring: Literal["classic", "fair"] = Field(UNSET, description="How performance is scored")
 
 
 class TeamIn(TeamPatch):
@@ -46,6 +47,7 @@ class TeamOut(Out):
     region: str
     overdue_lead_hours: int
     touches_per_day: int
+    scoring: str
 
 
 class SkillIn(In):

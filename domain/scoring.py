@@ -1,4 +1,4 @@
-"""The performance score, policy `classic`: four weighted parts of 0 to 100, their doubt, and when there is none.
+"""The performance score by two policies: four weighted parts of 0 to 100, their doubt, and when there is none.
 
 Source of the figures: SEMANTICS section H. Decimal throughout; only the interval is computed in float.
 """
@@ -23,6 +23,7 @@ _PRIOR_TASKS = 10  # K: how many tasks the team's rate weighs
 _MOST_TASKS = 15  # tasks of one person and time resemble each other: more of them add no certainty
 _SMALL_TEAM = 20  # below this many tasks the team's own rate says little
 _USUAL_RATE = 0.75
+_BUSY, _FULL, _TOO_FULL = Decimal("0.7"), Decimal("0.9"), Decimal("1.3")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Inputs:
     """What one person's score is made of: counts of tasks in the window, sums, and hours of the current week.
 
     `accuracy_sum` adds `estimate_accuracy` values, `skill_sum` skill matches, both of 0 to 100 a task.
-    `team_*` are the whole team's counts, for the interval only.
+    `team_*` are the whole team's counts, for the interval only. What policy `fair` needs is in hours of estimates, of
+    one task never more than three times the team's median: `due_hours` of tasks whose due date has passed or that are
+    finished, of these `on_time_hours` and `late_hours` finished; `*_by_hours` sum value times hours over `*_hours`.
     """
 
     assigned: int
@@ -45,6 +48,13 @@ class Inputs:
     skill_n: int
     team_assigned: int = 0
     team_completed: int = 0
+    due_hours: Decimal = Decimal(0)
+    on_time_hours: Decimal = Decimal(0)
+    late_hours: Decimal = Decimal(0)
+    accuracy_hours: Decimal = Decimal(0)
+    accuracy_by_hours: Decimal = Decimal(0)
+    skill_hours: Decimal = Decimal(0)
+    skill_by_hours: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,39 @@ def classic(inputs: Inputs) -> Score:
         "balance": _share(inputs.capacity_hours - inputs.booked_hours, inputs.capacity_hours),
         "skill": _mean(inputs.skill_sum, inputs.skill_n),
     }
+    return _scored(inputs, parts)
+
+
+def fair(inputs: Inputs) -> Score:
+    """What was due: on time is all, late is half. A week booked to 70 to 90 % is balanced. Hours weigh tasks."""
+    parts = {
+        "completion": _share(inputs.on_time_hours + inputs.late_hours / 2, inputs.due_hours),
+        "estimation": _mean(inputs.accuracy_by_hours, inputs.accuracy_hours),
+        "balance": band(inputs.booked_hours, inputs.capacity_hours),
+        "skill": _mean(inputs.skill_by_hours, inputs.skill_hours),
+    }
+    return _scored(inputs, parts)
+
+
+POLICIES = {"classic": classic, "fair": fair}
+
+
+def band(booked: Decimal, capacity: Decimal) -> Decimal | None:
+    """100 from 70 to 90 % of the week, falling to 0 at an empty week and at 130 %."""
+    if capacity <= 0:
+        return None
+    used = booked / capacity
+    if used > _FULL:
+        return max(Decimal(0), _HUNDRED * (_TOO_FULL - used) / (_TOO_FULL - _FULL))
+    return min(_HUNDRED, _HUNDRED * used / _BUSY)
+
+
+def weight(hours: Decimal | None, median: Decimal) -> Decimal:
+    """How much a task of so many hours counts: the median when unknown, never more than three times that."""
+    return min(hours, 3 * median) if hours is not None and hours > 0 else median
+
+
+def _scored(inputs: Inputs, parts: dict[str, Decimal | None]) -> Score:
     total = combine(parts)
     provisional = inputs.completed < FINISHED_FOR_LABEL
     ranges: dict[str, tuple[Decimal, Decimal] | None] = dict.fromkeys(WEIGHTS)
@@ -131,7 +174,7 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
     return min(max(_HUNDRED * part / whole, Decimal(0)), _HUNDRED) if whole > 0 else None
 
 
-def _mean(total: Decimal, count: int) -> Decimal | None:
+def _mean(total: Decimal, count: Decimal | int) -> Decimal | None:
     return total / count if count > 0 else None
 
 

@@ -59,6 +59,12 @@ class Team(models.Model):
     touches_per_day = models.PositiveIntegerField(
         default=20, validators=[MinValueValidator(1)], help_text="Cadence touches planned for one owner's day, at most"
     )
+    scoring = models.CharField(
+        max_length=8,
+        choices=[("classic", "Classic"), ("fair", "Fair")],
+        default="classic",
+        help_text="How performance is scored: docs/concepts/performance.md says what each rewards",
+    )
     calendar_digest = models.CharField(max_length=64, blank=True, editable=False)
     followed_zones = models.JSONField(
         default=list, editable=False, help_text="Those that touches may be on, as hours.zones tells them, newest first"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 from domain import calendars, scoring
@@ -13,6 +14,15 @@ from work import capacity
 from work.models import Assignment
 
 WINDOW = timedelta(days=90)
+BY_HOURS = (
+    "due_hours",
+    "on_time_hours",
+    "late_hours",
+    "accuracy_hours",
+    "accuracy_by_hours",
+    "skill_hours",
+    "skill_by_hours",
+)
 
 
 def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) -> dict[int, scoring.Inputs]:
@@ -25,13 +35,14 @@ def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) ->
     counted = Assignment.objects.filter(user__team=team, assigned_at__gte=now - WINDOW).exclude(
         outcome__in=(Assignment.MOVED, Assignment.DROPPED)
     )
-    sums: dict[int, _Sums] = {user.pk: _Sums() for user in people}
     team_assigned = team_completed = 0
     rows = counted.order_by("pk").values_list(
         "user", "task", "outcome", "due_date", "ended_at", "estimated_hours", "actual_hours", "skill_match"
     )
     # A task that was reopened counts once, as it was held last.
     held = {(user_id, task_id): rest for user_id, task_id, *rest in rows}
+    usual = _median([estimated for *_, estimated, _actual, _match in held.values()])
+    sums = {user.pk: _Sums(now, usual) for user in people}
     for (user_id, _), (outcome, due, ended, estimated, actual, match) in held.items():
         done = outcome == Assignment.COMPLETED
         team_assigned += 1
@@ -40,7 +51,7 @@ def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) ->
             sums[user_id].add(done, due, ended, estimated, actual, match)
     return {
         user.pk: scoring.Inputs(
-            **vars(sums[user.pk]),
+            **sums[user.pk].values,
             booked_hours=weeks[user.pk].used_hours,
             capacity_hours=weeks[user.pk].max_hours,
             team_assigned=team_assigned,
@@ -50,28 +61,42 @@ def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) ->
     }
 
 
-class _Sums:
-    """Running totals of one person."""
+def _median(estimates: Iterable[Any]) -> Decimal:
+    known = [estimate for estimate in estimates if estimate]
+    return median(known) if known else Decimal(1)
 
-    def __init__(self) -> None:
-        self.assigned = self.completed = self.on_time = self.with_due = self.accuracy_n = self.skill_n = 0
-        self.accuracy_sum = self.skill_sum = Decimal(0)
+
+class _Sums:
+    """Running totals of one person, by the names of `scoring.Inputs`."""
+
+    def __init__(self, now: datetime, usual: Decimal) -> None:
+        self.now, self.usual = now, usual
+        self.values: dict[str, Any] = dict.fromkeys(
+            ("assigned", "completed", "on_time", "with_due", "accuracy_n", "skill_n"), 0
+        ) | dict.fromkeys(("accuracy_sum", "skill_sum", *BY_HOURS), Decimal(0))
 
     def add(self, done: bool, due: Any, ended: Any, estimated: Any, actual: Any, match: Any) -> None:
-        self.assigned += 1
+        hours = scoring.weight(estimated, self.usual)
+        self._count(assigned=1)
         if match is not None:
-            self.skill_sum += match
-            self.skill_n += 1
-        if not done:
-            return
-        self.completed += 1
-        if due is not None:
-            self.with_due += 1
-            self.on_time += ended <= due
-        accuracy = scoring.estimate_accuracy(estimated, actual)
+            self._count(skill_sum=match, skill_n=1, skill_hours=hours, skill_by_hours=match * hours)
+        if due is not None and (done or due < self.now):
+            self._count(due_hours=hours)
+        if done:
+            self._done(due, ended, hours, scoring.estimate_accuracy(estimated, actual))
+
+    def _done(self, due: Any, ended: Any, hours: Decimal, accuracy: Decimal | None) -> None:
+        self._count(completed=1)
+        if due is not None and ended <= due:
+            self._count(with_due=1, on_time=1, on_time_hours=hours)
+        elif due is not None:
+            self._count(with_due=1, late_hours=hours)
         if accuracy is not None:
-            self.accuracy_sum += accuracy
-            self.accuracy_n += 1
+            self._count(accuracy_sum=accuracy, accuracy_n=1, accuracy_hours=hours, accuracy_by_hours=accuracy * hours)
+
+    def _count(self, **more: Any) -> None:
+        for name, value in more.items():
+            self.values[name] += value
 
 
 def compute(user: User, *, now: datetime) -> ScoreSnapshot:
@@ -119,7 +144,7 @@ def as_dict(snapshot: ScoreSnapshot) -> dict[str, Any]:
             "provisional": snapshot.provisional,
             "label": snapshot.label or None,
             "reason": details["reason"],
-            "policy": "classic",
+            "policy": details.get("policy", "classic"),
             "window_days": WINDOW.days,
             "inputs": inputs,
         },
@@ -127,7 +152,8 @@ def as_dict(snapshot: ScoreSnapshot) -> dict[str, Any]:
 
 
 def snapshot_of(user: User, inputs: scoring.Inputs, now: datetime) -> ScoreSnapshot:
-    score = scoring.classic(inputs)
+    policy = user.team.scoring
+    score = scoring.POLICIES[policy](inputs)
     zone = calendars.first_zone(user.team.timezone).zone
     on_time = Decimal(100 * inputs.on_time) / inputs.with_due if inputs.with_due else None
     details = {
@@ -135,6 +161,7 @@ def snapshot_of(user: User, inputs: scoring.Inputs, now: datetime) -> ScoreSnaps
         "ranges": {
             name: None if span is None else [_number(span[0]), _number(span[1])] for name, span in score.ranges.items()
         },
+        "policy": policy,
         "reason": score.reason,
         "on_time_rate": _number(scoring.shown(on_time)),
         "inputs": {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.scoring import Inputs, beta_cdf, classic, combine, estimate_accuracy, label, shown
+from domain.scoring import Inputs, band, beta_cdf, classic, combine, estimate_accuracy, fair, label, shown, weight
 
 D = Decimal
 
@@ -44,6 +44,59 @@ def test_parts_of_the_classic_policy():
     assert score.parts == {"completion": 90, "estimation": 85, "balance": 70, "skill": 90}
     assert score.total == D("84.75")
     assert (score.label, score.provisional, score.reason) == ("high", False, None)
+
+
+def test_parts_of_the_fair_policy():
+    """Ten hours were due: six on time, two late, two not done."""
+    score = fair(
+        make_inputs(
+            due_hours=D(10),
+            on_time_hours=D(6),
+            late_hours=D(2),
+            accuracy_hours=D(8),
+            accuracy_by_hours=D(680),
+            skill_hours=D(5),
+            skill_by_hours=D(450),
+            booked_hours=D(30),
+        )
+    )
+    assert score.parts == {"completion": 70, "estimation": 85, "balance": 100, "skill": 90}
+    assert score.total == D("0.35") * 70 + D("0.25") * 85 + D("0.20") * 100 + D("0.20") * 90
+
+
+def test_with_nothing_due_yet_there_is_no_fair_score():
+    score = fair(make_inputs(accuracy_hours=D(8), accuracy_by_hours=D(680)))
+    assert (score.total, score.reason) == (None, "not enough data")
+
+
+@pytest.mark.parametrize(
+    ("booked", "balance"), [(0, 0), (14, 50), (28, 100), (36, 100), (38, "87.5"), (44, 50), (52, 0), (80, 0)]
+)
+def test_a_week_booked_to_between_70_and_90_percent_is_balanced(booked, balance):
+    assert band(D(booked), D(40)) == D(balance)
+    assert band(D(booked), D(0)) is None
+
+
+@given(st.decimals(0, 60, places=2), st.decimals("0.25", 10, places=2))
+def test_no_task_weighs_more_than_three_of_the_usual(hours, median):
+    assert 0 < weight(hours, median) <= 3 * median
+    assert weight(None, median) == median
+
+
+def test_the_idle_are_not_above_the_busy_as_they_are_by_the_classic_policy():
+    """10 of 10 with a week at 95 % beside 2 of 2 at 20 %, both with accuracy and skill match 90."""
+
+    def both(count: int, booked: str) -> tuple[D, D]:
+        hours = {"due_hours": D(count), "on_time_hours": D(count), "accuracy_hours": D(count), "skill_hours": D(count)}
+        sums = {"accuracy_by_hours": D(90 * count), "skill_by_hours": D(90 * count)}
+        plain = {"assigned": count, "completed": count, "accuracy_n": count, "skill_n": count}
+        inputs = make_inputs(
+            accuracy_sum=D(90 * count), skill_sum=D(90 * count), booked_hours=D(booked), **plain, **hours, **sums
+        )
+        return classic(inputs).total, fair(inputs).total
+
+    assert both(10, "38") == (D("76.5"), D("93"))
+    assert [shown(total) for total in both(2, "8")] == [D("91.5"), D("81.2")]
 
 
 def test_classes_are_strict_and_unrounded():

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from automation import tasks
 from notifications.models import Notification
-from people.models import User
+from people.models import Team, User
 from performance import reports, scores
 from performance import team as team_figures
 from performance.models import DailyReport, ScoreSnapshot
@@ -51,6 +51,23 @@ def test_each_part(member: User) -> None:
     exact = Decimal("0.35") * Decimal(200) / 3 + Decimal("0.25") * 75 + Decimal("0.2") * 75 + Decimal("0.2") * 75
     assert answer["performance_score"] == float(round(exact, 1))
     assert answer["details"]["provisional"]
+
+
+def test_the_fair_policy_weighs_hours_and_knows_late_from_on_time(member: User) -> None:
+    """Hours 4 on time, 8 late, 4 not done and past due, 4 not due yet; the 40 h task counts as three usual ones."""
+    Team.objects.filter(pk=member.team_id).update(scoring="fair")
+    member.refresh_from_db()
+    past, ahead = NOW - timedelta(hours=1), NOW + timedelta(days=9)
+    held(member, done=True, estimated=4, actual=4, match=100, due_date=NOW)
+    held(member, done=True, estimated=40, actual=20, match=50, due_date=past)
+    held(member, done=False, estimated=4, due_date=past)
+    held(member, done=False, estimated=4, due_date=ahead)
+    answer = scores.as_dict(scores.compute(member, now=NOW))
+    assert answer["details"]["policy"] == "fair"
+    assert answer["completion_rate"] == 50.0  # (4 + 12 / 2) / (4 + 12 + 4)
+    assert answer["estimation_accuracy"] == 62.5  # (100 * 4 + 50 * 12) / 16
+    assert answer["skill_utilization"] == 62.5
+    assert answer["workload_balance"] == 28.6  # 8 of 40 hours: 100 * 0.2 / 0.7
 
 
 def test_moved_dropped_and_old_work_counts_for_nobody(member: User) -> None:
