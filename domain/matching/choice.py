@@ -79,7 +79,7 @@ def choose_task(
     best: list[tuple[int, Work, Value, int]] = []
     rejected: list[Rejection] = []
     # Highest own value first: no later task can win once even without rivals it would stay below the third.
-    for value, work in sorted(valued, key=lambda pair: (-pair[0].total, _order(pair[1]))):
+    for value, work in sorted(valued, key=lambda pair: (-pair[0].total, pair[1].order)):
         if len(best) == _TOP and -best[-1][0] > 2 * value.total:
             break
         refused = rejection(work, person, names)
@@ -88,7 +88,7 @@ def choose_task(
             continue
         rival = rivals.best(work)
         best.append((rival - 2 * value.total, work, value, rival // 2))
-        best.sort(key=lambda row: (row[0], _order(row[1])))
+        best.sort(key=lambda row: (row[0], row[1].order))
         del best[_TOP:]
     if not best:
         code = NOTHING_FITS if rejected else NOTHING_READY
@@ -118,12 +118,6 @@ class _Rivals:
             if value > most and rejection(work, person, {}) is None:
                 most = value
         return most
-
-
-def _order(work: Work) -> tuple[bool, float, float, int]:
-    """By due date (none comes last), age and id."""
-    due = work.due.timestamp() if work.due else 0.0
-    return work.due is None, due, work.created.timestamp(), work.id
 
 
 def _candidate(work: Work, person: Person, value: Value, price: int) -> Candidate:

@@ -49,6 +49,12 @@ class Work:
         """No working time is left until the due date, or none that anybody has."""
         return self.late or (self.slack_q is not None and self.slack_q + self.hours_q <= 0)
 
+    @property
+    def order(self) -> tuple[bool, float, float, int]:
+        """By due date (none comes last), age and id: ties are never left to the order in which rows come."""
+        due = self.due.timestamp() if self.due else 0.0
+        return self.due is None, due, self.created.timestamp(), self.id
+
 
 @dataclass(frozen=True)
 class Person:

@@ -89,7 +89,7 @@ def pair(
     `highest` is the price of an hour in the last tenth of a week, when it is not to be found from the works.
     """
     team = tuple(sorted(people, key=lambda person: person.id))
-    tasks = tuple(sorted(works, key=in_order))
+    tasks = tuple(sorted(works, key=lambda work: work.order))
     able = {required: _able(required, team, weights) for required in sorted({work.required for work in tasks})}
     base = np.array([base_value(work, weights) for work in tasks], dtype=np.int64)
     pairs = _Pairs(team, able, weights, searched)
@@ -120,12 +120,6 @@ def pair(
     )
     kept = sum(STICKINESS * work.hours_q for work, at in zip(tasks, holder, strict=True) if at >= 0)
     return Pairing(problem, tasks, team, able, base, dues, kept)
-
-
-def in_order(work: Work) -> tuple[bool, float, float, int]:
-    """By due date (none comes last), age and id."""
-    due = work.due.timestamp() if work.due else 0.0
-    return work.due is None, due, work.created.timestamp(), work.id
 
 
 def _able(required: Required, team: Sequence[Person], weights: Weights) -> Able:
