@@ -61,6 +61,16 @@ class Suggestions(Out):
     previous: None = None
 
 
+class NotApplied(Out):
+    id: int
+    reason: str
+
+
+class AllApplied(Out):
+    applied: list[int]
+    refused: list[NotApplied]
+
+
 class Applied(Out):
     success: bool = True
     message: str
@@ -95,6 +105,31 @@ def rebalance_suggestions(request: HttpRequest) -> dict[str, Any]:
     need(user, "view_team", "see what would even out the team's load")
     moves, stuck = rebalancing.suggestions(user.team, now=timezone.now())
     return {"results": moves, "stuck": stuck}
+
+
+@router.post("/automation/workload/team/rebalance-suggestions/apply", auth=scope("workload:write"), response=AllApplied)
+def apply_all_suggestions(request: HttpRequest) -> dict[str, Any]:
+    """Applies all suggestions that stand; each that no longer fits is named with the reason, and the others go on."""
+    user = caller(request)
+    need(user, "manage_team", "move others' work")
+    return rebalancing.apply_all(user.team, by=user, now=timezone.now())
+
+
+@router.post(
+    "/automation/workload/team/rebalance-suggestions/{int:id}/undo", auth=scope("workload:write"), response=Applied
+)
+def undo_suggestion(request: HttpRequest, id: Id) -> Applied:
+    """Gives the task back to whom it came from, unless it was started, moved or finished since."""
+    user = caller(request)
+    need(user, "manage_team", "move others' work")
+    suggestion = one(Suggestion.objects.visible_to(user), id, "suggestion")
+    try:
+        assignment = rebalancing.undo(suggestion, by=user, now=timezone.now())
+    except rebalancing.Stale as stale:
+        raise conflict(str(stale)) from None
+    return Applied(
+        message="Task moved back", suggestion_id=suggestion.pk, task_id=assignment.task_id, user_id=assignment.user_id
+    )
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from assignment.models import Decision, Run, Suggestion
+from assignment.models import Decision, Overload, Run, Suggestion
 from jobs.admin import ReadOnlyAdmin
 
 
@@ -13,6 +13,13 @@ class SuggestionAdmin(ReadOnlyAdmin):
     list_select_related = ("task", "from_user", "to_user", "applied_by")
     search_fields = ("task__title", "from_user__username", "to_user__username")
     ordering = ("-id",)
+
+
+@admin.register(Overload)
+class OverloadAdmin(ReadOnlyAdmin):
+    list_display = ("user", "since")
+    list_select_related = ("user",)
+    ordering = ("since",)
 
 
 @admin.register(Run)

@@ -20,7 +20,7 @@ class SuggestionQuerySet(models.QuerySet["Suggestion"]):
 class Suggestion(models.Model):
     """Move this task from one person to another; the figures are those of the moment it was made."""
 
-    OPEN, APPLIED, STALE = "open", "applied", "stale"
+    OPEN, APPLIED, STALE, UNDONE = "open", "applied", "stale", "undone"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
@@ -43,6 +43,16 @@ class Suggestion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}: {self.from_user_id} to {self.to_user_id}"
+
+
+class Overload(models.Model):
+    """Somebody of whose week the leads are warned. It ends at a lower load than it begins, so it does not flicker."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="overload")
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.since:%Y-%m-%d}"
 
 
 class RunQuerySet(models.QuerySet["Run"]):

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from assignment import dispatch, snapshot
-from assignment.models import Suggestion
+from assignment.models import Overload, Suggestion
 from domain import balancing, calendars
 from notifications import outbox
 from notifications.models import Notification
@@ -17,8 +18,8 @@ from work.models import Assignment, Task
 
 KEEP_IF_DUE_WITHIN = timedelta(days=1)
 KEEP_AFTER_MOVE = timedelta(days=3)
-WARN_OVER = 110
-"""Percent of a week's hours above which leads are told."""
+WARN_OVER, CLEAR_UNDER = 110, 100
+"""Percent of a week's hours above which leads are warned of somebody, and below which they are not any more."""
 
 
 class Stale(Exception):
@@ -62,11 +63,44 @@ def apply(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
     return assignment
 
 
+def apply_all(team: Team, *, by: User, now: datetime) -> dict[str, Any]:
+    """Applies the suggestions that stand, in the order in which they were worked out; what does not fit says why."""
+    applied, refused = [], []
+    for suggestion in Suggestion.objects.standing().filter(team=team).order_by("pk"):
+        try:
+            apply(suggestion, by=by, now=now)
+        except Stale as stale:
+            refused.append({"id": suggestion.pk, "reason": str(stale)})
+        else:
+            applied.append(suggestion.pk)
+    return {"applied": applied, "refused": refused}
+
+
+def undo(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
+    """Gives the task back to whom it came from, unless it was started, moved or finished since. Raises Stale."""
+    task = Task.objects.select_related("team").get(pk=suggestion.task_id)
+    giver = User.objects.select_related("team").get(pk=suggestion.from_user_id)
+    if suggestion.state != Suggestion.APPLIED:
+        raise Stale(f"This suggestion is {suggestion.state}: only an applied one can be undone.")
+    if task.assignee_id != suggestion.to_user_id or task.status != Task.TODO:
+        raise Stale("The task was moved, started or finished meanwhile: assign it by hand.")
+    if not giver.is_active or giver.team_id != task.team_id:
+        raise Stale(f"{giver.display_name} is not in the team any more: assign the task by hand.")
+    with transaction.atomic():
+        mine = Suggestion.objects.filter(pk=suggestion.pk, state=Suggestion.APPLIED)
+        if not mine.update(state=Suggestion.UNDONE):
+            raise Stale("Somebody else undid this first.")
+        reasons = {"sentence": f"Moved back by {by.display_name}.", "loads": suggestion.loads}
+        assignment = dispatch.assign(task, giver, by=by, now=now, method=dispatch.MANUAL, reasons=reasons)
+        if assignment is None:
+            raise Stale("The task was moved meanwhile: assign it by hand.")
+    return assignment
+
+
 def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]], *, now: datetime) -> None:
     """The workload warning to leads and managers, once a local day; only for more than a little too much."""
     people = {user.pk: user for user in snapshot.members(team)}
-    weeks = capacity.weeks(people.values(), now=now)
-    over = [pk for pk, week in weeks.items() if week.utilization is not None and week.utilization > WARN_OVER]
+    over = overloaded(team, list(people.values()), now=now)
     if not over:
         return
     on = now.astimezone(calendars.first_zone(team.timezone).zone).date()
@@ -79,6 +113,17 @@ def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]],
         path="/team/workload",
         now=now,
     )
+
+
+def overloaded(team: Team, users: list[User], *, now: datetime) -> list[int]:
+    """Of whom the leads are warned, by id: over 110 % now, or since they were not under 100 % again."""
+    used = {pk: week.utilization for pk, week in capacity.weeks(users, now=now).items()}
+    begun = [pk for pk, share in used.items() if share is not None and share > WARN_OVER]
+    ended = [pk for pk, share in used.items() if share is None or share < CLEAR_UNDER]
+    with transaction.atomic():
+        Overload.objects.filter(user__team=team).filter(Q(user__in=ended) | ~Q(user__in=list(used))).delete()
+        Overload.objects.bulk_create([Overload(user_id=pk, since=now) for pk in begun], ignore_conflicts=True)
+    return sorted(Overload.objects.filter(user__in=users).values_list("user", flat=True))
 
 
 def as_dict(suggestion: Suggestion) -> dict[str, Any]:

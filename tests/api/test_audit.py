@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from api.urls import api
+from assignment import rebalancing
 from automation.models import ParkedPair
 from crm.models import InboundForm
 from people import tokens
@@ -18,6 +20,7 @@ from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
+SUGGESTIONS = "/automation/workload/team/rebalance-suggestions"
 RULES, SEQUENCES, CAMPAIGNS = (f"/api/task-automation/{name}/" for name in ("rules", "sequences", "campaigns"))
 RULE = {
     "name": "New",
@@ -102,6 +105,17 @@ def a_suggestion(world: World) -> Any:
     return builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead)
 
 
+def an_applied_suggestion(world: World) -> Any:
+    moved = a_suggestion(world)
+    rebalancing.apply(moved, by=world.manager, now=timezone.now())
+    return moved
+
+
+def all_suggestions(world: World) -> Asked:
+    a_suggestion(world)
+    return f"{SUGGESTIONS}/apply", None
+
+
 def a_parked_pair(world: World) -> Asked:
     pair = ParkedPair.objects.create(rule=world.rule, contact=world.contact, reason="circles", chain=[], at=NOW)
     return f"{RULES}{world.rule.pk}/parked/{pair.pk}/release", None
@@ -166,11 +180,9 @@ LINES: dict[str, Case] = {
         "task",
         "changed",
     ),
-    "POST /automation/workload/team/rebalance-suggestions/{id}/apply": (
-        at("/automation/workload/team/rebalance-suggestions/{id}/apply", a_suggestion),
-        "task",
-        "changed",
-    ),
+    f"POST {SUGGESTIONS}/apply": (all_suggestions, "task", "changed"),
+    f"POST {SUGGESTIONS}/{{id}}/apply": (at(SUGGESTIONS + "/{id}/apply", a_suggestion), "task", "changed"),
+    f"POST {SUGGESTIONS}/{{id}}/undo": (at(SUGGESTIONS + "/{id}/undo", an_applied_suggestion), "task", "changed"),
     "POST /api/users": (to("/api/users", {"username": "ada", "password": "long enough 7"}), "member", "created"),
     "PATCH /api/users/{id}": (at("/api/users/{id}", member, {"role": "lead", "skills": []}), "member", "changed"),
     "DELETE /api/users/{id}": (at("/api/users/{id}", lambda world: world.lead), "member", "deactivated"),

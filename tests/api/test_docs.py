@@ -30,7 +30,9 @@ GET /automation/performance/at-risk
 GET /automation/workload/user/{id}/capacity
 GET /automation/workload/team/status
 GET /automation/workload/team/rebalance-suggestions
+POST /automation/workload/team/rebalance-suggestions/apply
 POST /automation/workload/team/rebalance-suggestions/{id}/apply
+POST /automation/workload/team/rebalance-suggestions/{id}/undo
 GET /automation/jobs/{id}/status
 POST /automation/jobs/{id}/retry
 GET /automation/automation-log

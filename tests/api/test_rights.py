@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from api.urls import api
-from assignment import runs
+from assignment import rebalancing, runs
 from automation import recurring
 from automation.models import Enrolment, ParkedPair
 from automation.programmes import enrolling, pausing, sequences
@@ -89,6 +89,13 @@ def team(world: World) -> dict[str, Any]:
 
 def suggestion(world: World) -> dict[str, Any]:
     return {"id": builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead).pk}
+
+
+def applied_suggestion(world: World) -> dict[str, Any]:
+    task = builders.make_task(world.member, estimated_hours=1)
+    moved = builders.make_suggestion(task, to=world.lead)
+    rebalancing.apply(moved, by=world.manager, now=timezone.now())
+    return {"id": moved.pk}
 
 
 def fresh_contact(world: World) -> dict[str, Any]:
@@ -224,6 +231,8 @@ TABLE = [
     Row("GET", "/automation/workload/team/status", "workload:read", 403, 200, 200, 200),
     Row("GET", SUGGESTIONS, "workload:read", 403, 200, 200, 200),
     Row("POST", f"{SUGGESTIONS}/{{id}}/apply", "workload:write", 403, 403, 200, 404, suggestion),
+    Row("POST", f"{SUGGESTIONS}/{{id}}/undo", "workload:write", 403, 403, 200, 404, applied_suggestion),
+    Row("POST", f"{SUGGESTIONS}/apply", "workload:write", 403, 403, 200, 200),
     Row("GET", "/automation/jobs/{id}/status", "jobs:read", 200, 200, 200, 404, job),
     Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 202, 404, dead_job),
     Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 409, 404, job),

@@ -10,7 +10,7 @@ from assignment import dispatch, explanations, rebalancing, runs
 from assignment.models import Suggestion
 from people.models import Team, User
 from tests import builders
-from work import capacity
+from work import capacity, lifecycle
 from work.models import Assignment, Task, TaskSkill
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -136,6 +136,42 @@ def test_applying_every_suggestion_leaves_no_new_overload(loads: list[list[int]]
     for user in people:
         if not before[user.pk].is_overloaded or user.pk not in stuck_ids:
             assert not after[user.pk].is_overloaded
+
+
+def test_all_suggestions_are_applied_but_for_what_no_longer_fits_and_each_can_be_undone(team: Team) -> None:
+    full, free = builders.make_user(team=team), builders.make_user(team=team)
+    for _ in range(8):
+        builders.make_task(full, estimated_hours=8)
+    moves, _ = rebalancing.suggestions(team, now=MONDAY)
+    started = Task.objects.get(pk=moves[1].task_id)
+    lifecycle.set_status(started, Task.IN_PROGRESS, by=full, now=MONDAY)
+    answer = rebalancing.apply_all(team, by=full, now=MONDAY)
+    assert [row["id"] for row in answer["refused"]] == [moves[1].pk]
+    assert "started" in answer["refused"][0]["reason"]
+    assert answer["applied"] == [move.pk for move in moves if move.pk != moves[1].pk]
+    moves[0].refresh_from_db()
+    rebalancing.undo(moves[0], by=full, now=MONDAY)
+    assert Task.objects.get(pk=moves[0].task_id).assignee == full
+    moves[0].refresh_from_db()
+    with pytest.raises(rebalancing.Stale, match="only an applied one"):
+        rebalancing.undo(moves[0], by=full, now=MONDAY)
+    last = moves[-1]
+    last.refresh_from_db()
+    lifecycle.set_status(Task.objects.get(pk=last.task_id), Task.IN_PROGRESS, by=free, now=MONDAY)
+    with pytest.raises(rebalancing.Stale, match="assign it by hand"):
+        rebalancing.undo(last, by=full, now=MONDAY)
+
+
+def test_the_warning_starts_over_110_percent_and_clears_under_100(team: Team) -> None:
+    """Loads of a 40 h week, day by day: 44 h is not over 110 % yet, 45 h is, and 41 h is not under 100 % again."""
+    user = builders.make_user(team=team)
+    lead = builders.make_user(team=team, role=User.LEAD)
+    task = builders.make_task(user, estimated_hours=44)
+    told = []
+    for hours in (44, 45, 41, 40, 39, 41, 46):
+        Task.objects.filter(pk=task.pk).update(estimated_hours=hours)
+        told.append(rebalancing.overloaded(team, [user, lead], now=MONDAY) == [user.pk])
+    assert told == [False, True, True, True, False, False, True]
 
 
 def test_a_suggestion_that_no_longer_fits_is_refused(team: Team) -> None:
