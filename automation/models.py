@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from crm.models import Activity, Contact
 from people.models import Team, User
-from people.rows import FilledInQuerySet, numbers_fit
+from people.rows import FilledInQuerySet, SavesChanges, numbers_fit
 from work.models import Task
 
 
@@ -47,7 +47,7 @@ SWITCHED = ("is_active", "seen_active", "off_since", "active_since", "off_before
 """What is written when a rule is switched on or off."""
 
 
-class TaskAutomationRule(models.Model):
+class TaskAutomationRule(SavesChanges):
     """When something happens, make a task. Rows written by hand are as good as those of the API."""
 
     ACTIVITY, STATUS_CHANGE, TASK_COMPLETED = "activity", "status_change", "task_completed"
@@ -79,6 +79,7 @@ class TaskAutomationRule(models.Model):
     OVERFLOWS = [(DELAY, "Later, when there is room"), (DROP, "Not at all")]
     OWN, TEAM = "own", "team"
     SCOPES = [(OWN, "Contacts its owner owns"), (TEAM, "The team's contacts")]
+    ALWAYS = frozenset({"planned_for"})  # whatever was changed, it is planned anew
 
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="rules")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="rules", blank=True)
@@ -166,10 +167,10 @@ class TaskAutomationRule(models.Model):
         if not self.scope:
             self.scope = self.TEAM if self.owner.manages else self.OWN
         self.planned_for = ""
-        if self.pk is None and not self.is_active:
+        if self.is_new and not self.is_active:
             self.off_since = self.created_at
         elif self.is_active != self.seen_active:
-            self.note_switched(timezone.now() if self.pk else self.created_at)
+            self.note_switched(self.created_at if self.is_new else timezone.now())
 
     def note_switched(self, at: datetime) -> None:
         """Remembers when it was switched: what happened while it was off never fires it."""
@@ -192,22 +193,12 @@ class TaskAutomationRule(models.Model):
         return any(datetime.fromisoformat(off) <= at < datetime.fromisoformat(on) for off, on in self.off_before)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A row that is there is saved without what only the product writes, such as counts and the next run: an object
-        read earlier would put old values back. Whether it is on is written by whoever switched it, so that one that
-        paused itself meanwhile stays off. `force_update` writes all.
-        """
-        switched = self.is_active != self.seen_active
         self.fill_in()
-        is_there = not (self._state.adding or kwargs.get("force_insert") or kwargs.get("force_update"))
-        if is_there and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = self._by_hand(switched=switched)
+        named = kwargs.get("update_fields")
+        if named is not None:
+            switched = SWITCHED if "is_active" in named else ()
+            kwargs["update_fields"] = {*named, *switched, *(self.ALWAYS if PLANNED_BY & set(named) else ())}
         super().save(*args, **kwargs)
-
-    def _by_hand(self, *, switched: bool) -> set[str]:
-        fields = {field.attname for field in self._meta.concrete_fields if field.editable and not field.primary_key}
-        fields |= {"planned_for"}
-        fields = fields | {*SWITCHED} if switched else fields - {*SWITCHED}
-        return fields - self.get_deferred_fields()
 
     @property
     def tasks(self) -> models.QuerySet[Task]:

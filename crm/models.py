@@ -1,7 +1,6 @@
 """Contacts, and the append-only ledger of what happened to them or to a task."""
 
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ import jobs.bell
 from crm import phones
 from domain import recurrence
 from people.models import Team, User, validate_zone
-from people.rows import FilledInQuerySet
+from people.rows import FilledInQuerySet, SavesChanges
 
 
 def validate_cadence(word: str) -> None:
@@ -98,7 +97,6 @@ CHANGED_BY_HAND = (
 
 EVERY_N_DAYS = "^days:([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)$"
 ERASED = "Erased contact"
-OPT_OUTS = frozenset({"do_not_contact", "unsubscribed_at", "complained_at", "bounced_at"})
 UNPLANNED = Q(next_touch_at__isnull=True, do_not_contact=False) & ~Q(contact_cadence="")
 TOUCH_OPEN = Q(next_touch_at__isnull=False) & (
     Q(touched_for__isnull=True) | Q(touched_for__lt=F("next_touch_at")) | Q(touched_for__gt=F("next_touch_at"))
@@ -108,7 +106,7 @@ MISSED = Q(next_touch_at__isnull=False, touched_for=F("next_touch_at")) & (
 )
 
 
-class Contact(models.Model):
+class Contact(SavesChanges):
     LEAD, ACTIVE, INACTIVE, LOST = "lead", "active", "inactive", "lost"
     STATUSES = [(LEAD, "Lead"), (ACTIVE, "Active"), (INACTIVE, "Inactive"), (LOST, "Lost")]
     CADENCE_DAILY, CADENCE_WEEKLY, CADENCE_BIWEEKLY = "daily", "weekly", "biweekly"
@@ -208,11 +206,6 @@ class Contact(models.Model):
             ),
         ]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._opt_outs_read: dict[str, Any] = {}
-        self._note_opt_outs()
-
     def __str__(self) -> str:
         return self.name
 
@@ -227,48 +220,22 @@ class Contact(models.Model):
         """What a row written by hand may leave out."""
         if self.team_id is None and self.owner is not None:
             self.team_id = self.owner.team_id
-        if self.pk is None and not self.seen_status:
-            self.seen_status = self.status
-        if self.pk is None and not self.seen_cadence:
-            self.seen_cadence = self.contact_cadence
-        if self.pk is None and not self.seen_timezone:
-            self.seen_timezone = self.timezone
-        if self.pk is None:
+        if self.is_new:
+            self.seen_status = self.seen_status or self.status
+            self.seen_cadence = self.seen_cadence or self.contact_cadence
+            self.seen_timezone = self.seen_timezone or self.timezone
             self.seen_owner_id, self.seen_do_not_contact = self.owner_id, self.do_not_contact
-        if self.pk is None and self.quiet_at is None:
-            self.quiet_at = self.created_at  # looked at once, by rules on silence
+            self.quiet_at = self.quiet_at or self.created_at  # looked at once, by rules on silence
         if self.team_id is not None and (self.phone or self.phone_e164):
             self.phone_e164 = phones.normalised(self.phone, self.team.country)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A row that is there is saved without what only the product writes, such as the status last processed: an
-        object read earlier would put old values back, and a change be followed twice. For the same reason an opt-out
-        is only written by whoever changed it. `force_update` writes all.
-        """
         self.fill_in()
         named = kwargs.get("update_fields")
         if named is not None and "phone" in named:
             kwargs["update_fields"] = {*named, "phone_e164"}
-        elif named is None and not (self._state.adding or kwargs.get("force_insert") or kwargs.get("force_update")):
-            kwargs["update_fields"] = self._by_hand()
         super().save(*args, **kwargs)
-        self._note_opt_outs(kwargs.get("update_fields"))
         transaction.on_commit(lambda: jobs.bell.ring(self.team_id), robust=True)
-
-    def _by_hand(self) -> set[str]:
-        fields = {field.attname for field in self._meta.concrete_fields if field.editable and not field.primary_key}
-        left = {name for name, stood in self._opt_outs_read.items() if self.__dict__.get(name) == stood}
-        return {*fields, "phone_e164", "created_at"} - self.get_deferred_fields() - left
-
-    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        super().refresh_from_db(using, fields, from_queryset)
-        self._note_opt_outs(fields)
-
-    def _note_opt_outs(self, fields: Iterable[str] | None = None) -> None:
-        """Keeps how these stand in the database, as far as they were read."""
-        names = OPT_OUTS if fields is None else OPT_OUTS.intersection(fields)
-        known = {name: self.__dict__[name] for name in names if name in self.__dict__}
-        self._opt_outs_read = {**self._opt_outs_read, **known}  # a new one: copies of the object share the old
 
 
 class ContactIdentity(models.Model):

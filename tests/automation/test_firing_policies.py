@@ -311,6 +311,58 @@ def test_saving_an_older_object_takes_back_nothing_that_only_the_product_writes(
     assert (kept.name, kept.planned_for) == ("Third", "")
 
 
+RULE_BY_HAND = {
+    "name": "B", "delay_hours": 3, "is_active": False, "trigger_config": {"activity_types": ["meeting"]},
+    "task_title_template": "Write", "condition": "contact.lead_score > 8", "scope": "own", "required_skills": [{}],
+    "archived_at": NOON, "created_at": NOON, "times_triggered": 4, "paused_reason": "A rush",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize("column", RULE_BY_HAND)
+def test_whatever_is_set_on_a_rule_by_hand_is_kept(manager: User, column: str, *, read: bool) -> None:
+    rule = builders.make_rule(manager)
+    rule = TaskAutomationRule.objects.get(pk=rule.pk) if read else rule
+    setattr(rule, column, RULE_BY_HAND[column])
+    rule.save()
+    assert getattr(TaskAutomationRule.objects.get(pk=rule.pk), column) == RULE_BY_HAND[column]
+
+
+@pytest.mark.parametrize("way", ["update", "update_fields", "bulk_update"])
+@pytest.mark.parametrize("on", [True, False])
+def test_a_rule_switched_in_one_way_is_switched_back_by_a_save(manager: User, way: str, *, on: bool) -> None:
+    rule = builders.make_rule(manager, is_active=on)
+    if way == "update":
+        TaskAutomationRule.objects.filter(pk=rule.pk).update(is_active=not on)
+        rule = TaskAutomationRule.objects.get(pk=rule.pk)
+    rule.is_active = not on
+    if way == "update_fields":
+        rule.save(update_fields=["is_active"])
+    elif way == "bulk_update":
+        TaskAutomationRule.objects.bulk_update([rule], ["is_active"])
+    assert TaskAutomationRule.objects.get(pk=rule.pk).is_active is not on
+    rule.is_active = on
+    rule.save()
+    assert TaskAutomationRule.objects.get(pk=rule.pk).is_active is on
+
+
+def test_switching_by_one_named_column_writes_when_and_plans_anew(manager: User) -> None:
+    rule = builders.make_rule(manager)
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(planned_for="old")
+    rule.is_active = False
+    rule.save(update_fields=["is_active"])
+    kept = TaskAutomationRule.objects.get(pk=rule.pk)
+    assert (kept.seen_active, kept.planned_for) == (False, "")
+    assert kept.off_since is not None
+
+
+def test_a_copy_of_a_rule_is_a_new_one(manager: User) -> None:
+    rule = TaskAutomationRule.objects.get(pk=builders.make_rule(manager).pk)
+    rule.pk = None
+    rule.save()
+    assert TaskAutomationRule.objects.count() == 2
+
+
 def test_who_switches_a_rule_by_hand_does_so_though_the_object_is_older(manager: User) -> None:
     rule = builders.make_rule(manager)
     older = TaskAutomationRule.objects.defer("name").get(pk=rule.pk)

@@ -307,6 +307,9 @@ def test_an_object_read_before_an_erasure_cannot_put_the_person_back(user: User)
     contact = builders.make_contact(user, name="Ada", email="ada@example.com", phone="+49 30 123456")
     older = Contact.objects.get(pk=contact.pk)
     erase.erase(contact, by=user, now=NOW)
+    older.save()
+    assert Contact.objects.get(pk=contact.pk).email == ""
+    older.company = "Byron & Co"
     with pytest.raises(IntegrityError, match="an_erased_contact_names_nobody"), transaction.atomic():
         older.save()
     with pytest.raises(IntegrityError, match="an_erased_contact_names_nobody"), transaction.atomic():
@@ -380,6 +383,75 @@ def test_who_knows_of_an_opt_out_lifts_it_by_saving(user: User) -> None:
     contact.save()
     kept = Contact.objects.get(pk=contact.pk)
     assert (kept.do_not_contact, kept.bounced_at, kept.unsubscribed_at) == (False, None, NOW)
+
+
+SET_BY_HAND = {
+    "name": "Ada", "email": "ada@example.com", "phone": "+49 30 123456", "company": "Byron", "status": "active",
+    "contact_cadence": "weekly", "next_follow_up_at": NOW, "next_touch_at": NOW, "timezone": "Europe/Paris",
+    "lead_score": 80, "tags": ["vip"], "cadence_anchor_day": 31, "last_touch_at": NOW, "last_activity_at": NOW,
+    "quiet_at": NOW, "created_at": NOW, **SAID_NO,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize("column", SET_BY_HAND)
+def test_whatever_is_set_by_hand_is_kept(user: User, column: str, *, read: bool) -> None:
+    contact = Contact.objects.create(owner=user, name="A")
+    contact = Contact.objects.get(pk=contact.pk) if read else contact
+    setattr(contact, column, SET_BY_HAND[column])
+    contact.save()
+    assert getattr(Contact.objects.get(pk=contact.pk), column) == SET_BY_HAND[column]
+
+
+def test_saving_an_older_object_puts_no_touch_back_that_was_dealt_with(user: User) -> None:
+    contact = builders.make_contact(user, contact_cadence="weekly", next_touch_at=NOW, next_follow_up_at=NOW)
+    older = Contact.objects.get(pk=contact.pk)
+    moved = {"next_touch_at": NOW + 7 * DAY, "touched_for": NOW, "next_follow_up_at": None, "status": "active"}
+    Contact.objects.filter(pk=contact.pk).update(**moved)
+    older.name = "Ada"
+    older.tags.append("vip")
+    older.save()
+    kept = Contact.objects.get(pk=contact.pk)
+    assert {column: getattr(kept, column) for column in moved} == moved
+    assert (kept.name, kept.tags) == ("Ada", ["vip"])
+
+
+def test_what_was_written_in_bulk_is_written_again_by_a_save(user: User) -> None:
+    made = Contact(owner=user, name="A", team=user.team)
+    made.do_not_contact = True
+    Contact.objects.bulk_create([made])
+    made.do_not_contact = False
+    made.save()
+    assert not Contact.objects.get(pk=made.pk).do_not_contact
+    made.do_not_contact = True
+    Contact.objects.bulk_update([made], ["do_not_contact"])
+    made.do_not_contact = False
+    made.save()
+    assert not Contact.objects.get(pk=made.pk).do_not_contact
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_rolled_back_is_written_by_the_next_save(user: User) -> None:
+    contact = Contact.objects.get(pk=builders.make_contact(user).pk)
+    contact.status = "active"
+    with transaction.atomic():
+        contact.save()
+        transaction.set_rollback(True)
+    contact.save()
+    assert Contact.objects.get(pk=contact.pk).status == "active"
+    Contact.objects.filter(pk=contact.pk).update(status="lost")
+    contact.name = "Ada"
+    contact.save()
+    assert Contact.objects.get(pk=contact.pk).status == "lost"
+
+
+def test_a_copy_and_one_with_a_chosen_id_are_new_rows(user: User) -> None:
+    contact = Contact.objects.get(pk=builders.make_contact(user, email="").pk)
+    contact.pk = None
+    contact.save()
+    assert Contact.objects.filter(name=contact.name).count() == 2
+    Contact.objects.create(pk=contact.pk + 1, owner=user, name="B", status="active", timezone="Europe/Paris")
+    assert not Contact.objects.changed_by_hand().exists()
 
 
 def test_one_read_in_part_is_saved_without_asking_for_the_rest(user: User) -> None:
