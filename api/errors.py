@@ -26,6 +26,7 @@ SLUGS = {
     404: "not-found",
     405: "method-not-allowed",
     409: "conflict",
+    411: "no-length",
     412: "changed-meanwhile",
     413: "too-large",
     415: "not-json",

@@ -9,10 +9,13 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import is_valid_path
 
+from api.errors import Problem, respond
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 SLASH_FREE = ("/api/", "/automation/", "/hooks/")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+NO_LENGTH = "A body sent in chunks is not read: send it whole, with a Content-Length."
 LENGTH = re.compile(r"[0-9]{0,18}", re.ASCII)
 
 
@@ -32,14 +35,19 @@ class RequestIdMiddleware:
 
 
 class LengthMiddleware:
-    """Refuses a length that is no number: not every server does so itself, and whoever reads the body counts on it."""
+    """Refuses a length that is no number, and a body without one, which would be read as empty: not every server does
+    so itself, and whoever reads the body counts on it.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not LENGTH.fullmatch(str(request.META.get("CONTENT_LENGTH") or "")):
+        length = str(request.META.get("CONTENT_LENGTH") or "")
+        if not LENGTH.fullmatch(length):
             raise BadRequest("Content-Length is no number: send how many bytes the body has.")
+        if not length and request.headers.get("Transfer-Encoding"):
+            return respond(request, Problem(411, NO_LENGTH))
         return self.get_response(request)
 
 

@@ -121,6 +121,15 @@ def test_a_length_that_is_no_number(world: World, kind: str, length: str) -> Non
         assert "Content-Length" in problem(response, 400)["detail"]
 
 
+def test_a_body_in_chunks_is_not_taken_for_an_empty_one(world: World) -> None:
+    form = InboundForm.objects.create(team=world.team, name="Contact us")
+    caller, mail = Caller(world.manager), f"/hooks/mail/{world.source.provider}/{world.source.secret}"
+    chunks = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    for path in ("/api/activities", f"/hooks/forms/{form.key}", mail, f"{mail}/inbound"):
+        response = caller.client.post(path, "{}", content_type="application/json", headers=caller.headers, **chunks)
+        assert "Content-Length" in problem(response, 411)["detail"]
+
+
 def test_another_content_type(manager: Caller) -> None:
     response = manager.client.post("/api/tasks", {"title": "Call"}, headers=manager.headers)
     assert "application/json" in problem(response, 415)["detail"]
