@@ -115,7 +115,8 @@ def _load(database: Path) -> None:
     quoted = map(connection.ops.quote_name, _own_tables())
     connections.close_all()
     drops = "".join(f"DROP TABLE {name} CASCADE;\n" for name in quoted)
-    gone.write_text(f"SET lock_timeout = '{WAIT_SECONDS}s';\n{drops}")
+    # Without a word of what goes with each table, which would hide what went wrong.
+    gone.write_text(f"SET lock_timeout = '{WAIT_SECONDS}s';\nSET client_min_messages = warning;\n{drops}")
     # One transaction over both files: a backup that does not load leaves what was there.
     options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null")
     fault = _run("psql", *options, f"--file={gone}", f"--file={database}")

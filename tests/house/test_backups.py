@@ -121,6 +121,8 @@ def test_while_somebody_writes_it_is_refused(backup: Path, monkeypatch: pytest.M
         refused = run("restore", str(backup), "--replace")
         assert refused.exit_code == 1
         assert "Stop Nextmove" in str(refused.exception)
+        assert "lock" in str(refused.exception)
+        assert "NOTICE" not in str(refused.exception)
     finally:
         holder.close()
     assert names() == ["Bob", "Eve"]
