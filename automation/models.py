@@ -43,7 +43,7 @@ MOST_STRETCHES = 50
 """Stretches of having been off that a rule remembers, so that late events find them."""
 
 
-SWITCHED = ("is_active", "seen_active", "off_since", "active_since", "off_before")
+SWITCHED = ("is_active", "seen_active", "off_since", "active_since", "off_before", "paused_reason")
 """What is written when a rule is switched on or off."""
 
 
@@ -176,7 +176,7 @@ class TaskAutomationRule(SavesChanges):
         """Remembers when it was switched: what happened while it was off never fires it."""
         self.seen_active = self.is_active
         if self.is_active:
-            self.active_since = at
+            self.active_since, self.paused_reason = at, ""
         else:
             self.off_before, self.off_since = self.stretches_off(), at
 

@@ -103,7 +103,7 @@ def _notice_switched_on(rule: TaskAutomationRule, now: datetime) -> None:
     drained = EngineQueue.objects.filter(team_id=rule.team_id).values_list("drained_at", flat=True).first()
     rule.note_switched(drained or now)
     TaskAutomationRule.objects.filter(pk=rule.pk, seen_active=False).update(
-        seen_active=True, active_since=rule.active_since
+        seen_active=True, active_since=rule.active_since, paused_reason=""
     )
 
 

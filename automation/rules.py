@@ -121,7 +121,6 @@ def update(
             setattr(rule, name, value)
         if rule.is_active != rule.seen_active:
             rule.note_switched(at)
-            rule.paused_reason = ""
         return _save(rule, at)
 
 

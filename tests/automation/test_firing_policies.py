@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from automation import activation, chains, engine, rules, waiting
+from automation import activation, chains, engine, readiness, rules, waiting
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
 from crm import contacts
 from crm.models import Activity, Contact
@@ -354,6 +354,22 @@ def test_switching_by_one_named_column_writes_when_and_plans_anew(manager: User)
     kept = TaskAutomationRule.objects.get(pk=rule.pk)
     assert (kept.seen_active, kept.planned_for) == (False, "")
     assert kept.off_since is not None
+
+
+@pytest.mark.parametrize("way", ["save", "update"])
+def test_one_that_paused_itself_and_was_switched_on_by_hand_says_so_no_more(manager: User, way: str) -> None:
+    rule = builders.make_rule(manager)
+    paused = {"is_active": False, "seen_active": False, "off_since": NOON, "paused_reason": "A rush"}
+    TaskAutomationRule.objects.filter(pk=rule.pk).update(**paused)
+    rule = TaskAutomationRule.objects.get(pk=rule.pk)
+    if way == "save":
+        rule.is_active = True
+        rule.save()
+    else:
+        TaskAutomationRule.objects.filter(pk=rule.pk).update(is_active=True)
+        readiness.ready_rules(rule.team_id, NOON)
+    kept = TaskAutomationRule.objects.get(pk=rule.pk)
+    assert (kept.is_active, kept.paused_reason) == (True, "")
 
 
 def test_a_copy_of_a_rule_is_a_new_one(manager: User) -> None:
