@@ -522,6 +522,7 @@ def test_events_of_both_in_the_other_order_do_not_stop_it(act: str) -> None:
     thread = threading.Thread(target=change)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # one by one, as a commit asks for the contacts of its rows
+        cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other is the one that is stopped
         Activity.objects.create(contact=other)
         thread.start()
         until(_somebody_waits, why="it did not come to the lock")
