@@ -1,7 +1,7 @@
 """How many hours people have this week, and how many are spoken for."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,10 +12,11 @@ from typing import Any
 from domain import calendars
 from people import hours
 from people.models import Team, User
-from work.models import Task
+from work.models import Task, TaskQuerySet
 
 ONE_HOUR = Decimal(1)
 HUNDRED = Decimal(100)
+LEAST_LEFT = Decimal("0.25")
 SAMPLE = 200
 """How many of the team's newest estimates the usual one is the median of."""
 
@@ -77,26 +78,34 @@ def weeks(users: Iterable[User], *, now: datetime) -> dict[int, Capacity]:
 
 
 def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, Decimal]:
-    """Estimated hours of open work due before each person's `ends`, overdue or undated."""
+    """Hours left of open work that is due before each person's `ends`, overdue or undated."""
     used = {user.pk: Decimal(0) for user in people}
-    usual = UsualEstimates()
-    held = Task.objects.open().filter(assignee_id__in=list(used))
-    for holder, team_id, estimate, due in held.values_list("assignee_id", "team_id", "estimated_hours", "due_date"):
+    for holder, due, left in _held(Task.objects.filter(assignee_id__in=list(used))):
         if due is None or due < ends[holder]:
-            used[holder] += estimate if estimate is not None else usual.of(team_id)
+            used[holder] += left
     return used
 
 
 def booked_by(people: list[User], dues: Sequence[datetime]) -> dict[int, list[Decimal]]:
-    """Each person's estimated hours of open work that is due by each of the ascending `dues`, that instant included."""
+    """Each person's hours left of open work that is due by each of the ascending `dues`, that instant included."""
     by: dict[int, list[Decimal]] = {user.pk: [Decimal(0)] * len(dues) for user in people}
-    usual = UsualEstimates()
-    held = Task.objects.open().filter(assignee_id__in=list(by), due_date__isnull=False)
-    for holder, team_id, estimate, due in held.values_list("assignee_id", "team_id", "estimated_hours", "due_date"):
+    for holder, due, left in _held(Task.objects.filter(assignee_id__in=list(by), due_date__isnull=False)):
         at = bisect_left(dues, due)
         if at < len(dues):
-            by[holder][at] += estimate if estimate is not None else usual.of(team_id)
+            by[holder][at] += left
     return {holder: list(accumulate(amounts)) for holder, amounts in by.items()}
+
+
+def _held(tasks: TaskQuerySet) -> Iterator[tuple[int, datetime, Decimal]]:
+    """Of each open task who holds it, when it is due, and its estimate less what was spent on it so far.
+
+    What has taken longer than it should is not done yet, so a quarter hour is always left.
+    """
+    usual = UsualEstimates()
+    columns = ("assignee_id", "team_id", "due_date", "estimated_hours", "actual_hours")
+    for holder, team_id, due, estimate, spent in tasks.open().values_list(*columns):
+        whole = estimate if estimate is not None else usual.of(team_id)
+        yield holder, due, max(whole - spent, min(whole, LEAST_LEFT)) if spent else whole
 
 
 class UsualEstimates:

@@ -178,6 +178,16 @@ def test_capacity_is_working_time_less_absences_and_work_of_the_week(member: Use
     assert not week.is_overloaded
 
 
+@pytest.mark.parametrize(("spent", "left"), [(None, 6), (0, 6), (2, 4), (6, "0.25"), (9, "0.25")])
+def test_work_under_way_books_what_is_left_of_it(member: User, spent: int | None, left: int | str) -> None:
+    """What has taken as long as it should, or longer, is not done: a quarter hour is always left."""
+    now = timezone.datetime.fromisoformat("2026-03-04T10:00:00+00:00")
+    due = now + timedelta(days=1)
+    builders.make_task(member, status="in_progress", estimated_hours=6, actual_hours=spent, due_date=due)
+    assert capacity.week(member, now=now).used_hours == Decimal(left)
+    assert capacity.booked_by([member], [now, due]) == {member.pk: [0, Decimal(left)]}
+
+
 def test_old_assignments_go_and_young_ones_stay(member: User) -> None:
     now = timezone.now()
     old = builders.make_done_task(member, at=now - timedelta(days=91))
