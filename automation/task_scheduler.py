@@ -213,6 +213,8 @@ def _first_task(fired: list[Firing]) -> Task | None:
 
 
 def _show(row: Contact, given: Contact) -> None:
-    """The caller's own object has the cadence too, so that saving it later does not take it away again."""
-    for name in ("contact_cadence", "cadence_anchor_day", "next_touch_at"):
+    """The caller's own object has the cadence too, as the database has it: saving it later writes none of this."""
+    names = ("contact_cadence", "cadence_anchor_day", "next_touch_at")
+    for name in names:
         setattr(given, name, getattr(row, name))
+    given.note_stored(names)

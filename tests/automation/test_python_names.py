@@ -287,6 +287,12 @@ def test_saving_the_object_that_was_given_keeps_the_cadence(user: User, contact:
     kept = Contact.objects.get(pk=contact.pk)
     assert (kept.contact_cadence, kept.seen_cadence) == ("monthly", "monthly")
     assert kept.next_touch_at is not None
+    assert contact.next_touch_at == kept.next_touch_at
+    later = kept.next_touch_at + dt.timedelta(days=30)
+    Contact.objects.filter(pk=contact.pk).update(next_touch_at=later)  # as a touch does
+    contact.company = "Byron"
+    contact.save()
+    assert Contact.objects.get(pk=contact.pk).next_touch_at == later
 
 
 @pytest.mark.parametrize(
