@@ -10,6 +10,7 @@ from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomat
 from automation.programmes import enrolling
 from crm.models import Activity, Contact
 from jobs.models import Job
+from notifications.models import Notification
 from people import hours
 from people.models import Team, User
 from tests import builders
@@ -21,7 +22,7 @@ DAY = timedelta(days=1)
 
 def fill(contacts: int, *, rules: int = 200, people: int = 20, now: datetime) -> Team:
     """One team with its history, in which nothing is due: contacts, each with an activity, a firing and a job, every
-    fifth with a task, every twentieth in a sequence; rules of five kinds.
+    fifth with a task and a notice of it, every twentieth in a sequence; rules of five kinds.
     """
     owners = [builders.make_manager(), *(builders.make_user() for _ in range(people - 1))]
     team = owners[0].team
@@ -134,6 +135,10 @@ def _history(contact: Contact, rule: TaskAutomationRule, count: int, now: dateti
     firing = Firing(rule=rule, trigger_key="x", kind="activity", contact=contact, outcome=Firing.FIRED, at=now - DAY)
     multiply(firing, count, contact_id=f"{contact.pk} + i", at=at, trigger_key="'volume:' || i")
     job = Job(name="automation.tasks.assign_task", state=Job.DONE, key="x", run_at=now, send_at=now, created_at=now)
+    task = Task.objects.filter(contact__team=contact.team).order_by("pk").first()
+    assert task is not None
+    notice = Notification(team=contact.team, user=rule.owner, key="x", kind="assigned", task=task, created_at=now - DAY)
+    multiply(notice, count // 5, task_id=f"{task.pk} + i", key="'volume:' || i")
     hexes = "'00000000-0000-4000-8000-' || substr('000000000000' || i, length('' || i) + 1)"
     uuid = f"({hexes})::uuid" if connection.vendor == "postgresql" else f"replace({hexes}, '-', '')"
     multiply(job, count, id=uuid, key="'volume:' || i", done_at=at)
