@@ -77,7 +77,7 @@ def every_plan(problem: Problem) -> int:
 
 
 @given(problems())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_plan_is_above_the_bound_and_the_plan_breaks_no_limit(problem: Problem):
     plan = engine.solve(problem, effort=LITTLE)
     assert problem.value(plan.chosen) == plan.value  # raises when a limit is broken
@@ -86,7 +86,7 @@ def test_no_plan_is_above_the_bound_and_the_plan_breaks_no_limit(problem: Proble
 
 @needs_highs
 @given(problems())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_with_highs_small_problems_are_solved_as_by_brute_force(problem: Problem):
     plan = engine.solve(problem, prove=engine.prover(), effort=LITTLE, tolerance=0)
     assert not plan.fault
@@ -94,7 +94,7 @@ def test_with_highs_small_problems_are_solved_as_by_brute_force(problem: Problem
 
 
 @given(problems(tasks=12, people=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_nobody_is_idle_beside_a_task_that_would_gain(problem: Problem):
     standing = Standing(problem)
     standing.restore(engine.solve(problem, effort=LITTLE).chosen.tolist())
@@ -104,7 +104,7 @@ def test_nobody_is_idle_beside_a_task_that_would_gain(problem: Problem):
 
 
 @given(problems(tasks=12, people=4), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_standing_knows_what_fits_without_counting_anew(problem: Problem, data: st.DataObject):
     standing = Standing(problem)
     for _ in range(data.draw(st.integers(0, 25))):
@@ -147,7 +147,7 @@ def _allowed(problem: Problem, plan: list[int]) -> bool:
 
 
 @given(problems(tasks=8, people=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_rolled_back_is_as_it_was(problem: Problem):
     standing = Standing(problem)
     plan = engine.solve(problem, effort=LITTLE).chosen.tolist()
@@ -175,7 +175,7 @@ def test_what_is_rolled_back_is_as_it_was(problem: Problem):
 
 @needs_highs
 @given(problems(tasks=12, people=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_prices_of_hours_due_dates_and_counts_come_near_the_relaxation(every: Problem):
     problem, _ = possible(every)
     least = exact.relaxed(problem)

@@ -103,7 +103,7 @@ def remaining(plan: planning.TeamPlan, works: list[Work], people: list[Person]) 
 
 
 @given(teams(), st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(team, balance: int):
     works, people = team
     plan = planning.plan(works, people, names=NAMES, weights=Weights(balance=balance), effort=LITTLE)
@@ -129,7 +129,7 @@ def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(tea
 
 
 @given(teams(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_order_of_works_and_people_changes_nothing(team, chance: random.Random):
     works, people = team
     first = planning.plan(works, people, names=NAMES, effort=LITTLE)
@@ -140,7 +140,7 @@ def test_the_order_of_works_and_people_changes_nothing(team, chance: random.Rand
 
 
 @given(teams())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_decision_explains_itself_and_is_data(team):
     works, people = team
     plan = planning.plan(works, people, names=NAMES, effort=LITTLE)
@@ -156,7 +156,7 @@ def test_every_decision_explains_itself_and_is_data(team):
 
 
 @given(teams())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_value_is_the_sum_of_its_parts(team):
     """Hours times value, less the price of load, less what leaving a holder costs."""
     works, people = team
