@@ -1,5 +1,6 @@
 """/automation/workload: how full people's weeks are, and moves that would even them out."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from assignment import rebalancing
 from assignment.models import Suggestion
 from people.models import User
 from work import capacity
+from work.models import Assignment
 
 router = Router(tags=["workload"])
 
@@ -116,34 +118,27 @@ def apply_all_suggestions(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post(
-    "/automation/workload/team/rebalance-suggestions/{int:id}/undo", auth=scope("workload:write"), response=Applied
-)
-def undo_suggestion(request: HttpRequest, id: Id) -> Applied:
-    """Gives the task back to whom it came from, unless it was started, moved or finished since."""
-    user = caller(request)
-    need(user, "manage_team", "move others' work")
-    suggestion = one(Suggestion.objects.visible_to(user), id, "suggestion")
-    try:
-        assignment = rebalancing.undo(suggestion, by=user, now=timezone.now())
-    except rebalancing.Stale as stale:
-        raise conflict(str(stale)) from None
-    return Applied(
-        message="Task moved back", suggestion_id=suggestion.pk, task_id=assignment.task_id, user_id=assignment.user_id
-    )
-
-
-@router.post(
     "/automation/workload/team/rebalance-suggestions/{int:id}/apply", auth=scope("workload:write"), response=Applied
 )
 def apply_suggestion(request: HttpRequest, id: Id) -> Applied:
     """Moves the task, if nothing has changed since; never overloads who receives it."""
+    return _moved(request, id, rebalancing.apply, "Task moved")
+
+
+@router.post(
+    "/automation/workload/team/rebalance-suggestions/{int:id}/undo", auth=scope("workload:write"), response=Applied
+)
+def undo_suggestion(request: HttpRequest, id: Id) -> Applied:
+    """Gives the task back to whom it came from, unless it was started, moved or finished since."""
+    return _moved(request, id, rebalancing.undo, "Task moved back")
+
+
+def _moved(request: HttpRequest, id: int, verb: Callable[..., Assignment], message: str) -> Applied:
     user = caller(request)
     need(user, "manage_team", "move others' work")
     suggestion = one(Suggestion.objects.visible_to(user), id, "suggestion")
     try:
-        assignment = rebalancing.apply(suggestion, by=user, now=timezone.now())
+        assignment = verb(suggestion, by=user, now=timezone.now())
     except rebalancing.Stale as stale:
         raise conflict(str(stale)) from None
-    return Applied(
-        message="Task moved", suggestion_id=suggestion.pk, task_id=assignment.task_id, user_id=assignment.user_id
-    )
+    return Applied(message=message, suggestion_id=suggestion.pk, task_id=assignment.task_id, user_id=assignment.user_id)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HOLD = timedelta(minutes=5)
 """How long a run may stand still before others think it was killed."""
-KEEP = timedelta(days=90)
+KEEP, KEEP_UNGIVEN = timedelta(days=90), timedelta(days=1)
 TAKEN, CHANGED, LEFT = "TAKEN", "CHANGED", "LEFT"
 
 
@@ -139,7 +139,8 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
 
 
 def prune(*, now: datetime) -> int:
-    """Deletes runs that ended long ago; what they gave stays with its own reasons."""
+    """Deletes runs of long ago, and of those before yesterday what they gave to nobody; assignments stay."""
+    Decision.objects.filter(to_user=None, run__created_at__lt=now - KEEP_UNGIVEN).delete()
     deleted, _ = Run.objects.filter(created_at__lt=now - KEEP).exclude(state__in=Run.UNDER_WAY).delete()
     return deleted
 
@@ -170,7 +171,8 @@ def _decision(
         task_version=versions[choice.work_id],
         to_user_id=choice.person_id,
         code=choice.code or "",
-        reasons=dispatch.reasons_of(choice, display),
+        # Why nobody gets a task is told anew each hour: the sentence is enough. What is given keeps all its reasons.
+        reasons=dispatch.reasons_of(choice, display) if choice.person_id else {"sentence": choice.sentence(display)},
     )
 
 
@@ -223,7 +225,8 @@ def _give(decision: Decision, *, now: datetime) -> None:
         if code is not None:
             Decision.objects.filter(pk=decision.pk).update(state=Decision.SKIPPED, code=code)
         else:
-            Decision.objects.filter(pk=decision.pk).update(task_version=decision.task_version + 1)
+            kept = {"sentence": decision.reasons.get("sentence", "")}  # the assignment has them all
+            Decision.objects.filter(pk=decision.pk).update(task_version=decision.task_version + 1, reasons=kept)
 
 
 def _changed(decision: Decision, task: Task, user: User) -> str | None:

@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from domain import calendars
 from domain.matching import Person, Work
+from domain.matching.model import REJECTIONS_KEPT
 from domain.matching.values import DEFAULT_WEIGHTS, PRIORITIES, skill_match, urgency
 from people import hours
 from people.models import Skill, Team, User, UserSkill
@@ -97,10 +98,10 @@ def people(users: Sequence[User], *, now: datetime, works: Collection[Work]) -> 
     return result
 
 
-def waiting(team: Team) -> list[Row]:
+def waiting(team: Team, *, most: int = MOST_WAITING) -> list[Row]:
     """Ready work nobody holds, what is due first first."""
     rows = Task.objects.waiting().filter(team=team).order_by(F("due_date").asc(nulls_last=True), "pk")
-    return _rows(rows, MOST_WAITING)
+    return _rows(rows, most)
 
 
 def required(rows: Sequence[Row]) -> dict[int, Required]:
@@ -145,6 +146,9 @@ def offers(user: User, *, now: datetime) -> list[Work]:
     reader, value = _Reader(user.team, now), _OwnValue(user, now)
     known = ((value.of(row, needs.get(row.pk, ()), reader), row) for row in rows)
     best = heapq.nsmallest(_OFFERED, known, key=lambda pair: (-pair[0], pair[1].pk))
+    if not best:  # what waits asks for other skills: some of it all the same, so that the person hears which
+        some = waiting(user.team, most=REJECTIONS_KEPT)
+        return works(some, required(some), team=user.team, now=now)
     return [reader.work(row, needs.get(row.pk, ())) for _, row in best]
 
 

@@ -92,6 +92,15 @@ def test_the_next_task_is_found_behind_any_number_that_the_person_lacks_the_skil
     assert dispatch.next_task(user, now=MONDAY)["assigned"] == mine.pk
 
 
+def test_who_has_the_skills_for_nothing_that_waits_is_told_what_they_lack(team: Team) -> None:
+    user, other = builders.make_user(team=team), builders.make_user(team=team)
+    assert dispatch.next_task(user, now=MONDAY)["code"] == "NOTHING_READY"
+    builders.make_task(team=team, title="Weld it", skills={builders.make_skill(other, level=5, name="Welding"): 2})
+    answer = dispatch.next_task(user, now=MONDAY)
+    assert (answer["assigned"], answer["code"]) == (None, "NOTHING_FITS")
+    assert "Weld it: Welding level 0 < 2." in answer["reason"]
+
+
 def test_of_each_priority_what_is_due_first_or_waits_longest_is_looked_at(team: Team) -> None:
     """An urgent task without a date that waited longest is found among hundreds that are due."""
     user = builders.make_user(team=team)

@@ -149,6 +149,21 @@ def test_hours_due_by_the_same_instant_count_together(team: Team) -> None:
     assert [row["code"] for row in done["unassigned"]] == ["OUTRANKED"]
 
 
+def test_what_nobody_got_is_kept_for_a_day_and_runs_for_ninety(team: Team, tasks: list[Task]) -> None:
+    """Each hour says it anew, so a long backlog does not fill the disk."""
+    skill = builders.make_skill(team=team, name="Welding")
+    builders.make_task(team=team, skills={skill: 5}, created_at=MONDAY)
+    runs.run(team, now=MONDAY)
+    runs.prune(now=MONDAY + timedelta(hours=23))
+    assert Decision.objects.filter(to_user=None).count() == 1
+    runs.prune(now=MONDAY + timedelta(hours=25))
+    assert (Decision.objects.filter(to_user=None).count(), Decision.objects.count()) == (0, 12)
+    assert {tuple(one.reasons) for one in Decision.objects.all()} == {("sentence",)}
+    assert all("choice" in one.reasons for one in Assignment.objects.all())
+    assert runs.prune(now=MONDAY + timedelta(days=91))
+    assert (Run.objects.count(), Assignment.objects.count()) == (0, 12)
+
+
 def test_a_team_of_nobody_is_told_so(team: Team) -> None:
     builders.make_task(team=team)
     assert [row["code"] for row in runs.run(team, now=MONDAY)["unassigned"]] == ["NO_SKILLED_PERSON"]
