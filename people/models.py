@@ -1,5 +1,6 @@
 """Teams, their people, what these can do and when they work."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -7,11 +8,12 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.timezone import now as current_time
 
 from domain import calendars
+from domain.matching.model import Weights
 from people import holidays
 
 
@@ -23,6 +25,11 @@ def validate_zone(name: str) -> None:
 
 def default_zone() -> str:
     return settings.DEFAULT_TEAM_ZONE
+
+
+def share(default: int, help_text: str) -> "models.PositiveSmallIntegerField[int, int]":
+    """A weight of matching, in thousandths."""
+    return models.PositiveSmallIntegerField(default=default, validators=[MaxValueValidator(1000)], help_text=help_text)
 
 
 class TeamQuerySet(models.QuerySet["Team"]):
@@ -65,6 +72,11 @@ class Team(models.Model):
         default="classic",
         help_text="How performance is scored: docs/concepts/performance.md says what each rewards",
     )
+    weight_priority = share(400, "What a task's priority counts in its value, in thousandths")
+    weight_urgency = share(300, "What it counts how soon the task is due")
+    weight_skill = share(200, "What it counts how well the person's skills match")
+    weight_continuity = share(100, "What it counts that the person knows the contact")
+    weight_balance = share(200, "How strongly work is spread: what an hour in a full week costs")
     calendar_digest = models.CharField(max_length=64, blank=True, editable=False)
     followed_zones = models.JSONField(
         default=list, editable=False, help_text="Those that touches may be on, as hours.zones tells them, newest first"
@@ -76,7 +88,14 @@ class Team(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_team")
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_team"),
+            models.CheckConstraint(
+                condition=Q(
+                    weight_priority=1000 - F("weight_urgency") - F("weight_skill") - F("weight_continuity"),
+                    weight_balance__lte=1000,
+                ),
+                name="team_weights_sum_to_1000",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,6 +103,21 @@ class Team(models.Model):
 
     def clean(self) -> None:
         holidays.validate(self.country, self.region)
+        try:
+            self.weights  # noqa: B018
+        except ValueError as error:
+            raise ValidationError(str(error), code="weights") from None
+
+    @property
+    def weights(self) -> Weights:
+        """What a task's value is made of in this team. Raises ValueError with what to change."""
+        return Weights(
+            priority=self.weight_priority,
+            urgency=self.weight_urgency,
+            skill=self.weight_skill,
+            continuity=self.weight_continuity,
+            balance=self.weight_balance,
+        )
 
 
 class TeamSpan(models.Model):
@@ -145,12 +179,26 @@ class User(AbstractUser):
         help_text="Whose public holidays count; the team's when empty",
     )
     region = models.CharField(max_length=20, blank=True, validators=[holidays.validate_region])
+    focus_factor = models.DecimalField(
+        max_digits=3,
+        decimal_places=2,
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.05")), MaxValueValidator(Decimal(1))],
+        help_text="The share of working hours that tasks may fill, from 0.05 to 1; the rest is for all else",
+    )
+    wip_limit = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1000)],
+        help_text="How many open tasks they may hold before they are given no more; empty: any number",
+    )
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="one_user_per_email"),
+            models.CheckConstraint(condition=Q(focus_factor__gt=0, focus_factor__lte=1), name="focus_is_a_share"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -226,6 +274,20 @@ class Skill(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SkillRequirement(models.Model):
+    """Work that asks for `skill` asks for `needs` as well, at this level at least; never in a circle."""
+
+    skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="requirements")
+    needs = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="+")
+    min_level = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(5)])
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["skill", "needs"], name="one_requirement_per_pair_of_skills")]
+
+    def __str__(self) -> str:
+        return f"{self.skill_id} needs {self.needs_id} at {self.min_level}"
 
 
 class UserSkill(models.Model):

@@ -23,6 +23,7 @@ TASK = Kind(
         "estimated_hours",
         "actual_hours",
         "notes",
+        "pinned",
     ),
     parts=_skills,
 )

@@ -112,6 +112,7 @@ EDITABLE = frozenset(
         "estimated_hours",
         "actual_hours",
         "notes",
+        "pinned",
     }
 )
 
@@ -327,7 +328,11 @@ def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetim
     """Ends the assignment of a task that is dropped; opens a new one for a task that is taken up again."""
     if status not in Task.OPEN:
         finishing.end_assignment(task, Assignment.DROPPED, now=now)
-    elif old not in Task.OPEN and task.assignee_id is not None:
+        return
+    if old in Task.OPEN:
+        return
+    Assignment.objects.filter(task=task, outcome=Assignment.COMPLETED).update(outcome=Assignment.REOPENED)
+    if task.assignee_id is not None:
         last = Assignment.objects.filter(task=task, user_id=task.assignee_id).order_by("-pk").first()
         Assignment.objects.create(
             task=task,

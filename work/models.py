@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from crm.models import Contact
@@ -47,7 +47,11 @@ class TaskQuerySet(FilledInQuerySet):
         return self.filter(status__in=Task.OPEN)
 
     def waiting(self) -> "TaskQuerySet":
-        """Ready work that nobody holds."""
+        """Ready work that nobody holds: what waits for other tasks is not ready."""
+        return self.unheld().filter(~Exists(Dependency.objects.unmet().filter(task=OuterRef("pk"))))
+
+    def unheld(self) -> "TaskQuerySet":
+        """Work to do that nobody holds, ready or not."""
         return self.filter(status=Task.TODO, assignee__isnull=True)
 
     def overdue(self, now: datetime) -> "TaskQuerySet":
@@ -105,9 +109,13 @@ class Task(models.Model):
         max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
     notes = models.TextField(blank=True)
+    pinned = models.BooleanField(default=False, help_text="Stays with whoever holds it: nothing moves it by itself")
     required_skills = models.ManyToManyField(Skill, through="TaskSkill", related_name="tasks", blank=True)
     origin_key = models.CharField(max_length=120, null=True, blank=True, unique=True, editable=False)
     group_key = models.CharField(max_length=60, blank=True, editable=False)
+    kind = models.CharField(
+        max_length=60, blank=True, editable=False, help_text="What made it, as rule:7: tasks of a kind take alike long"
+    )
     once_key = models.CharField(max_length=120, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -157,6 +165,7 @@ class Task(models.Model):
                 condition=Q(due_spec__isnull=False) & UNFINISHED,
             ),
             models.Index(fields=["group_key"], name="task_group"),
+            models.Index(fields=["team", "kind", "-id"], name="task_of_kind"),
             models.Index(fields=["contact", "status"], name="task_contact"),
             models.Index(fields=["team", "-id"], name="task_newest"),
         ]
@@ -210,6 +219,51 @@ class TaskSkill(models.Model):
         return f"{self.task_id} needs {self.skill_id} at {self.min_level}"
 
 
+class DependencyQuerySet(models.QuerySet["Dependency"]):
+    def unmet(self) -> "DependencyQuerySet":
+        """Those that still hold a task back: one that was cancelled holds back nothing."""
+        return self.filter(waits_for__status__in=Task.OPEN)
+
+
+class Dependency(models.Model):
+    """`task` is not ready before `waits_for` is finished; never in a circle."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependencies")
+    waits_for = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependents")
+
+    objects = DependencyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "waits_for"], name="one_dependency_per_pair"),
+            models.CheckConstraint(condition=~Q(task=models.F("waits_for")), name="no_task_waits_for_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} waits for {self.waits_for_id}"
+
+
+class Exclusion(models.Model):
+    """Somebody who must not have one task, or any work of one contact."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exclusions")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="exclusions")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="exclusions")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "user"], name="one_exclusion_per_task"),
+            models.UniqueConstraint(fields=["contact", "user"], name="one_exclusion_per_contact"),
+            models.CheckConstraint(
+                condition=Q(task__isnull=True, contact__isnull=False) | Q(task__isnull=False, contact__isnull=True),
+                name="exclusion_of_one_thing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} not for task {self.task_id}, contact {self.contact_id}"
+
+
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def visible_to(self, user: User) -> "AssignmentQuerySet":
         team = self.filter(task__team_id=user.team_id)
@@ -219,7 +273,8 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
 class Assignment(models.Model):
     """One stretch in which one person held one task, with the reason it was theirs."""
 
-    COMPLETED, MOVED, DROPPED = "completed", "moved", "dropped"
+    COMPLETED, MOVED, DROPPED, REOPENED = "completed", "moved", "dropped", "reopened"
+    """How it ended; REOPENED: it was completed, and the task was taken up again, so that it counts once."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="assignments")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="assignments")
