@@ -41,6 +41,7 @@ class Row(NamedTuple):
     created_at: datetime
     contact_id: int | None
     group_key: str
+    kind: str
 
 
 Required = tuple[tuple[int, int], ...]
@@ -170,7 +171,7 @@ class _Reader:
 
     def hours_q(self, row: Row) -> int:
         estimate = row.estimated_hours
-        return max(1, quarters(estimate if estimate is not None else self.usual.of(self.team_id)))
+        return max(1, quarters(estimate if estimate is not None else self.usual.of(self.team_id, row.kind)))
 
     def slack_q(self, row: Row, hours_q: int) -> int | None:
         return None if row.due_date is None else quarters(self.clock.hours(row.due_date)) - hours_q

@@ -26,6 +26,7 @@ class Draft:
     description: str
     due_date: datetime
     owner: User
+    kind: str
     estimated_hours: Decimal | None = None
     due_wall: str = ""
     due_zone: str = ""
@@ -40,6 +41,7 @@ def draft(rule: TaskAutomationRule, event: Event) -> Draft:
         title=templating.render_title(rule.task_title_template, values, fallback=rule.name),
         description=templating.render(rule.task_description_template, values),
         owner=owner,
+        kind=f"rule:{rule.pk}",
         estimated_hours=rule.estimated_hours,
         **_due(rule, event, owner),
     )

@@ -146,6 +146,7 @@ def _make_task(rule: TaskAutomationRule, firing: Firing, event: Event, made: Dra
         owner=made.owner,
         estimated_hours=rule.estimated_hours,
         required_skills=_requirements(rule),
+        kind=made.kind,
         origin_key=f"firing:{firing.pk}",
         once_key=_once_key(rule, event.contact),
         now=now,

@@ -153,6 +153,7 @@ def _make_task(contact: Contact, owner: User, missed: datetime, now: datetime) -
                 due_date=now + URGENT_WITHIN,
                 contact=contact,
                 owner=owner,
+                kind="overdue",
                 origin_key=f"overdue:{contact.pk}:{missed:%Y%m%dT%H%M}",
                 now=now,
             )

@@ -351,6 +351,7 @@ def _make(
         contact=batch.contact,
         owner=holder,
         group_key=batch.group_key,
+        kind="recurring",
         origin_key=_origin(batch, key),
         now=now,
     )

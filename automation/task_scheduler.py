@@ -170,6 +170,7 @@ class TaskScheduler:
                 contact=contact,
                 owner=self.owner,
                 once_key=once_key,
+                kind=f"built-in:{activity.activity_type}"[:60],
                 origin_key=f"built-in:{activity.pk}",
                 by=self.owner,
                 now=now,

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from statistics import median
@@ -18,18 +18,20 @@ ONE_HOUR = Decimal(1)
 HUNDRED = Decimal(100)
 LEAST_LEFT = Decimal("0.25")
 SAMPLE = 200
-"""How many of the team's newest estimates the usual one is the median of."""
+"""How many of the newest tasks of a kind are looked at for how long one usually takes."""
+_FEWEST = 3  # of a kind: fewer say less than the whole team's tasks do
 
 
 @dataclass(frozen=True)
 class Capacity:
     """One person's current week (Monday to Sunday in their zone), in hours.
 
-    `max_hours` is working time less time off; `used_hours` the estimates of open work that is due by the week's end,
-    overdue or undated.
+    `contracted_hours` is working time less time off and holidays, `max_hours` the share of it that tasks may fill (the
+    person's focus factor); `used_hours` what is left of open work that is due by the week's end, overdue or undated.
     """
 
     user_id: int
+    contracted_hours: Decimal
     max_hours: Decimal
     used_hours: Decimal
 
@@ -67,14 +69,43 @@ def weeks(users: Iterable[User], *, now: datetime) -> dict[int, Capacity]:
     plans = hours.schedules(people)
     ends = {user.pk: calendars.week_of(now, plans[user.pk].zone) for user in people}
     used = booked_hours(people, {pk: end for pk, (_, end) in ends.items()})
+    worked = {pk: calendars.working_hours(plans[pk], start=start, end=end) for pk, (start, end) in ends.items()}
     return {
-        user.pk: Capacity(
-            user.pk,
-            calendars.working_hours(plans[user.pk], start=ends[user.pk][0], end=ends[user.pk][1]),
-            used[user.pk],
-        )
+        user.pk: Capacity(user.pk, worked[user.pk], worked[user.pk] * user.focus_factor, used[user.pk])
         for user in people
     }
+
+
+@dataclass(frozen=True)
+class Day:
+    """One local day of a person, in hours: those that tasks may fill, those due on it, and what is left until its end.
+
+    `free_until` is all hours from now to the day's end less all work due by then, with what is overdue and without
+    what has no date; it is negative when not everything can be in time.
+    """
+
+    on: date
+    hours: Decimal
+    due_hours: Decimal
+    free_until: Decimal
+
+
+def days(user: User, *, now: datetime, count: int = 7) -> list[Day]:
+    """The next days of the person in their zone, today (what is left of it) first."""
+    plan = hours.schedules([user])[user.pk]
+    today = now.astimezone(plan.zone).date()
+    ends = [
+        calendars.from_wall(datetime.combine(today + timedelta(days=day + 1), time()), plan.zone)
+        for day in range(count)
+    ]
+    # What is due at midnight is due on the day that ends with it.
+    due = booked_by([user], ends)[user.pk]
+    clock = calendars.Clock(plan, start=now, end=ends[-1])
+    worked = [clock.hours(end) * user.focus_factor for end in ends]
+    return [
+        Day(today + timedelta(days=at), worked[at] - before[0], due[at] - before[1], worked[at] - due[at])
+        for at, before in enumerate([(Decimal(0), Decimal(0)), *zip(worked, due, strict=True)][:count])
+    ]
 
 
 def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, Decimal]:
@@ -102,30 +133,41 @@ def _held(tasks: TaskQuerySet) -> Iterator[tuple[int, datetime, Decimal]]:
     What has taken longer than it should is not done yet, so a quarter hour is always left.
     """
     usual = UsualEstimates()
-    columns = ("assignee_id", "team_id", "due_date", "estimated_hours", "actual_hours")
-    for holder, team_id, due, estimate, spent in tasks.open().values_list(*columns):
-        whole = estimate if estimate is not None else usual.of(team_id)
+    columns = ("assignee_id", "team_id", "kind", "due_date", "estimated_hours", "actual_hours")
+    for holder, team_id, kind, due, estimate, spent in tasks.open().values_list(*columns):
+        whole = estimate if estimate is not None else usual.of(team_id, kind)
         yield holder, due, max(whole - spent, min(whole, LEAST_LEFT)) if spent else whole
 
 
 class UsualEstimates:
-    """The median of a team's newest estimates, for tasks that have none; an hour in a team that estimates nothing."""
+    """How long a task without an estimate is taken to be: the median of the newest tasks of its kind.
+
+    A finished one counts with the hours it took, else with its estimate. Of a kind that has too few of these the team's
+    newest tasks decide, and without any it is an hour.
+    """
 
     def __init__(self) -> None:
-        self._medians: dict[int, Decimal] = {}
+        self._medians: dict[tuple[int, str | None], Decimal | None] = {}
 
-    def of(self, team_id: int) -> Decimal:
-        if team_id not in self._medians:
-            newest = Task.objects.filter(team_id=team_id, estimated_hours__isnull=False).order_by("-id")
-            sample = [hours for hours in newest.values_list("estimated_hours", flat=True)[:SAMPLE] if hours]
-            self._medians[team_id] = median(sample) if sample else ONE_HOUR
-        return self._medians[team_id]
+    def of(self, team_id: int, kind: str) -> Decimal:
+        return self._median(team_id, kind) or self._median(team_id, None) or ONE_HOUR
+
+    def _median(self, team_id: int, kind: str | None) -> Decimal | None:
+        """None when too few of them say how long they take; without a kind it is of all the team's."""
+        if (team_id, kind) not in self._medians:
+            newest = Task.objects.filter(team_id=team_id, **({} if kind is None else {"kind": kind})).order_by("-id")
+            rows = newest.values_list("status", "actual_hours", "estimated_hours")[:SAMPLE]
+            known = [actual if status == Task.DONE and actual else estimate for status, actual, estimate in rows]
+            sample = [hours for hours in known if hours]
+            enough = len(sample) >= (1 if kind is None else _FEWEST)
+            self._medians[team_id, kind] = median(sample) if enough else None
+        return self._medians[team_id, kind]
 
 
 def team_status(team: Team, *, now: datetime) -> dict[str, Any]:
     """The team's week: contracted hours less absences, what is spoken for, and who has too much."""
     each = weeks(User.objects.active().filter(team=team).select_related("team"), now=now).values()
-    capacity = sum((one.max_hours for one in each), Decimal(0))
+    capacity = sum((one.contracted_hours for one in each), Decimal(0))
     used = sum((one.used_hours for one in each), Decimal(0))
     return {
         "total_team_members": len(each),

@@ -110,11 +110,12 @@ def _make_task(enrolment: Enrolment, row: EnrolmentStep, step: Step, *, at_once:
     made = Task.objects.filter(origin_key=origin).first()
     if made is not None:
         return made
+    programme = programmes.of(enrolment)
     shown = drafting.template_values(enrolment.contact, None)
     owner = owner_for(step, enrolment)
     task = lifecycle.create(
         enrolment.team,
-        title=templating.render_title(step.title, shown, fallback=programmes.of(enrolment).name),
+        title=templating.render_title(step.title, shown, fallback=programme.name),
         description=templating.render(step.description, shown),
         priority=step.priority,
         **_due_columns(enrolment, row, step, owner, at_once=at_once, now=now),
@@ -124,6 +125,7 @@ def _make_task(enrolment: Enrolment, row: EnrolmentStep, step: Step, *, at_once:
         contact=enrolment.contact,
         owner=owner,
         group_key=enrolment.group_key,
+        kind=f"{programmes.kind_of(programme)}:{programme.pk}:{step.key}"[:60],
         origin_key=origin,
         now=now,
     )

@@ -129,7 +129,7 @@ def loads(found: Backtest) -> list[Load]:
 
 def _estimate(one: Result, usual: capacity.UsualEstimates) -> Decimal:
     assert one.draft is not None
-    return one.draft.estimated_hours or usual.of(one.event.team_id)
+    return one.draft.estimated_hours or usual.of(one.event.team_id, one.draft.kind)
 
 
 def _working(plan: calendars.Schedule, on: date) -> Decimal:

@@ -52,8 +52,13 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
         task_title_template="Call", scope="team", is_active=True,
     )  # fmt: skip
     before.get_model("automation", "Firing").objects.create(
-        rule=rule, trigger_key=f"activity:{activity.pk}", activity=activity, contact=contact, outcome="fired", at=now
-    )
+        rule=rule, trigger_key=f"activity:{activity.pk}", activity=activity, contact=contact, outcome="fired", at=now,
+        task=before.get_model("work", "Task").objects.create(team=team, title="Made", owner=owner, contact=contact),
+    )  # fmt: skip
+    for outcome in ("completed", "moved", "completed"):
+        before.get_model("work", "Assignment").objects.create(
+            task=task, user=owner, assigned_at=now - timedelta(days=2), ended_at=now, outcome=outcome
+        )
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
@@ -61,7 +66,7 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
     from automation.models import Firing, ScheduledTaskBatch, TaskAutomationRule
     from crm.models import Contact
     from people.models import Team
-    from work.models import Task
+    from work.models import Assignment, Task
 
     kept = Contact.objects.get(pk=contact.pk)
     assert not Contact.objects.changed_by_hand().exists()
@@ -72,5 +77,11 @@ def test_rows_of_the_release_before_go_on(before: Any) -> None:
     assert Team.objects.get(pk=team.pk).followed_zones == [{"team": "Europe/Berlin", "people": {}}]
     assert ScheduledTaskBatch.objects.get().time_of_day == now.astimezone(ZoneInfo("Asia/Tokyo")).time()
     assert Firing.objects.get().occurred_at == now - timedelta(days=2)
+    assert Task.objects.get(title="Made").kind == f"rule:{rule.pk}"
+    assert list(Assignment.objects.order_by("pk").values_list("outcome", flat=True)) == [
+        "reopened",
+        "moved",
+        "completed",
+    ]
     sweeps.run(team.pk, now=now)
-    assert Task.objects.count() == 1, "nothing is made of what was there"
+    assert Task.objects.count() == 2, "nothing is made of what was there"
