@@ -15,7 +15,7 @@ from people.models import Change
 
 router = Router(tags=["people"])
 
-Kind = Literal["rule", "sequence", "campaign", "task", "member", "team", "skill", "token", "source", "form"]
+Kind = Literal["rule", "sequence", "campaign", "task", "member", "team", "skill", "token", "source", "form", "contact"]
 
 
 class AuditLineOut(Out):

@@ -15,7 +15,19 @@ from jobs.admin import ReadOnlyAdmin
 from people import deactivation
 from people.audited import MEMBER, SKILL, TEAM
 from people.audited_admin import AuditedAdmin, PartAdmin
-from people.models import ApiToken, Change, Skill, Team, TeamDayOff, TeamSpan, TimeOff, User, UserSkill, WorkingSpan
+from people.models import (
+    ApiToken,
+    Change,
+    Skill,
+    SkillRequirement,
+    Team,
+    TeamDayOff,
+    TeamSpan,
+    TimeOff,
+    User,
+    UserSkill,
+    WorkingSpan,
+)
 
 admin.site.unregister(Group)  # rights follow the role and the team, never a group
 
@@ -73,6 +85,7 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email", "timezone", "country", "region")}),
         ("Team", {"fields": ("team", "role")}),
+        ("Work", {"fields": ("focus_factor", "wip_limit")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "team", "role", "password1", "password2")}),)
@@ -108,13 +121,32 @@ class ChangeAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
+class RequirementInline(TabularInline):
+    model = SkillRequirement
+    fk_name = "skill"
+    extra = 0
+    autocomplete_fields = ("needs",)
+
+
 @admin.register(Skill)
 class SkillAdmin(AuditedAdmin):
     audited = SKILL
+    inlines = (RequirementInline,)
     list_display = ("name", "team")
     list_filter = ("team",)
     list_select_related = ("team",)
     search_fields = ("name",)
+
+
+@admin.register(SkillRequirement)
+class SkillRequirementAdmin(PartAdmin):
+    audited = SKILL
+    whole = "skill"
+    list_display = ("skill", "needs", "min_level")
+    list_filter = ("skill__team",)
+    list_select_related = ("skill", "needs")
+    search_fields = ("skill__name", "needs__name")
+    autocomplete_fields = ("skill", "needs")
 
 
 @admin.register(UserSkill)

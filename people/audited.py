@@ -27,6 +27,10 @@ def _of_member(user: User) -> Facts:
     }
 
 
+def _of_skill(skill: Skill) -> Facts:
+    return {"requires": dict(skill.requirements.order_by("needs__name").values_list("needs__name", "min_level"))}
+
+
 TEAM = Kind(
     "team",
     columns_of(Team, without=("calendar_digest", "followed_zones")),
@@ -39,7 +43,7 @@ MEMBER = Kind(
     secrets=frozenset({"password"}),
     parts=_of_member,
 )
-SKILL = Kind("skill", columns_of(Skill))
+SKILL = Kind("skill", columns_of(Skill), parts=_of_skill)
 TOKEN = Kind(
     "token",
     columns_of(ApiToken, without=("digest", "hint", "last_used_at")),

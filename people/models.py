@@ -289,6 +289,12 @@ class SkillRequirement(models.Model):
     def __str__(self) -> str:
         return f"{self.skill_id} needs {self.needs_id} at {self.min_level}"
 
+    def clean(self) -> None:
+        from people import skills  # which is made of these models
+
+        if self.skill_id and self.needs_id:
+            skills.check(self.skill, [self.needs])
+
 
 class UserSkill(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="skill_levels")

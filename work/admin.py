@@ -1,24 +1,42 @@
 """Tasks for superusers. Status and assignee change through `work.lifecycle` alone."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from unfold.admin import TabularInline
+from unfold.admin import ModelAdmin, TabularInline
 
 from jobs.admin import ReadOnlyAdmin
 from people.audited_admin import AuditedAdmin, PartAdmin
+from people.models import User
 from work import lifecycle
-from work.audited import TASK
-from work.models import Assignment, Task, TaskSkill
+from work.audited import CONTACT, TASK
+from work.models import Assignment, Dependency, Exclusion, Task, TaskSkill
 
 
 class TaskSkillInline(TabularInline):
     model = TaskSkill
     extra = 0
     autocomplete_fields = ("skill",)
+
+
+class DependencyInline(TabularInline):
+    model = Dependency
+    fk_name = "task"
+    extra = 0
+    autocomplete_fields = ("waits_for",)
+
+
+class ExclusionInline(TabularInline):
+    model = Exclusion
+    extra = 0
+    exclude = ("contact",)
+    autocomplete_fields = ("user",)
 
 
 @admin.register(Task)
@@ -41,7 +59,7 @@ class TaskAdmin(AuditedAdmin):
         "reminded_at",
         "version",
     )
-    inlines = (TaskSkillInline,)
+    inlines = (TaskSkillInline, DependencyInline, ExclusionInline)
     ordering = ("-id",)
     show_full_result_count = False
     actions = ("complete",)
@@ -68,6 +86,53 @@ class TaskSkillAdmin(PartAdmin):
     list_select_related = ("task", "skill")
     search_fields = ("task__title", "skill__name")
     autocomplete_fields = ("task", "skill")
+
+
+@admin.register(Dependency)
+class DependencyAdmin(PartAdmin):
+    audited = TASK
+    whole = "task"
+    list_display = ("task", "waits_for")
+    list_filter = ("task__team",)
+    list_select_related = ("task", "waits_for")
+    search_fields = ("task__title", "waits_for__title")
+    autocomplete_fields = ("task", "waits_for")
+    show_full_result_count = False
+
+
+@admin.register(Exclusion)
+class ExclusionAdmin(ModelAdmin):
+    """Those of a task stand on its page too; those of a contact only here. The lines are the task's, the contact's."""
+
+    list_display = ("user", "task", "contact")
+    list_filter = ("user__team",)
+    list_select_related = ("user", "task", "contact")
+    search_fields = ("user__username", "task__title", "contact__name")
+    autocomplete_fields = ("user", "task", "contact")
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's)
+        return False
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        with _changing(obj, request.user):
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: Any, obj: Any) -> None:
+        with _changing(obj, request.user):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for row in queryset:
+                self.delete_model(request, row)
+
+
+def _changing(exclusion: Exclusion, by: User) -> AbstractContextManager[None]:
+    """Around a change of what the task, or the contact, is kept from."""
+    if exclusion.task is not None:
+        return TASK.changing(exclusion.task, by=by, now=timezone.now())
+    return CONTACT.changing(exclusion.contact, by=by, now=timezone.now())
 
 
 @admin.register(Assignment)

@@ -242,13 +242,27 @@ class Dependency(models.Model):
     def __str__(self) -> str:
         return f"{self.task_id} waits for {self.waits_for_id}"
 
+    def clean(self) -> None:
+        from work import ties  # which is made of these models
+
+        if self.task_id and self.waits_for_id:
+            ties.check_waits(self.task, [self.waits_for])
+
+
+class ExclusionQuerySet(models.QuerySet["Exclusion"]):
+    def of(self, task: Task) -> "ExclusionQuerySet":
+        """Of the task itself and of the contact that it now is for."""
+        return self.filter(Q(task=task) | Q(contact__tasks=task))
+
 
 class Exclusion(models.Model):
     """Somebody who must not have one task, or any work of one contact."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exclusions")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="exclusions")
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="exclusions")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, blank=True, related_name="exclusions")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="exclusions")
+
+    objects = ExclusionQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -262,6 +276,12 @@ class Exclusion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} not for task {self.task_id}, contact {self.contact_id}"
+
+    def clean(self) -> None:
+        from work import ties  # which is made of these models
+
+        if self.user_id:
+            ties.check_exclusion(self)
 
 
 class AssignmentQuerySet(models.QuerySet["Assignment"]):

@@ -1,0 +1,74 @@
+"""Skills that ask for others: work that needs Python needs programming too."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from domain import circles
+from people.models import Skill, SkillRequirement, Team
+
+Asked = Mapping[int, Mapping[int, int]]
+"""By skill, the skills it asks for itself and their least levels."""
+
+
+def closure(team: Team) -> dict[int, tuple[tuple[int, int], ...]]:
+    """All that each skill of the team asks for, through others too, with the highest least levels; one query.
+
+    Pairs of skill id and level (1 to 5) by skill id; a skill that asks for nothing is left out. A circle that was
+    written past the checks does no harm: each skill in it asks for the others.
+    """
+    asked = _asked(team.pk)
+    return {skill: tuple(sorted(_reached(skill, asked).items())) for skill in asked}
+
+
+def require(skill: Skill, needs: Mapping[Skill, int]) -> None:
+    """Sets what a saved skill asks for, and the least levels, instead of what it did; be in a transaction.
+
+    Raises ValidationError for a circle, which is named, and for skills of other teams.
+    """
+    check(skill, needs)
+    SkillRequirement.objects.filter(skill=skill).delete()
+    SkillRequirement.objects.bulk_create(
+        SkillRequirement(skill=skill, needs=need, min_level=level) for need, level in needs.items()
+    )
+
+
+def check(skill: Skill, needs: Collection[Skill]) -> None:
+    """Raises ValidationError when the skill can't ask for these.
+
+    The team is locked until the transaction ends: of two who would close a circle together, the second sees it.
+    """
+    strange = [need.name for need in needs if need.team_id != skill.team_id]
+    if strange:
+        raise ValidationError(f"{', '.join(strange)}: of another team. Choose skills of the same team.", code="team")
+    with transaction.atomic():
+        Team.objects.select_for_update(no_key=True).get(pk=skill.team_id)
+        asked = _asked(skill.team_id)
+        names = dict(Skill.objects.filter(team_id=skill.team_id).values_list("pk", "name"))
+    names[skill.pk] = skill.name
+    for need in needs:
+        back = circles.way(need.pk, skill.pk, lambda some: ((one, two) for one in some for two in asked.get(one, ())))
+        if back:
+            raise ValidationError(circles.sentence([names[pk] for pk in (skill.pk, *back)], "needs"), code="circle")
+
+
+def _asked(team_id: int) -> dict[int, dict[int, int]]:
+    asked: dict[int, dict[int, int]] = {}
+    rows = SkillRequirement.objects.filter(skill__team=team_id).order_by("pk")
+    for skill, need, level in rows.values_list("skill", "needs", "min_level"):
+        asked.setdefault(skill, {})[need] = level
+    return asked
+
+
+def _reached(skill: int, asked: Asked) -> dict[int, int]:
+    levels: dict[int, int] = {}
+    fresh: Iterable[int] = [skill]
+    seen = {skill}
+    while fresh:
+        found = [(need, level) for one in fresh for need, level in asked.get(one, {}).items() if need != skill]
+        for need, level in found:
+            levels[need] = max(level, levels.get(need, 0))
+        fresh = {need for need, _ in found} - seen
+        seen |= set(fresh)
+    return levels
