@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from jobs.admin import ReadOnlyAdmin
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import User
-from work import lifecycle
+from work import corrections, lifecycle
 from work.audited import CONTACT, TASK
 from work.models import Assignment, Dependency, Exclusion, Task, TaskSkill
 
@@ -63,6 +63,14 @@ class TaskAdmin(AuditedAdmin):
     ordering = ("-id",)
     show_full_result_count = False
     actions = ("complete",)
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        obj.version, obj.edited_at = obj.version + 1, timezone.now()
+        super().save_model(request, obj, form, change)
+        corrections.follow(obj, now=timezone.now())
 
     @admin.action(description="Complete on behalf")
     def complete(self, request: Any, tasks: QuerySet[Task]) -> None:

@@ -1,9 +1,10 @@
-"""What tasks need when two contacts become one: the keys that name the contact they are for."""
+"""What tasks need when two contacts become one: keys that name the contact they are for, and who must not have them."""
 
 from typing import Any
 
 from crm import merge, traces
-from work.models import Task
+from people.models import User
+from work.models import Exclusion, Task
 
 
 def settle(one: merge.Merging) -> dict[str, Any]:
@@ -16,7 +17,16 @@ def settle(one: merge.Merging) -> dict[str, Any]:
         Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN).update(once_key=None)
         free = task.is_open and not Task.objects.filter(once_key=key).exists()
         changed[str(task.pk)] = traces.change(task, once_key=key if free else None)
-    return {"keys": changed}
+    return {"keys": changed, "excluded": _unite_exclusions(one)}
+
+
+def _unite_exclusions(one: merge.Merging) -> list[int]:
+    """Who must not have work of either must not have the survivor's. Ids of those who were excluded from both."""
+    known = Exclusion.objects.filter(contact=one.survivor).values("user")
+    twins = Exclusion.objects.filter(contact=one.absorbed, user__in=known)
+    users = list(twins.order_by("user").values_list("user", flat=True))
+    twins.delete()
+    return users
 
 
 def part(one: merge.Merging, kept: dict[str, Any]) -> None:
@@ -25,6 +35,8 @@ def part(one: merge.Merging, kept: dict[str, Any]) -> None:
     for task in Task.objects.filter(pk__in=[int(pk) for pk in changed], contact=one.absorbed):
         if task.is_open:
             traces.revert(task, changed[str(task.pk)], unique=("once_key",))
+    users = User.objects.filter(pk__in=kept.get("excluded", []))
+    Exclusion.objects.bulk_create((Exclusion(contact=one.absorbed, user=user) for user in users), ignore_conflicts=True)
 
 
 STEP = merge.Step("work", settle, part)

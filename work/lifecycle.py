@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
@@ -19,12 +20,11 @@ from jobs import bell, queue
 from jobs.rows import insert_new
 from people import audit, rights
 from people.models import Skill, Team, User
-from work import finishing
+from work import corrections, finishing
 from work.audited import TASK
-from work.models import Assignment, Task, TaskSkill
+from work.models import Assignment, Exclusion, Task, TaskSkill
 
 SOURCE = "nextmove"
-SCORE_JOB = "automation.tasks.update_user_performance_metrics"
 AT_CREATION = "owner"
 """The method of what goes to its owner as it is made: part of making it, which is told by whatever made it."""
 NEXT_TASK_JOB = "automation.tasks.assign_next_task_for_user"
@@ -36,6 +36,10 @@ class NotOpen(Exception):
 
 class NotAllowed(Exception):
     """The person may not do this to the task; the message says who may."""
+
+
+class Excluded(NotAllowed):
+    """The person must not have this task; the message says what to change."""
 
 
 class UnknownStatus(ValueError):
@@ -120,13 +124,14 @@ EDITABLE = frozenset(
 def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
     """Changes what may be edited. One that a person edited is no longer closed by itself (see `close`).
 
-    Raises ValidationError, and TypeError for what only verbs may change.
+    Hours corrected once it is done are scored (`corrections.follow`). Raises ValidationError, and TypeError for what
+    only verbs may change.
     """
     refused = set(fields) - EDITABLE
     if refused:
         raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
     with transaction.atomic():
-        kept = Task.objects.select_for_update().get(pk=task.pk)
+        kept = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         before = TASK.facts(kept)
         derived_date = kept.due_date
         for name, value in fields.items():
@@ -138,7 +143,9 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         kept.version += 1
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
+        _check_holder(kept, fields)
         kept.save()
+        corrections.follow(kept, now=now)
         if by is not None:
             TASK.record(kept, audit.CHANGED, by=by, now=now, before=before, after=TASK.facts(kept))
     return kept
@@ -159,7 +166,7 @@ def assign(
     """Gives an open task to somebody, if the one who holds it is still `expected` (a user id; None for nobody).
 
     With `version`, only if nothing else of the task has changed since. Returns None when somebody else was faster.
-    Raises NotAllowed across teams or for someone who left.
+    Raises NotAllowed across teams, for someone who left, and (as Excluded) for someone who must not have it.
     """
     if user.team_id != task.team_id or not user.is_active:
         raise NotAllowed(f"{user.display_name} is not an active member of the task's team: choose someone who is.")
@@ -169,6 +176,9 @@ def assign(
             rows = rows.filter(version=version)
         if not rows.update(assignee=user, version=F("version") + 1):
             return None
+        # Asked under the row's lock, which whoever excludes somebody takes too: of the two, the second sees the first.
+        if Exclusion.objects.of(task).filter(user=user).exists():
+            raise Excluded(_why_excluded(task, user))
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         if method != AT_CREATION:
             _tell(task, by, now, before={"assignee_id": expected}, after={"assignee_id": user.pk})
@@ -189,17 +199,18 @@ def assign(
 
 
 def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
-    """Puts an open task back into the queue; False when nobody held it."""
+    """Puts an open task back into the queue, unpinned; False when nobody held it."""
+    after = {"assignee_id": None, "status": Task.TODO, "pinned": False}
     with transaction.atomic():
         held = Task.objects.filter(pk=task.pk, status__in=Task.OPEN, assignee__isnull=False)
-        before = held.select_for_update(no_key=True).values("assignee_id", "status").first()
+        before = held.select_for_update(no_key=True).values(*after).first()
         if before is None:
             return False
-        held.update(assignee=None, status=Task.TODO, version=F("version") + 1)
+        held.update(**after, version=F("version") + 1)
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
-        _tell(task, by, now, before=before, after={"assignee_id": None, "status": Task.TODO})
-        task.assignee, task.status = None, Task.TODO
+        _tell(task, by, now, before=before, after=after)
+        task.assignee, task.status, task.pinned = None, Task.TODO, False
     return True
 
 
@@ -209,12 +220,13 @@ def complete(
     """Finishes an open task and enqueues the two jobs that follow.
 
     A manager who completes a task that nobody holds becomes its assignee. The compare-and-set lets one of several
-    callers win. Raises NotAllowed, NotOpen.
+    callers win. Raises NotAllowed, NotOpen, and ValidationError for hours that can't be.
     """
     if not rights.may_complete(by, task):
         raise NotAllowed("Only its assignee or a manager of the team may complete this task.")
     if not task.is_open:
         raise NotOpen(_why_closed(task))
+    actual_hours = _checked_hours(actual_hours)
     holder = task.assignee_id or by.pk
     with transaction.atomic():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
@@ -324,6 +336,28 @@ def release_work_of(user: User, by: User | None, now: datetime) -> None:
         unassign(task, by=by, now=now)
 
 
+def _check_holder(task: Task, fields: dict[str, Any]) -> None:
+    """Whether whoever holds the task, or nobody, goes with what was edited."""
+    if fields.get("pinned"):
+        task.clean()
+    if fields.get("contact") is None or task.assignee is None or not task.is_open:
+        return
+    if Exclusion.objects.filter(contact=task.contact, user=task.assignee).exists():
+        name = task.assignee.display_name
+        why = f"{name} must not have work of this contact: give the task to somebody else first."
+        raise ValidationError({"contact_id": [why]})
+
+
+def _checked_hours(hours: Decimal | None) -> Decimal | None:
+    if hours is None:
+        return None
+    column: Any = Task._meta.get_field("actual_hours")
+    try:
+        return Decimal(column.clean(hours, None))
+    except ValidationError as wrong:
+        raise ValidationError({"actual_hours": wrong.messages}) from None
+
+
 def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetime) -> None:
     """Ends the assignment of a task that is dropped; opens a new one for a task that is taken up again."""
     if status not in Task.OPEN:
@@ -368,7 +402,7 @@ def _end_as_completed(task: Task, holder: int, by: User | None, now: datetime) -
 def _completion(task: Task, activity: Activity, user_id: int, now: datetime) -> Completion:
     """Enqueues the two jobs of a completion; their ids follow from the activity, so asking twice makes no twins."""
     performance_job, next_task_job = queue.enqueue(
-        _follow_up(SCORE_JOB, activity, "score", task, user_id),
+        _follow_up(corrections.SCORE_JOB, activity, "score", task, user_id),
         _follow_up(NEXT_TASK_JOB, activity, "next", task, user_id),
         now=now,
     )
@@ -413,6 +447,15 @@ def _tell_of_completion(task: Task, by: User, now: datetime, *, actual_hours: De
     if actual_hours is not None:
         before, after = before | {"actual_hours": task.actual_hours}, after | {"actual_hours": actual_hours}
     _tell(task, by, now, before=before, after=after | ({"added_notes": notes} if notes else {}))
+
+
+def _why_excluded(task: Task, user: User) -> str:
+    whose = "task" if Exclusion.objects.filter(task=task, user=user).exists() else "contact"
+    what = "this task" if whose == "task" else "work of this contact"
+    return (
+        f"{user.display_name} must not have {what}: choose somebody else, or take them off the {whose}'s "
+        "excluded_user_ids."
+    )
 
 
 def _why_closed(task: Task) -> str:

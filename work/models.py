@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -191,6 +192,10 @@ class Task(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_in()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        if self.pinned and self.assignee_id is None:
+            raise ValidationError({"pinned": "Nobody holds this task: assign it first, then pin it."}, code="pinned")
 
     @property
     def is_open(self) -> bool:
