@@ -32,7 +32,7 @@ class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-def _hours(value: Decimal) -> Decimal:
+def _to_cents(value: Decimal) -> Decimal:
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
@@ -50,6 +50,7 @@ def _local(value: time) -> time:
 
 LocalTime = Annotated[time, AfterValidator(_local)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Level = Annotated[int, Field(ge=1, le=5)]
 Short = Annotated[str, StringConstraints(max_length=60)]
 Line = Annotated[str, StringConstraints(max_length=200)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -59,20 +60,26 @@ MOST_HOURS = 100_000
 Hours = Annotated[
     Decimal,
     Field(ge=0, le=MOST_HOURS),
-    AfterValidator(_hours),
+    AfterValidator(_to_cents),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_HOURS}),
 ]
 Spent = Annotated[
     Decimal,
     Field(ge=0, le=1000),
-    AfterValidator(_hours),
+    AfterValidator(_to_cents),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
 Estimate = Annotated[
     Decimal,
     Field(ge=CENT, le=MOST_HOURS),
-    AfterValidator(_hours),
+    AfterValidator(_to_cents),
     WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MOST_HOURS}),
+]
+Share = Annotated[
+    Decimal,
+    Field(ge=Decimal("0.05"), le=1),
+    AfterValidator(_to_cents),
+    WithJsonSchema({"type": "number", "minimum": 0.05, "maximum": 1}),
 ]
 # As `recurrence.check_cadence` has it: a word, or every 1 to 3650 days.
 _WORDS = "|".join(recurrence.CADENCES)

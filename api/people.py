@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
 from api.errors import Problem, by_field, conflict
-from api.fields import UNSET, Id, In, Out, named, one
+from api.fields import UNSET, Id, In, Level, Out, Share, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.teams import TeamOut
 from notifications.models import Notification
@@ -24,7 +24,6 @@ from people.models import Skill, User, UserSkill
 router = Router(tags=["people"])
 
 Role = Literal["member", "lead", "manager"]
-Level = Annotated[int, Field(ge=1, le=5)]
 Zone = Annotated[str, StringConstraints(max_length=64)]
 PersonName = Annotated[str, StringConstraints(max_length=150)]
 
@@ -51,6 +50,12 @@ class UserPatch(In):
         UNSET, description="Whose public holidays count; the team's when empty"
     )
     region: Annotated[str, StringConstraints(max_length=20)] = UNSET
+    focus_factor: Share = Field(
+        UNSET, description="The share of their working hours that tasks may fill; the rest is for all else"
+    )
+    wip_limit: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        None, description="How many open tasks they may hold before they are given no more by themselves; null: any"
+    )
     skills: list[SkillLevel] = Field(UNSET, max_length=100, description="All of them: those left out are removed")
 
 
@@ -73,6 +78,8 @@ class UserOut(Out):
     timezone: str
     country: str
     region: str
+    focus_factor: float
+    wip_limit: int | None
     is_active: bool
     team_id: int
     skills: list[SkillLevelOut]
@@ -103,6 +110,8 @@ def shown(rows: Sequence[User]) -> list[UserOut]:
             timezone=user.timezone,
             country=user.country,
             region=user.region,
+            focus_factor=float(user.focus_factor),
+            wip_limit=user.wip_limit,
             is_active=user.is_active,
             team_id=user.team_id,
             skills=levels.get(user.pk, []),

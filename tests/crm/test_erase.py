@@ -29,7 +29,7 @@ MARK = "zqzq"
 MADE_BY_THE_PROGRAM = {
     "crm.Activity": {"activity_type", "source", "origin", "signal", "content_hash"},
     "crm.ActivityConflict": {"content_hash"},
-    "work.Task": {"origin_key", "group_key", "once_key"},
+    "work.Task": {"origin_key", "group_key", "once_key", "kind"},
     "work.Assignment": {"method", "outcome"},
     "notifications.Notification": {"key", "kind", "path"},
     "assignment.Suggestion": {"state"},
