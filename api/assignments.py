@@ -24,11 +24,15 @@ GIVE_OUT = "give out the team's work"
 
 class RunIn(In):
     dry_run: bool = Field(False, description="Show the plan, change nothing; it can be carried out later")
+    replan: bool = Field(
+        False, description="Also move what people hold and have not started, unless pinned, where that is worth it"
+    )
 
 
 class Given(Out):
     task_id: int
     user_id: int
+    from_user_id: int | None = Field(description="Whose it was, if it is moved")
     reason: str
 
 
@@ -43,6 +47,7 @@ class RunOut(Out):
     team_id: int
     state: str = Field(description="planned, applying, done, undoing or undone")
     dry_run: bool
+    replan: bool
     value: int = Field(description="Value per hour times quarter hours, less what load costs")
     bound: int = Field(description="No plan is worth more")
     gap: float = Field(description="At most this share of the bound is missing")
@@ -76,8 +81,13 @@ def run_assignments(request: HttpRequest, payload: RunIn | None = None) -> dict[
     """Gives out all waiting work of the team; with dry_run it shows the plan and changes nothing."""
     user = caller(request)
     need(user, "manage_team", GIVE_OUT)
-    dry_run = bool(payload and payload.dry_run)
-    return _done(lambda: runs.run(user.team, now=timezone.now(), dry_run=dry_run, by=user))
+    dry_run, replan = bool(payload and payload.dry_run), bool(payload and payload.replan)
+
+    def made() -> dict[str, Any]:
+        run = runs.run(user.team, now=timezone.now(), dry_run=dry_run, replan=replan, by=user)
+        return runs.as_dict(run, dry_run=dry_run)
+
+    return _done(made)
 
 
 @router.get("/automation/assignments/runs", auth=scope("workload:read"), response=Page[RunLine])

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from api.auth import caller, need, scope
 from api.errors import conflict
 from api.fields import Id, In, Out, Spent, Text, named, one
-from assignment import dispatch, explanations
+from assignment import dispatch, explanations, next_task
 from people.models import User
 from work import finishing, lifecycle
 from work.models import Task
@@ -162,4 +162,4 @@ def assign_next_task(request: HttpRequest, id: Id) -> dict[str, Any]:
     person = one(User.objects.visible_to(user).select_related("team"), id, "user")
     if person.pk != user.pk:
         need(user, "manage_team", "give others their next task")
-    return dispatch.next_task(person, now=timezone.now())
+    return next_task.give(person, now=timezone.now())

@@ -1,4 +1,4 @@
-"""Giving work out: one task to the best person, the next task to one person.
+"""Giving one task to somebody: whom a person names, the best, or whose turn it is.
 
 Every choice is kept with its reasons, applied by compare-and-set, and told once.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from assignment import snapshot
+from assignment import crew, snapshot
 from domain import matching
 from notifications import outbox
 from notifications.models import Notification
@@ -84,12 +84,14 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     late: a task given late beats a task given to nobody.
     """
     team = task.team
-    users = snapshot.members(team)
-    names = snapshot.skill_names(team)
-    work = snapshot.work(task, now=now)
-    people = snapshot.people(users, now=now, works=[work])
-    (work,) = matching.lates_marked([work], people)
-    choice = matching.choose_person(work, people, names=names)
+    waits_for = snapshot.waits_for(task)
+    if waits_for:
+        return matching.Choice(code=matching.DEPENDENCY, work_id=task.pk, waits_for=waits_for)
+    users = crew.members(team)
+    works = snapshot.Reader(team, now).works([snapshot.row_of(task)])
+    people = crew.Crew(users, now=now).people(works)
+    (work,) = matching.lates_marked(works, people)
+    choice = matching.choose_person(work, people, names=snapshot.skill_names(team), weights=team.weights)
     if choice.person_id is not None:
         by_id = {user.pk: user for user in users}
         assign(
@@ -105,15 +107,10 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
 
 def round_robin(task: Task, *, now: datetime) -> Assignment | None:
     """Whoever of the skilled waited longest for one; None when nobody has the skills."""
-    users = snapshot.members(task.team)
-    work = snapshot.work(task, now=now)
-    people = {person.id: person for person in snapshot.people(users, now=now, works=[work])}
-    names = snapshot.skill_names(task.team)
-    fit = [
-        user
-        for user in users
-        if not people[user.pk].away and matching.missing_skill(work.required, people[user.pk].skills, names) is None
-    ]
+    users = crew.members(task.team)
+    (work,) = works = snapshot.Reader(task.team, now).works([snapshot.row_of(task)])
+    people = crew.Crew(users, now=now).people(works)
+    fit = [user for user, person in zip(users, people, strict=True) if matching.may_have(work, person)]
     if not fit:
         return None
     given = Assignment.objects.filter(user__in=fit, method=ROUND_ROBIN).order_by("assigned_at")
@@ -121,33 +118,6 @@ def round_robin(task: Task, *, now: datetime) -> Assignment | None:
     chosen = min(fit, key=lambda user: (user.pk in last, last.get(user.pk, now), user.pk))
     sentence = f"{chosen.display_name}: their turn of {len(fit)} who can do it."
     return assign(task, chosen, by=None, now=now, method=ROUND_ROBIN, reasons={"sentence": sentence})
-
-
-def next_task(user: User, *, now: datetime) -> dict[str, Any]:
-    """Gives somebody the waiting task that is most worth their time, and says why, or why none."""
-    users = snapshot.members(user.team)
-    if user.pk not in {member.pk for member in users}:
-        return {"user_id": user.pk, "assigned": None, "code": "AWAY", "reason": f"{user.display_name} has left."}
-    for _ in range(3):  # somebody else may take the chosen task first; then the next best is right
-        works = snapshot.offers(user, now=now)
-        people = snapshot.people(users, now=now, works=works)
-        own = next(person for person in people if person.id == user.pk)
-        works = matching.lates_marked(works, people)
-        choice = matching.choose_task(own, works, people, names=snapshot.skill_names(user.team))
-        sentence = choice.sentence(_titles(choice))
-        if choice.work_id is None:
-            return {"user_id": user.pk, "assigned": None, "code": choice.code, "reason": sentence}
-        task = Task.objects.select_related("team").prefetch_related("skill_levels").get(pk=choice.work_id)
-        reasons = {"sentence": sentence, "choice": choice.as_dict()}
-        if task.assignee_id is None and assign(task, user, by=None, now=now, method=NEXT_TASK, reasons=reasons):
-            return {"user_id": user.pk, "assigned": task.pk, "code": None, "reason": sentence}
-    return {"user_id": user.pk, "assigned": None, "code": "TAKEN", "reason": "Others took the tasks first: ask again."}
-
-
-def _titles(choice: matching.TaskChoice) -> dict[int, str]:
-    """Those of the tasks that the sentence names."""
-    named = [one.work_id for one in choice.top] + [one.work_id for one in choice.rejected[:3]]
-    return dict(Task.objects.filter(pk__in=named).values_list("pk", "title"))
 
 
 def _skill_match(task: Task, user: User) -> Decimal | None:

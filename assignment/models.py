@@ -61,7 +61,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One plan of all of a team's waiting work, and how far it was carried out.
+    """One plan of a team's work, and how far it was carried out.
 
     `value` and `bound` are in value per hour times quarter hours: no plan is worth more than the bound.
     """
@@ -84,6 +84,7 @@ class Run(models.Model):
     version = models.PositiveIntegerField(help_text="Of the engine")
     fault = models.CharField(max_length=255, blank=True, help_text="Why the solver was of no use")
     input_hash = models.CharField(max_length=64, help_text="The same input has the same plan")
+    replan = models.BooleanField(default=False, help_text="It may move work that somebody holds and has not started")
 
     objects = RunQuerySet.as_manager()
 
@@ -113,6 +114,9 @@ class Decision(models.Model):
     position = models.PositiveIntegerField()
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
     task_version = models.PositiveIntegerField(help_text="As planned with; after applying, as it was left")
+    from_user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="+", help_text="Whose it was, if it is moved"
+    )
     to_user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     code = models.CharField(max_length=32, blank=True, help_text="Why nobody gets it, or why it was skipped")
     reasons = models.JSONField(default=dict)

@@ -1,4 +1,7 @@
-"""Giving out all of a team's waiting work at once: a plan, kept with its reasons, and carried out task by task.
+"""Giving out a team's work all at once: a plan, kept with its reasons, and carried out task by task.
+
+A run gives out what nobody holds. One that replans looks at what people hold and have not started as well, and moves
+it where that is worth more than its stickiness: for a lead who asks for it, never by itself.
 
 One run of a team is carried out at a time. Each task is given by compare-and-set in a transaction of its own, so a run
 that is killed leaves only whole steps; the next one finds the rest and goes on with it. Nothing here is in one long
@@ -6,15 +9,15 @@ transaction, as on SQLite nobody else could write meanwhile.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Count, F, Q
 
-from assignment import dispatch, snapshot
+from assignment import crew, dispatch, snapshot
 from assignment.models import Decision, Run
 from domain import matching
 from people.models import Team, User
@@ -28,6 +31,7 @@ HOLD = timedelta(minutes=5)
 """How long a run may stand still before others think it was killed."""
 KEEP, KEEP_UNGIVEN = timedelta(days=90), timedelta(days=1)
 TAKEN, CHANGED, LEFT = "TAKEN", "CHANGED", "LEFT"
+WITH_TASK = ("task__team", "to_user__team")
 
 
 class Busy(Exception):
@@ -39,9 +43,15 @@ class NotThis(Exception):
 
 
 def run(
-    team: Team, *, now: datetime, dry_run: bool = False, by: User | None = None, key: str | None = None
-) -> dict[str, Any]:
-    """Plans the team's waiting work and, unless it is a dry run, carries the plan out; the answer shows both.
+    team: Team,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    replan: bool = False,
+    by: User | None = None,
+    key: str | None = None,
+) -> Run:
+    """Plans the team's work and, unless it is a dry run, carries the plan out.
 
     What a killed run has left is carried out first. The same `key` never makes a second run. Raises Busy.
     """
@@ -49,20 +59,20 @@ def run(
         _finish_what_was_left(team, now=now)
     made = Run.objects.filter(key=key).first() if key else None
     if made is None:
-        made = plan(team, now=now, by=by, key=key)
+        made = plan(team, now=now, replan=replan, by=by, key=key)
     if not dry_run and made.state in (Run.PLANNED, Run.APPLYING):
         apply(made, now=now)
-    return as_dict(made, dry_run=dry_run)
+    return made
 
 
-def plan(team: Team, *, now: datetime, by: User | None = None, key: str | None = None) -> Run:
+def plan(team: Team, *, now: datetime, replan: bool = False, by: User | None = None, key: str | None = None) -> Run:
     """Works out who gets what and keeps it; changes no task."""
-    users, rows = snapshot.members(team), snapshot.waiting(team)
-    works = snapshot.works(rows, snapshot.required(rows), team=team, now=now)
-    people = snapshot.people(users, now=now, works=works)
-    found = _planned(works, people, names=snapshot.skill_names(team))
-    versions = {row.pk: row.version for row in rows}
-    display = {user.pk: user.display_name for user in users}
+    users, held = crew.members(team), snapshot.movable(team) if replan else []
+    rows = {row.pk: row for row in (*snapshot.waiting(team), *held)}
+    works = snapshot.Reader(team, now).works(list(rows.values()))
+    people = crew.Crew(users, now=now, anew={row.pk for row in held}).people(works)
+    found = _planned(works, people, names=snapshot.skill_names(team), weights=team.weights)
+    decisions = _Decisions(rows, {user.pk: user.display_name for user in users})
     with transaction.atomic():
         made = Run.objects.create(
             key=key,
@@ -75,12 +85,10 @@ def plan(team: Team, *, now: datetime, by: User | None = None, key: str | None =
             solver=found.solver,
             version=found.version,
             fault=found.fault[:255],
-            input_hash=_hash_of(works, people),
+            input_hash=_hash_of(works, people, team.weights),
+            replan=replan,
         )
-        Decision.objects.bulk_create(
-            (_decision(made, position, choice, versions, display) for position, choice in enumerate(found.decisions)),
-            batch_size=500,
-        )
+        Decision.objects.bulk_create(decisions.of(made, [*found.decisions, *_held_back(team, rows)]), batch_size=500)
     return made
 
 
@@ -90,9 +98,8 @@ def apply(run: Run, *, now: datetime) -> Run:
         raise NotThis(f"This run is {run.state} already: make a new one.")
     _hold(run, Run.APPLYING, now=now)
     open_ones = run.decisions.filter(state=Decision.PLANNED, to_user__isnull=False)
-    pending = open_ones.select_related("task__team", "to_user__team").prefetch_related("task__skill_levels")
-    for decision in pending.order_by("position"):
-        _give(decision, now=now)
+    for decision in open_ones.select_related(*WITH_TASK).prefetch_related("task__skill_levels").order_by("position"):
+        give(decision, now=now)
     _end(run, Run.DONE, now=now)
     return run
 
@@ -104,14 +111,28 @@ def undo(run: Run, *, by: User | None, now: datetime) -> dict[str, Any]:
     if run.state == Run.PLANNED:
         raise NotThis("This run changed nothing: there is nothing to undo.")
     _hold(run, Run.UNDOING, now=now)
-    given = run.decisions.filter(state=Decision.APPLIED).select_related("task")
+    given = run.decisions.filter(state=Decision.APPLIED).select_related("task", "from_user__team")
     kept = [decision.task_id for decision in given.order_by("position") if not _take_back(decision, by=by, now=now)]
     _end(run, Run.UNDONE, now=now)
     return {**as_dict(run), "kept": kept}
 
 
+def summary(run: Run) -> dict[str, Any]:
+    """A run in numbers: what became of its decisions, and why nobody gets some, by code."""
+    left = run.decisions.filter(Q(to_user=None) | Q(state=Decision.SKIPPED))
+    codes = dict(left.order_by("code").values_list("code").annotate(Count("pk")))
+    return {
+        "run_id": str(run.pk),
+        "team_id": run.team_id,
+        "state": run.state,
+        "gap": run.gap,
+        "assigned": run.decisions.count() - sum(codes.values()),
+        "unassigned": codes,
+    }
+
+
 def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
-    """The run as API, command line and log show it."""
+    """The run with each decision, as the API shows it."""
     decisions = list(run.decisions.order_by("position"))
     given = [one for one in decisions if one.to_user_id is not None and one.state != Decision.SKIPPED]
     left = [one for one in decisions if one.to_user_id is None or one.state == Decision.SKIPPED]
@@ -120,6 +141,7 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
         "team_id": run.team_id,
         "state": run.state,
         "dry_run": run.state == Run.PLANNED if dry_run is None else dry_run,
+        "replan": run.replan,
         "value": run.value,
         "bound": run.bound,
         "gap": run.gap,
@@ -129,7 +151,12 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
         "fault": run.fault,
         "input_hash": run.input_hash,
         "assigned": [
-            {"task_id": one.task_id, "user_id": one.to_user_id, "reason": one.reasons.get("sentence", "")}
+            {
+                "task_id": one.task_id,
+                "user_id": one.to_user_id,
+                "from_user_id": one.from_user_id,
+                "reason": one.reasons.get("sentence", ""),
+            }
             for one in given
         ],
         "unassigned": [
@@ -145,35 +172,71 @@ def prune(*, now: datetime) -> int:
     return deleted
 
 
-def _planned(works: Sequence[matching.Work], people: Sequence[matching.Person], *, names: dict[int, str]) -> "TeamPlan":
+def _planned(
+    works: Sequence[matching.Work],
+    people: Sequence[matching.Person],
+    *,
+    names: dict[int, str],
+    weights: matching.Weights,
+) -> "TeamPlan":
     # Here, not above: numbers and solver are loaded by whoever makes plans, not by every process.
     from domain.matching import engine, planning
 
-    return planning.plan(works, people, names=names, prove=engine.prover())
+    return planning.plan(works, people, names=names, weights=weights, prove=engine.prover())
 
 
-def _hash_of(works: Iterable[matching.Work], people: Iterable[matching.Person]) -> str:
+def _hash_of(works: Iterable[matching.Work], people: Iterable[matching.Person], weights: matching.Weights) -> str:
     """The same for the same input, in whatever order it comes."""
-    text = [repr(one) for one in sorted(works, key=lambda work: work.id)]
+    text = [repr(weights), *(repr(one) for one in sorted(works, key=lambda work: work.id))]
     for person in sorted(people, key=lambda person: person.id):
         parts = {**asdict(person), "skills": sorted(person.skills.items())}
         text.append(repr({name: sorted(part) if isinstance(part, frozenset) else part for name, part in parts.items()}))
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
 
 
-def _decision(
-    run: Run, position: int, choice: matching.Choice, versions: dict[int, int], display: dict[int, str]
-) -> Decision:
-    return Decision(
-        run=run,
-        position=position,
-        task_id=choice.work_id,
-        task_version=versions[choice.work_id],
-        to_user_id=choice.person_id,
-        code=choice.code or "",
-        # Why nobody gets a task is told anew each hour: the sentence is enough. What is given keeps all its reasons.
-        reasons=dispatch.reasons_of(choice, display) if choice.person_id else {"sentence": choice.sentence(display)},
-    )
+def _held_back(team: Team, rows: dict[int, snapshot.Row]) -> Iterator[matching.Choice]:
+    """What is not ready is nobody's turn: it is told what it waits for."""
+    for task_id, waits_for in snapshot.held_back(team).items():
+        if task_id not in rows:
+            yield matching.Choice(code=matching.DEPENDENCY, work_id=task_id, waits_for=waits_for)
+
+
+class _Decisions:
+    """A plan's choices as rows: what changes and why, and who gets nothing."""
+
+    def __init__(self, rows: dict[int, snapshot.Row], display: dict[int, str]) -> None:
+        self.rows, self.display = rows, display
+
+    def of(self, run: Run, choices: Iterable[matching.Choice]) -> Iterator[Decision]:
+        for position, choice in enumerate(choices):
+            row = self.rows.get(choice.work_id)
+            holder = row.assignee_id if row is not None else None
+            # Whoever holds a task keeps it when that is best, and when the plan has nobody for it.
+            if holder is None or choice.person_id not in (None, holder):
+                yield self._row(run, position, choice, row, holder)
+
+    def _row(
+        self, run: Run, position: int, choice: matching.Choice, row: snapshot.Row | None, holder: int | None
+    ) -> Decision:
+        return Decision(
+            run=run,
+            position=position,
+            task_id=choice.work_id,
+            task_version=row.version if row is not None else 0,
+            from_user_id=holder,
+            to_user_id=choice.person_id,
+            code=choice.code or "",
+            reasons=self._reasons(choice, holder),
+        )
+
+    def _reasons(self, choice: matching.Choice, holder: int | None) -> dict[str, Any]:
+        """Why nobody gets a task is told anew each hour, in a sentence. What is given keeps all its reasons."""
+        if choice.person_id is None:
+            return {"sentence": choice.sentence(self.display)}
+        reasons = dispatch.reasons_of(choice, self.display)
+        if holder is not None:
+            reasons["sentence"] = f"Moved from {self.display.get(holder, 'somebody who left')}. {reasons['sentence']}"
+        return reasons
 
 
 def _finish_what_was_left(team: Team, *, now: datetime) -> None:
@@ -209,13 +272,13 @@ def _end(run: Run, state: str, *, now: datetime) -> None:
     run.state, run.ended_at = state, now
 
 
-def _give(decision: Decision, *, now: datetime) -> None:
-    """One step: the task and what became of the decision, in one transaction."""
+def give(decision: Decision, *, now: datetime) -> bool:
+    """One step: the task and what became of the decision, in one transaction; False when it was void by now."""
     task, user = decision.task, decision.to_user
     assert user is not None
     with transaction.atomic():
         if not Decision.objects.filter(pk=decision.pk, state=Decision.PLANNED).update(state=Decision.APPLIED):
-            return
+            return False
         code = _changed(decision, task, user)
         if code is None:
             assignment = dispatch.assign(
@@ -224,14 +287,15 @@ def _give(decision: Decision, *, now: datetime) -> None:
             code = None if assignment is not None else TAKEN
         if code is not None:
             Decision.objects.filter(pk=decision.pk).update(state=Decision.SKIPPED, code=code)
-        else:
-            kept = {"sentence": decision.reasons.get("sentence", "")}  # the assignment has them all
-            Decision.objects.filter(pk=decision.pk).update(task_version=decision.task_version + 1, reasons=kept)
+            return False
+        kept = {"sentence": decision.reasons.get("sentence", "")}  # the assignment has them all
+        Decision.objects.filter(pk=decision.pk).update(task_version=decision.task_version + 1, reasons=kept)
+    return True
 
 
 def _changed(decision: Decision, task: Task, user: User) -> str | None:
     """What has happened since the plan that makes it void, if anything."""
-    if task.assignee_id is not None or not task.is_open:
+    if task.assignee_id != decision.from_user_id or not task.is_open:
         return TAKEN
     if task.version != decision.task_version:
         return CHANGED
@@ -246,6 +310,11 @@ def _take_back(decision: Decision, *, by: User | None, now: datetime) -> bool:
         )
         if not as_given.update(version=F("version")):  # takes the row's lock, so that nobody starts it meanwhile
             return False
-        lifecycle.unassign(task, by=by, now=now)
+        giver = decision.from_user
+        if giver is not None and giver.is_active and giver.team_id == task.team_id:
+            reasons = {"sentence": "A plan was undone: the task is back where it was."}
+            dispatch.assign(task, giver, by=by, now=now, method=dispatch.BATCH, reasons=reasons)
+        else:
+            lifecycle.unassign(task, by=by, now=now)
         Decision.objects.filter(pk=decision.pk).update(state=Decision.UNDONE)
     return True

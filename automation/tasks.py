@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from assignment import dispatch, rebalancing, runs
+from assignment import dispatch, next_task, rebalancing, runs
 from automation import (
     activation,
     arguments,
@@ -194,7 +194,7 @@ def assign_next_task_for_user(user_id: int) -> dict[str, Any]:
     user = arguments.found("user_id", user_id, User.objects.active().select_related("team"))
     if user is None:
         return {"user_id": user_id, "assigned": None, "skipped": "there is no such active user"}
-    return dispatch.next_task(user, now=timezone.now())
+    return next_task.give(user, now=timezone.now())
 
 
 @shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users", external=True)
@@ -202,7 +202,7 @@ def find_and_assign_tasks_for_available_users(team_id: int | None = None, *, key
     """Gives out the waiting work: each team is a job of its own when run for all, and task by task, not at one go."""
     now = timezone.now()
     if team_id is not None:
-        return runs.run(Team.objects.get(pk=team_id), now=now, key=key)
+        return runs.summary(runs.run(Team.objects.get(pk=team_id), now=now, key=key))
     teams = list(Team.objects.order_by("pk").values_list("pk", flat=True))
     requests = [
         queue.Request(

@@ -138,11 +138,15 @@ class Clock:
 
     def hours(self, instant: datetime) -> Decimal:
         """As `working_hours` from the start to the instant; one beyond the end counts as the end."""
-        at = bisect_left(self._begins, min(instant, self.end)) - 1
+        return Decimal(self.microseconds(instant)) / _HOUR_US
+
+    def microseconds(self, instant: datetime) -> int:
+        """The same, in microseconds."""
+        until = min(instant, self.end)
+        at = bisect_left(self._begins, until) - 1
         if at < 0:
-            return Decimal(0)
-        worked = self._before[at] + min(self._ends[at], min(instant, self.end)) - self._begins[at]
-        return Decimal(worked // _MICROSECOND) / _HOUR_US
+            return 0
+        return (self._before[at] + min(self._ends[at], until) - self._begins[at]) // _MICROSECOND
 
 
 def add_working_hours(schedule: Schedule, start: datetime, hours: Decimal | int) -> datetime:

@@ -1,18 +1,18 @@
 """How many hours people have this week, and how many are spoken for."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain import calendars
 from people import hours
 from people.models import Team, User
-from work.models import Task, TaskQuerySet
+from work.models import Task
 
 ONE_HOUR = Decimal(1)
 HUNDRED = Decimal(100)
@@ -99,7 +99,7 @@ def days(user: User, *, now: datetime, count: int = 7) -> list[Day]:
         for day in range(count)
     ]
     # What is due at midnight is due on the day that ends with it.
-    due = booked_by([user], ends)[user.pk]
+    due = booked_by(bookings([user])[user.pk], ends)
     clock = calendars.Clock(plan, start=now, end=ends[-1])
     worked = [clock.hours(end) * user.focus_factor for end in ends]
     return [
@@ -108,35 +108,53 @@ def days(user: User, *, now: datetime, count: int = 7) -> list[Day]:
     ]
 
 
-def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, Decimal]:
-    """Hours left of open work that is due before each person's `ends`, overdue or undated."""
-    used = {user.pk: Decimal(0) for user in people}
-    for holder, due, left in _held(Task.objects.filter(assignee_id__in=list(used))):
-        if due is None or due < ends[holder]:
-            used[holder] += left
-    return used
+class Booking(NamedTuple):
+    """An open task that somebody holds, and the hours that are left of it."""
+
+    task_id: int
+    due: datetime | None
+    left: Decimal
 
 
-def booked_by(people: list[User], dues: Sequence[datetime]) -> dict[int, list[Decimal]]:
-    """Each person's hours left of open work that is due by each of the ascending `dues`, that instant included."""
-    by: dict[int, list[Decimal]] = {user.pk: [Decimal(0)] * len(dues) for user in people}
-    for holder, due, left in _held(Task.objects.filter(assignee_id__in=list(by), due_date__isnull=False)):
-        at = bisect_left(dues, due)
-        if at < len(dues):
-            by[holder][at] += left
-    return {holder: list(accumulate(amounts)) for holder, amounts in by.items()}
+def bookings(people: Iterable[User]) -> dict[int, list[Booking]]:
+    """What each of them holds, in one query, and one more for each kind of task without an estimate.
+
+    A task without an estimate books the median of its kind.
+    """
+    held: dict[int, list[Booking]] = {user.pk: [] for user in people}
+    usual = UsualEstimates()
+    columns = ("id", "assignee_id", "team_id", "kind", "due_date", "estimated_hours", "actual_hours")
+    rows = Task.objects.filter(assignee_id__in=list(held)).open().values_list(*columns)
+    for task_id, holder, team_id, kind, due, estimate, spent in rows:
+        whole = estimate if estimate is not None else usual.of(team_id, kind)
+        held[holder].append(Booking(task_id, due, left_of(whole, spent)))
+    return held
 
 
-def _held(tasks: TaskQuerySet) -> Iterator[tuple[int, datetime, Decimal]]:
-    """Of each open task who holds it, when it is due, and its estimate less what was spent on it so far.
+def left_of(whole: Decimal, spent: Decimal | None) -> Decimal:
+    """The hours that are left of a task of so many.
 
     What has taken longer than it should is not done yet, so a quarter hour is always left.
     """
-    usual = UsualEstimates()
-    columns = ("assignee_id", "team_id", "kind", "due_date", "estimated_hours", "actual_hours")
-    for holder, team_id, kind, due, estimate, spent in tasks.open().values_list(*columns):
-        whole = estimate if estimate is not None else usual.of(team_id, kind)
-        yield holder, due, max(whole - spent, min(whole, LEAST_LEFT)) if spent else whole
+    return max(whole - spent, min(whole, LEAST_LEFT)) if spent else whole
+
+
+def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, Decimal]:
+    """Hours left of open work that is due before each person's `ends`, overdue or undated."""
+    return {
+        holder: sum((one.left for one in held if one.due is None or one.due < ends[holder]), Decimal(0))
+        for holder, held in bookings(people).items()
+    }
+
+
+def booked_by(held: Iterable[Booking], dues: Sequence[datetime]) -> list[Decimal]:
+    """Hours left of the work that is due by each of the ascending `dues`, that instant included."""
+    until = [Decimal(0)] * len(dues)
+    for one in held:
+        at = len(dues) if one.due is None else bisect_left(dues, one.due)
+        if at < len(dues):
+            until[at] += one.left
+    return list(accumulate(until))
 
 
 class UsualEstimates:

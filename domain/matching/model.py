@@ -214,14 +214,17 @@ class _Decision:
 
 @dataclass(frozen=True)
 class Choice(_Decision):
-    """Who gets one task. Codes: NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE (skilled people are full or away), OUTRANKED.
+    """Who gets one task. Codes: NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE (skilled people are full or away), OUTRANKED,
+    DEPENDENCY.
 
-    `outranked_by` are the tasks that got the hours instead; `late` when nobody has the hours before it is due.
+    `outranked_by` are the tasks that got the hours instead, `waits_for` those that must be finished first; `late` when
+    nobody has the hours before it is due.
     """
 
     work_id: int = 0
     person_id: int | None = None
     outranked_by: tuple[int, ...] = ()
+    waits_for: tuple[int, ...] = ()
     late: bool = False
 
     def as_dict(self) -> dict[str, object]:
@@ -230,12 +233,14 @@ class Choice(_Decision):
             "person_id": self.person_id,
             "late": self.late,
             "outranked_by": list(self.outranked_by),
+            "waits_for": list(self.waits_for),
             **super().as_dict(),
         }
 
     def sentence(self, names: Mapping[int, str]) -> str:
         """One line for people; `names` maps person ids to names."""
-        by = f" by {', '.join(f'#{work}' for work in self.outranked_by)}" if self.outranked_by else ""
+        others = ", ".join(f"#{work}" for work in self.outranked_by or self.waits_for)
+        by = f"{' by ' if self.outranked_by else ' on '}{others}" if others else ""
         if self.top:
             lines = [_won(names.get(self.top[0].person_id, "?"), self.top[0])]
         else:

@@ -67,6 +67,11 @@ def refusal(required: tuple[tuple[int, int], ...], person: Person) -> str | None
     return AWAY if person.away else None
 
 
+def may_have(work: Work, person: Person) -> bool:
+    """Whether all rules but that on hours let the person have the task: for whoever gives work out in turn."""
+    return all(rule(work, person, {}) is None for code, rule in RULES if code != CAPACITY)
+
+
 def rejection(work: Work, person: Person, names: Mapping[int, str]) -> Rejection | None:
     """The first rule that keeps the task from the person, or None; `names` maps skill ids to names."""
     for code, rule in RULES:

@@ -1,7 +1,9 @@
 """Runs of a whole team: what was planned is what happens, but for what changed meanwhile, and it can be taken back."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from assignment.models import Decision, Run
 from people.models import Team, User
 from tests import builders
 from work import lifecycle
-from work.models import Assignment, Task
+from work.models import Assignment, Dependency, Exclusion, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -35,12 +37,16 @@ def tasks(team: Team, people: list[User]) -> list[Task]:
     ]
 
 
+def ran(team: Team, *, now: datetime, **options: Any) -> dict[str, Any]:
+    return runs.as_dict(runs.run(team, now=now, **options), dry_run=options.get("dry_run"))
+
+
 def holders() -> dict[int, int | None]:
     return dict(Task.objects.values_list("pk", "assignee_id"))
 
 
 def test_a_dry_run_can_be_carried_out_later_and_gives_what_it_showed(team: Team, tasks: list[Task]) -> None:
-    shown = runs.run(team, now=MONDAY, dry_run=True)
+    shown = ran(team, now=MONDAY, dry_run=True)
     assert (shown["state"], shown["dry_run"]) == (Run.PLANNED, True)
     assert set(holders().values()) == {None}
     runs.apply(Run.objects.get(), now=MONDAY)
@@ -49,7 +55,7 @@ def test_a_dry_run_can_be_carried_out_later_and_gives_what_it_showed(team: Team,
 
 
 def test_a_run_says_how_good_it_is(team: Team, tasks: list[Task]) -> None:
-    done = runs.run(team, now=MONDAY)
+    done = ran(team, now=MONDAY)
     assert 0 < done["value"] <= done["bound"]
     assert done["gap"] == pytest.approx((done["bound"] - done["value"]) / done["bound"])
     assert (done["state"], done["solver"] != "", done["version"]) == (Run.DONE, True, 1)
@@ -87,19 +93,20 @@ def test_a_person_who_left_meanwhile_gets_nothing_and_the_others_get_theirs(
 def test_a_killed_run_is_gone_on_with_by_the_next(
     team: Team, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned, steps = runs.plan(team, now=MONDAY), []
+    planned = runs.plan(team, now=MONDAY)
+    steps: list[int] = []
 
-    def killed(decision: Decision, *, now: datetime) -> None:
+    def killed(decision: Decision, *, now: datetime) -> bool:
         if len(steps) == 5:
             raise KeyboardInterrupt
         steps.append(decision.pk)
-        give(decision, now=now)
+        return give(decision, now=now)
 
-    give = runs._give
-    monkeypatch.setattr(runs, "_give", killed)
+    give = runs.give
+    monkeypatch.setattr(runs, "give", killed)
     with pytest.raises(KeyboardInterrupt):
         runs.apply(planned, now=MONDAY)
-    monkeypatch.setattr(runs, "_give", give)
+    monkeypatch.setattr(runs, "give", give)
     assert Assignment.objects.count() == planned.decisions.filter(state=Decision.APPLIED).count() == 5
     with pytest.raises(runs.Busy):
         runs.run(team, now=MONDAY)
@@ -110,8 +117,8 @@ def test_a_killed_run_is_gone_on_with_by_the_next(
 
 
 def test_the_same_job_delivered_twice_makes_one_run(team: Team, tasks: list[Task]) -> None:
-    first = runs.run(team, now=MONDAY, key="assign:1")
-    again = runs.run(team, now=MONDAY, key="assign:1")
+    first = ran(team, now=MONDAY, key="assign:1")
+    again = ran(team, now=MONDAY, key="assign:1")
     assert again["run_id"] == first["run_id"]
     assert Run.objects.count() == 1
 
@@ -144,7 +151,7 @@ def test_hours_due_by_the_same_instant_count_together(team: Team) -> None:
     builders.make_user(team=team)
     for _ in range(3):
         builders.make_task(team=team, estimated_hours=4, due_date=MONDAY.replace(hour=17), created_at=MONDAY)
-    done = runs.run(team, now=MONDAY)
+    done = ran(team, now=MONDAY)
     assert len(done["assigned"]) == 2
     assert [row["code"] for row in done["unassigned"]] == ["OUTRANKED"]
 
@@ -166,4 +173,104 @@ def test_what_nobody_got_is_kept_for_a_day_and_runs_for_ninety(team: Team, tasks
 
 def test_a_team_of_nobody_is_told_so(team: Team) -> None:
     builders.make_task(team=team)
-    assert [row["code"] for row in runs.run(team, now=MONDAY)["unassigned"]] == ["NO_SKILLED_PERSON"]
+    assert [row["code"] for row in ran(team, now=MONDAY)["unassigned"]] == ["NO_SKILLED_PERSON"]
+
+
+def test_a_run_is_counted_for_whoever_asks_how_it_went(team: Team, tasks: list[Task]) -> None:
+    builders.make_task(team=team, skills={builders.make_skill(team=team): 5}, created_at=MONDAY)
+    waits = builders.make_task(team=team, created_at=MONDAY)
+    Dependency.objects.create(task=waits, waits_for=tasks[0])
+    told = runs.summary(runs.run(team, now=MONDAY))
+    assert (told["state"], told["assigned"]) == (Run.DONE, 12)
+    assert told["unassigned"] == {"DEPENDENCY": 1, "NO_SKILLED_PERSON": 1}
+    assert Decision.objects.get(task=waits).reasons["sentence"] == f"Nobody: DEPENDENCY on #{tasks[0].pk}."
+    assert holders()[waits.pk] is None
+
+
+def test_who_is_kept_off_a_task_or_a_contact_gets_neither(team: Team, people: list[User]) -> None:
+    contact = builders.make_contact(people[0])
+    one, of_contact = builders.make_task(team=team), builders.make_task(team=team, contact=contact)
+    Exclusion.objects.create(user=people[0], task=one)
+    for user in people[:2]:
+        Exclusion.objects.create(user=user, contact=contact)
+    runs.run(team, now=MONDAY)
+    assert holders()[of_contact.pk] == people[2].pk
+    assert holders()[one.pk] != people[0].pk
+    rejected = Assignment.objects.get(task=of_contact).reasons["choice"]["rejected"]
+    assert [(row["person_id"], row["code"]) for row in rejected] == [(user.pk, "ACCESS") for user in people[:2]]
+
+
+def test_nobody_is_given_more_tasks_than_they_may_hold(team: Team, people: list[User], tasks: list[Task]) -> None:
+    builders.make_task(people[0])
+    User.objects.filter(pk=people[0].pk).update(wip_limit=3)
+    User.objects.filter(pk=people[1].pk).update(wip_limit=0)
+    runs.run(team, now=MONDAY)
+    held = Counter(holders().values())
+    assert (held[people[0].pk], held[people[1].pk], held[people[2].pk]) == (3, 0, 10)
+
+
+def test_the_focus_factor_leaves_hours_for_all_else(team: Team) -> None:
+    """Of forty working hours a half: five of ten tasks of four hours."""
+    builders.make_user(team=team, focus_factor="0.5")
+    for _ in range(10):
+        builders.make_task(team=team, estimated_hours=4, created_at=MONDAY, due_date=MONDAY + timedelta(days=6))
+    done = ran(team, now=MONDAY)
+    assert len(done["assigned"]) == 5
+    assert {row["code"] for row in done["unassigned"]} == {"OUTRANKED"}
+
+
+def test_a_team_weighs_its_work_itself(team: Team) -> None:
+    expert = builders.make_user(team=team)
+    skill = builders.make_skill(expert, level=5)
+    knows = builders.make_user(team=team)
+    knows.skill_levels.create(skill=skill, level=1)
+    contact = builders.make_contact(knows)
+    builders.make_done_task(knows, at=MONDAY - timedelta(days=3), contact=contact)
+    task = builders.make_task(team=team, contact=contact, skills={skill: 1}, created_at=MONDAY)
+    assert [row["user_id"] for row in ran(team, now=MONDAY, dry_run=True)["assigned"]] == [expert.pk]
+    Team.objects.filter(pk=team.pk).update(weight_skill=0, weight_continuity=300)
+    assert dispatch.assign_best(Task.objects.get(pk=task.pk), now=MONDAY).person_id == knows.pk
+
+
+def test_replanning_moves_what_an_absence_needs_and_little_else_and_can_be_undone(
+    team: Team, people: list[User]
+) -> None:
+    for number in range(12):
+        builders.make_task(team=team, estimated_hours=2, created_at=MONDAY + timedelta(minutes=number))
+    runs.run(team, now=MONDAY)
+    before = holders()
+    ill = people[0]
+    builders.make_time_off(ill, starts_on=MONDAY.date(), ends_on=MONDAY.date() + timedelta(days=7))
+    theirs = list(Task.objects.filter(assignee=ill).order_by("pk"))
+    started, pinned, *others = theirs
+    lifecycle.set_status(started, Task.IN_PROGRESS, by=ill, now=MONDAY)
+    Task.objects.filter(pk=pinned.pk).update(pinned=True)
+    made = runs.run(team, now=LATER, replan=True)
+    moved = {pk for pk, holder in holders().items() if holder != before[pk]}
+    assert moved == {task.pk for task in others}
+    assert ill.pk not in {holders()[pk] for pk in moved}
+    shown = runs.as_dict(made)
+    assert {row["from_user_id"] for row in shown["assigned"]} == {ill.pk}
+    assert all(f"Moved from {ill.display_name}." in row["reason"] for row in shown["assigned"])
+    assert runs.undo(made, by=people[1], now=LATER)["kept"] == []
+    assert holders() == before
+
+
+def test_a_plan_that_has_nobody_for_what_is_held_leaves_it_where_it_is(team: Team, people: list[User]) -> None:
+    task = builders.make_task(people[0], skills={builders.make_skill(team=team): 5})
+    made = ran(team, now=MONDAY, replan=True)
+    assert (made["assigned"], made["unassigned"]) == ([], [])
+    assert holders()[task.pk] == people[0].pk
+
+
+def test_what_was_moved_by_hand_since_the_plan_stays_there(team: Team, people: list[User]) -> None:
+    task = builders.make_task(people[0])
+    builders.make_time_off(people[0], starts_on=MONDAY.date(), ends_on=MONDAY.date() + timedelta(days=7))
+    planned = runs.plan(team, now=MONDAY, replan=True)
+    target = planned.decisions.get().to_user
+    assert target is not None
+    other = next(user for user in people[1:] if user != target)
+    dispatch.assign(task, other, by=other, now=MONDAY)
+    runs.apply(planned, now=MONDAY)
+    assert holders()[task.pk] == other.pk
+    assert planned.decisions.get().code == runs.TAKEN

@@ -186,7 +186,7 @@ def test_work_under_way_books_what_is_left_of_it(member: User, spent: int | None
     due = now + timedelta(days=1)
     builders.make_task(member, status="in_progress", estimated_hours=6, actual_hours=spent, due_date=due)
     assert capacity.week(member, now=now).used_hours == Decimal(left)
-    assert capacity.booked_by([member], [now, due]) == {member.pk: [0, Decimal(left)]}
+    assert capacity.booked_by(capacity.bookings([member])[member.pk], [now, due]) == [0, Decimal(left)]
 
 
 def test_old_assignments_go_and_young_ones_stay(member: User) -> None:

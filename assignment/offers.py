@@ -1,0 +1,90 @@
+"""What a person could do next: a few of thousands of waiting tasks, found in one statement.
+
+The statement is written out, as four priorities with and without a date are eight queries otherwise, and building them
+costs more than running them. Tested on both databases.
+"""
+
+import heapq
+from collections.abc import Mapping
+
+from django.db import connection
+
+from assignment import snapshot
+from assignment.crew import Crew
+from assignment.snapshot import Reader
+from domain.matching import Weights, Work, value_of
+from domain.matching.model import REJECTIONS_KEPT
+from domain.matching.rules import refusal
+from domain.matching.values import PRIORITIES, base_value, skill_value
+from people.models import User
+from work.models import Task
+
+SHORTLIST = 64
+"""So many are compared in full, with the hours and the history of everybody who could do them instead."""
+_DATED, _UNDATED = 100, 40  # of each priority, those due first and those that wait longest
+
+_FIRST_OF = """
+SELECT id FROM (
+    SELECT task.id FROM work_task task
+    WHERE task.team_id = %(team)s AND task.status = 'todo' AND task.assignee_id IS NULL
+      AND task.priority = '{priority}' AND task.due_date {dated}
+      AND NOT EXISTS (
+        SELECT 1 FROM work_taskskill need WHERE need.task_id = task.id AND need.min_level > {level})
+      AND NOT EXISTS (
+        SELECT 1 FROM work_dependency tie JOIN work_task other ON other.id = tie.waits_for_id
+        WHERE tie.task_id = task.id AND other.status IN ('todo', 'in_progress', 'blocked'))
+      AND NOT EXISTS (
+        SELECT 1 FROM work_exclusion off
+        WHERE off.user_id = %(user)s AND (off.task_id = task.id OR off.contact_id = task.contact_id))
+    ORDER BY {order}, task.id LIMIT {most}
+) first_{priority}_{most}"""
+
+
+def to(user: User, crew: Crew, reader: Reader, weights: Weights) -> list[Work]:
+    """Ready work for one of the crew who has the skills for it: the 64 tasks most worth their time, best first.
+
+    They are picked by what the person makes of them less half of what the best skilled of the others with hours left
+    would. Looked at are, of each priority, those due first and those without a date that wait longest.
+    """
+    levels = _that_count(crew.levels.get(user.pk, {}), reader)
+    works = reader.works(snapshot.rows(Task.objects.filter(pk__in=_candidates(user, levels)).order_by("pk")))
+    if not works:  # what waits asks for other skills: some of it all the same, so that the person hears which
+        return reader.works(snapshot.waiting(user.team, most=REJECTIONS_KEPT))
+    (own,) = crew.people(works, [user])
+    others = [one for one in crew.people() if one.id != user.pk and one.free_q > 0]
+    best: dict[snapshot.Required, int | None] = {}
+    for required in {work.required for work in works}:
+        able = [skill_value(required, one, weights) for one in others if refusal(required, one) is None]
+        best[required] = max(able, default=None)
+
+    def advantage(work: Work) -> int:
+        rival = best[work.required]
+        theirs = 0 if rival is None else base_value(work, weights) + rival
+        return 2 * value_of(work, own, weights).total - theirs
+
+    return heapq.nsmallest(SHORTLIST, works, key=lambda work: (-advantage(work), work.order))
+
+
+def _that_count(levels: Mapping[int, int], reader: Reader) -> dict[int, int]:
+    """The person's skills without those that ask for others which the person lacks."""
+    return {
+        skill: level
+        for skill, level in levels.items()
+        if all(levels.get(need, 0) >= least for need, least in reader.closure.get(skill, ()))
+    }
+
+
+def _candidates(user: User, levels: Mapping[int, int]) -> list[int]:
+    cases = " ".join(f"WHEN {int(skill)} THEN {int(level)}" for skill, level in sorted(levels.items()))
+    level = f"CASE need.skill_id {cases} ELSE 0 END" if cases else "0"
+    statement = " UNION ALL ".join(
+        _FIRST_OF.format(priority=priority, dated=dated, order=order, most=most, level=level)
+        for priority in PRIORITIES
+        for dated, order, most in (
+            ("IS NOT NULL", "task.due_date", _DATED),
+            ("IS NULL", "task.created_at", _UNDATED),
+        )
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"team": user.team_id, "user": user.pk})
+        return [pk for (pk,) in cursor.fetchall()]
