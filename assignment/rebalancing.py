@@ -1,25 +1,26 @@
 """Moves that take work off the overloaded: suggested, stored with ids, applied one by one."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
-from assignment import dispatch, snapshot
+from assignment import crew, dispatch, loads, snapshot
 from assignment.models import Overload, Suggestion
 from domain import balancing, calendars
 from notifications import outbox
 from notifications.models import Notification
-from people import hours
-from people.models import Team, User, UserSkill
+from people.models import Team, User
 from work import capacity
 from work.models import Assignment, Task
 
-KEEP_IF_DUE_WITHIN = timedelta(days=1)
-KEEP_AFTER_MOVE = timedelta(days=3)
 WARN_OVER, CLEAR_UNDER = 110, 100
 """Percent of a week's hours above which leads are warned of somebody, and below which they are not any more."""
+REASON_CHARS = 255
+PERCENTS = ("from_before", "from_after", "to_before", "to_after")
 
 
 class Stale(Exception):
@@ -27,13 +28,16 @@ class Stale(Exception):
 
 
 def suggestions(team: Team, *, now: datetime) -> tuple[list[Suggestion], list[dict[str, Any]]]:
-    """Works the moves out afresh and stores them; one that still holds keeps its id. Returns (moves, who is stuck)."""
-    users = {user.pk: user for user in snapshot.members(team)}
-    plan = balancing.rebalance(_loads(list(users.values()), now), names=snapshot.skill_names(team))
+    """Works the moves out afresh and stores them; one that still holds keeps its id. Returns (moves, who is stuck).
+
+    The moves come in the order in which their loads hold. Of two who ask at once, the second waits for the first.
+    """
     with transaction.atomic():
-        standing = {row.task_id: row for row in Suggestion.objects.standing().filter(team=team).select_for_update()}
-        kept = [_keep(team, move, standing.pop(move.task_id, None), now) for move in plan.suggestions]
-        Suggestion.objects.filter(pk__in=[row.pk for row in standing.values()]).update(state=Suggestion.STALE)
+        Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+        users = {user.pk: user for user in crew.members(team)}
+        weeks = loads.weeks(list(users.values()), now=now)
+        plan = balancing.rebalance(weeks.loads.values(), names=snapshot.skill_names(team))
+        kept = _kept(team, plan.suggestions, now)
     stuck = [
         {"user_id": one.person_id, "user": users[one.person_id].display_name, "reason": one.reason}
         for one in plan.stuck
@@ -42,24 +46,24 @@ def suggestions(team: Team, *, now: datetime) -> tuple[list[Suggestion], list[di
 
 
 def apply(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
-    """Moves the task, if it is still where it was and the receiver still has the hours. Raises Stale."""
-    task = Task.objects.select_related("team").get(pk=suggestion.task_id)
-    receiver = User.objects.select_related("team").get(pk=suggestion.to_user_id)
-    room = capacity.week(receiver, now=now)
-    if suggestion.state != Suggestion.OPEN:
-        raise Stale(f"This suggestion is {suggestion.state} already: ask for new ones.")
-    if task.assignee_id != suggestion.from_user_id or task.status != Task.TODO:
-        raise Stale("The task was moved, started or finished meanwhile: ask for new suggestions.")
-    if room.used_hours + suggestion.hours > room.max_hours:
-        raise Stale(f"{receiver.display_name} has no room for it any more: ask for new suggestions.")
+    """Moves the task, if it may still move and the receiver still has the hours. Raises Stale.
+
+    Both people are locked meanwhile, so of two moves at once the second sees what the first has left.
+    """
     with transaction.atomic():
-        mine = Suggestion.objects.filter(pk=suggestion.pk, state=Suggestion.OPEN)
-        if not mine.update(state=Suggestion.APPLIED, applied_at=now, applied_by=by):
-            raise Stale("Somebody else applied this suggestion first.")
+        giver, receiver = _locked(suggestion.from_user_id, suggestion.to_user_id)
+        task = Task.objects.select_related("team").get(pk=suggestion.task_id)
+        state = Suggestion.objects.values_list("state", flat=True).get(pk=suggestion.pk)
+        if state != Suggestion.OPEN:
+            raise Stale(f"This suggestion is {state} already: ask for new ones.")
+        if (obstacle := _obstacle(suggestion, task, giver, receiver, now)) is not None:
+            raise Stale(f"{obstacle}: ask for new suggestions.")
+        Suggestion.objects.filter(pk=suggestion.pk).update(state=Suggestion.APPLIED, applied_at=now, applied_by=by)
         reasons = {"sentence": f"{suggestion.reason}. Applied by {by.display_name}.", "loads": suggestion.loads}
         assignment = dispatch.assign(task, receiver, by=by, now=now, method=dispatch.REBALANCE, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: ask for new suggestions.")
+        _tell_former(giver, assignment, f"{by.display_name} moved it to {receiver.display_name}: {suggestion.reason}.")
     return assignment
 
 
@@ -77,42 +81,95 @@ def apply_all(team: Team, *, by: User, now: datetime) -> dict[str, Any]:
 
 
 def undo(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
-    """Gives the task back to whom it came from, unless it was started, moved or finished since. Raises Stale."""
-    task = Task.objects.select_related("team").get(pk=suggestion.task_id)
-    giver = User.objects.select_related("team").get(pk=suggestion.from_user_id)
-    if suggestion.state != Suggestion.APPLIED:
-        raise Stale(f"This suggestion is {suggestion.state}: only an applied one can be undone.")
-    if task.assignee_id != suggestion.to_user_id or task.status != Task.TODO:
-        raise Stale("The task was moved, started or finished meanwhile: assign it by hand.")
-    if not giver.is_active or giver.team_id != task.team_id:
-        raise Stale(f"{giver.display_name} is not in the team any more: assign the task by hand.")
+    """Gives the task back to whom it came from, unless it was started, moved or finished since. Raises Stale.
+
+    It goes back however full their week is: that is how it was.
+    """
     with transaction.atomic():
-        mine = Suggestion.objects.filter(pk=suggestion.pk, state=Suggestion.APPLIED)
-        if not mine.update(state=Suggestion.UNDONE):
-            raise Stale("Somebody else undid this first.")
+        giver, receiver = _locked(suggestion.from_user_id, suggestion.to_user_id)
+        task = Task.objects.select_related("team").get(pk=suggestion.task_id)
+        state = Suggestion.objects.values_list("state", flat=True).get(pk=suggestion.pk)
+        if state != Suggestion.APPLIED:
+            raise Stale(f"This suggestion is {state}: only an applied one can be undone.")
+        if task.assignee_id != receiver.pk or task.status != Task.TODO:
+            raise Stale("The task was moved, started or finished meanwhile: assign it by hand.")
+        if not giver.is_active or giver.team_id != task.team_id:
+            raise Stale(f"{giver.display_name} is not in the team any more: assign the task by hand.")
+        Suggestion.objects.filter(pk=suggestion.pk).update(state=Suggestion.UNDONE)
         reasons = {"sentence": f"Moved back by {by.display_name}.", "loads": suggestion.loads}
         assignment = dispatch.assign(task, giver, by=by, now=now, method=dispatch.MANUAL, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: assign it by hand.")
+        _tell_former(receiver, assignment, f"{by.display_name} moved it back to {giver.display_name}.")
     return assignment
 
 
-def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]], *, now: datetime) -> None:
-    """The workload warning to leads and managers, once a local day; only for more than a little too much."""
-    people = {user.pk: user for user in snapshot.members(team)}
-    over = overloaded(team, list(people.values()), now=now)
-    if not over:
+def _locked(giver_id: int, receiver_id: int) -> tuple[User, User]:
+    """Both people, held until the transaction ends; always in the order of ids, so that nobody waits in a circle."""
+    pair = User.objects.filter(pk__in=(giver_id, receiver_id)).select_related("team").order_by("pk")
+    people = {user.pk: user for user in pair.select_for_update(no_key=True, of=("self",))}
+    return people[giver_id], people[receiver_id]
+
+
+def _obstacle(suggestion: Suggestion, task: Task, giver: User, receiver: User, now: datetime) -> str | None:
+    """What has changed since the suggestion was made, so that it must not be applied; None when nothing has."""
+    if task.assignee_id != giver.pk or task.status != Task.TODO:
+        return "The task was moved, started or finished meanwhile"
+    if not receiver.is_active or receiver.team_id != task.team_id:
+        return f"{receiver.display_name} is not in the team any more"
+    weeks = loads.weeks([giver, receiver], now=now)
+    if not weeks.loads[giver.pk].over:
+        return f"{giver.display_name} is not overloaded any more"
+    if task.pk in weeks.kept:
+        return f"The task stays where it is ({weeks.kept[task.pk]})"
+    movable = next((one for one in weeks.loads[giver.pk].tasks if one.work.id == task.pk), None)
+    if movable is None:
+        return "The task is not due this week any more"
+    if _stored(movable.hours) != suggestion.hours:
+        return f"The task takes {float(movable.hours):g} h now, not {float(suggestion.hours):g}"
+    refusal = balancing.refusal(movable, weeks.loads[receiver.pk], names=snapshot.skill_names(task.team))
+    return None if refusal is None else f"{receiver.display_name} {refusal}"
+
+
+def _tell_former(user: User, assignment: Assignment, why: str) -> None:
+    """Lets somebody know whose task it is now; who moves their own work away knows it."""
+    if user == assignment.by:
         return
-    on = now.astimezone(calendars.first_zone(team.timezone).zone).date()
+    task = assignment.task
+    seen = Task.objects.visible_to(user).filter(pk=task.pk).exists()
     outbox.tell(
-        User.objects.active().filter(team=team, role__in=(User.LEAD, User.MANAGER)),
+        user,
         kind=Notification.WORKLOAD,
-        key=f"overload:{team.pk}:{on}",
-        title=f"Overloaded this week: {', '.join(people[pk].display_name for pk in over)}",
-        body=f"{len(moves)} moves suggested." + "".join(f" {one['user']}: {one['reason']}." for one in stuck),
-        path="/team/workload",
-        now=now,
+        key=f"moved:{assignment.pk}",
+        title=f"No longer yours: {task.title}",
+        body=why,
+        task=task if seen else None,
+        path="" if seen else "/",
+        now=assignment.assigned_at,
     )
+
+
+def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]], *, now: datetime) -> None:
+    """Warns leads and managers of whoever has come over 110 %, once until that has ended."""
+    people = {user.pk: user for user in crew.members(team)}
+    with transaction.atomic():
+        known = set(Overload.objects.filter(user__in=people).values_list("user", flat=True))
+        fresh = [pk for pk in overloaded(team, list(people.values()), now=now) if pk not in known]
+        if not fresh:
+            return
+        on = now.astimezone(calendars.first_zone(team.timezone).zone).date()
+        about = [one for one in moves if one.from_user_id in fresh]
+        outbox.tell(
+            User.objects.active().filter(team=team, role__in=(User.LEAD, User.MANAGER)),
+            kind=Notification.WORKLOAD,
+            # Nobody begins to be overloaded twice, so whoever is named first tells one warning of a day from another.
+            key=f"overload:{team.pk}:{on}:{fresh[0]}",
+            title=f"Overloaded this week: {', '.join(people[pk].display_name for pk in fresh)}",
+            body=f"{len(about)} {'move' if len(about) == 1 else 'moves'} suggested."
+            + "".join(f" {one['user']}: {one['reason']}." for one in stuck if one["user_id"] in fresh),
+            path="/team/workload",
+            now=now,
+        )
 
 
 def overloaded(team: Team, users: list[User], *, now: datetime) -> list[int]:
@@ -140,73 +197,27 @@ def as_dict(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def _keep(team: Team, move: balancing.Suggestion, row: Suggestion | None, now: datetime) -> Suggestion:
-    """The stored row of a move: the one there is when it names the same two people, else a new one."""
-    loads = {
-        name: None if value is None else float(value)
-        for name, value in (
-            ("from_before", move.from_before),
-            ("from_after", move.from_after),
-            ("to_before", move.to_before),
-            ("to_after", move.to_after),
-        )
-    }
-    if row is not None and (row.from_user_id, row.to_user_id) == (move.from_id, move.to_id):
-        row.loads, row.hours, row.reason = loads, move.hours, move.reason
-        row.save(update_fields=["loads", "hours", "reason"])
-        return row
-    if row is not None:
-        Suggestion.objects.filter(pk=row.pk).update(state=Suggestion.STALE)
-    return Suggestion.objects.create(
-        team=team,
-        task_id=move.task_id,
-        from_user_id=move.from_id,
-        to_user_id=move.to_id,
-        hours=move.hours,
-        loads=loads,
-        reason=move.reason,
-        created_at=now,
-    )
+def _kept(team: Team, moves: Iterable[balancing.Suggestion], now: datetime) -> list[Suggestion]:
+    """The stored rows of these moves: those there are that name the same two people, and new ones; others end."""
+    standing = {row.task_id: row for row in Suggestion.objects.standing().filter(team=team).select_for_update()}
+    rows = []
+    for move in moves:
+        row = standing.get(move.task_id)
+        if row is not None and (row.from_user_id, row.to_user_id) == (move.from_id, move.to_id):
+            del standing[move.task_id]
+        else:
+            row = Suggestion(team=team, task_id=move.task_id, created_at=now)
+            row.from_user_id, row.to_user_id = move.from_id, move.to_id
+        percents = {name: getattr(move, name) for name in PERCENTS}
+        row.loads = {name: None if value is None else float(value) for name, value in percents.items()}
+        row.hours, row.reason = _stored(move.hours), move.reason[:REASON_CHARS]
+        rows.append(row)
+    Suggestion.objects.filter(pk__in=[row.pk for row in standing.values()]).update(state=Suggestion.STALE)
+    Suggestion.objects.bulk_update([row for row in rows if row.pk is not None], ["loads", "hours", "reason"])
+    Suggestion.objects.bulk_create([row for row in rows if row.pk is None])
+    return rows
 
 
-def _may_move(due: datetime | None, now: datetime, week_end: datetime) -> bool:
-    """Not what is due at once, and only work of this week: moving any other changes nothing about its load."""
-    return due is None or now + KEEP_IF_DUE_WITHIN <= due < week_end
-
-
-def _loads(users: list[User], now: datetime) -> list[balancing.Load]:
-    """The team's week, with the tasks that may move: not started, not due within a day, not moved in three days."""
-    weeks = capacity.weeks(users, now=now)
-    plans = hours.schedules(users)
-    ends = {user.pk: calendars.week_of(now, plans[user.pk].zone)[1] for user in users}
-    usual = capacity.UsualEstimates()
-    levels: dict[int, dict[int, int]] = {}
-    for user_id, skill_id, level in UserSkill.objects.filter(user__in=users).values_list("user", "skill", "level"):
-        levels.setdefault(user_id, {})[skill_id] = level
-    moved = set(
-        Assignment.objects.filter(
-            user__in=users, assigned_at__gt=now - KEEP_AFTER_MOVE, method=dispatch.REBALANCE
-        ).values_list("task", flat=True)
-    )
-    movable: dict[int, list[balancing.Movable]] = {}
-    held = Task.objects.filter(assignee__in=users, status=Task.TODO).prefetch_related("skill_levels")
-    for task in held:
-        if task.pk in moved or not _may_move(task.due_date, now, ends[task.assignee_id]):
-            continue
-        estimate = task.estimated_hours if task.estimated_hours is not None else usual.of(task.team_id)
-        required = tuple((need.skill_id, need.min_level) for need in task.skill_levels.all())
-        movable.setdefault(task.assignee_id, []).append(
-            balancing.Movable(task.pk, snapshot.quarters(estimate), required)
-        )
-    return [
-        balancing.Load(
-            id=user.pk,
-            name=user.display_name,
-            capacity_q=snapshot.quarters(weeks[user.pk].max_hours),
-            booked_q=snapshot.quarters(weeks[user.pk].used_hours),
-            skills=levels.get(user.pk, {}),
-            tasks=tuple(movable.get(user.pk, ())),
-            away=now.astimezone(plans[user.pk].zone).date() in plans[user.pk].days_off,
-        )
-        for user in users
-    ]
+def _stored(hours: Decimal) -> Decimal:
+    """As the column keeps it."""
+    return hours.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -102,6 +102,7 @@ def a_token(world: World) -> ApiToken:
 
 
 def a_suggestion(world: World) -> Any:
+    builders.make_task(world.member, estimated_hours=60)  # nothing is taken from who is not overloaded
     return builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead)
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from api.urls import api
 from assignment import rebalancing, runs
+from assignment.models import Suggestion
 from automation import recurring
 from automation.models import Enrolment, ParkedPair
 from automation.programmes import enrolling, pausing, sequences
@@ -88,12 +89,16 @@ def team(world: World) -> dict[str, Any]:
 
 
 def suggestion(world: World) -> dict[str, Any]:
-    return {"id": builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead).pk}
+    return {"id": _suggested(world).pk}
+
+
+def _suggested(world: World) -> Suggestion:
+    builders.make_task(world.member, estimated_hours=60)  # nothing is taken from who is not overloaded
+    return builders.make_suggestion(builders.make_task(world.member, estimated_hours=1), to=world.lead)
 
 
 def applied_suggestion(world: World) -> dict[str, Any]:
-    task = builders.make_task(world.member, estimated_hours=1)
-    moved = builders.make_suggestion(task, to=world.lead)
+    moved = _suggested(world)
     rebalancing.apply(moved, by=world.manager, now=timezone.now())
     return {"id": moved.pk}
 
