@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
@@ -64,6 +65,7 @@ class StatusOut(Out):
 
 class AssignIn(In):
     user_id: Id | None = Field(None, description="Left out, the best person is found")
+    pinned: bool | None = Field(None, description="Whether only people may move it from them; left out, as it was")
 
 
 class Assigned(Out):
@@ -119,24 +121,36 @@ def assign_task(request: HttpRequest, id: Id, payload: AssignIn | None = None) -
     """Gives a task to somebody, or to whoever fits best. Anybody may take a task that nobody holds."""
     user, now = caller(request), timezone.now()
     task = one(Task.objects.visible_to(user).select_related("team"), id, "task")
-    user_id = payload.user_id if payload else None
+    body = payload or AssignIn(user_id=None, pinned=None)
+    user_id = body.user_id
     if user_id != user.pk or task.assignee_id is not None:
         need(user, "manage_team", "assign tasks to others, or take one that somebody holds")
     if not task.is_open:
         raise conflict("This task is finished: reopen it before you assign it.", code="closed")
     if user_id is None:
-        return _assign_best(task, user)
+        return _assign_best(task, user, pinned=body.pinned)
     receiver = named(User.objects.visible_to(user).active(), user_id, "/user_id", "active user")
-    assignment = dispatch.assign(task, receiver, by=user, now=now)
-    if assignment is None:
-        raise conflict("Somebody else changed this task meanwhile: look at it again.", code="changed")
+    with transaction.atomic():
+        assignment = dispatch.assign(task, receiver, by=user, now=now)
+        if assignment is None:
+            raise conflict("Somebody else changed this task meanwhile: look at it again.", code="changed")
+        _pin(task, body.pinned, user)
     reason = str(assignment.reasons.get("sentence", ""))
     return {"success": True, "task_id": id, "user_id": receiver.pk, "code": None, "reason": reason}
 
 
-def _assign_best(task: Task, user: User) -> dict[str, Any]:
-    choice = dispatch.assign_best(task, now=timezone.now(), by=user)
-    if task.assignee_id is not None and task.assignee_id == choice.person_id:
+def _pin(task: Task, pinned: bool | None, user: User) -> None:
+    if pinned is not None:
+        lifecycle.edit(task, by=user, now=timezone.now(), pinned=pinned)
+
+
+def _assign_best(task: Task, user: User, *, pinned: bool | None) -> dict[str, Any]:
+    with transaction.atomic():
+        choice = dispatch.assign_best(task, now=timezone.now(), by=user)
+        given = task.assignee_id is not None and task.assignee_id == choice.person_id
+        if given:
+            _pin(task, pinned, user)
+    if given:
         held = explanations.of_task(task) or {}
         return {
             "success": True,

@@ -13,13 +13,14 @@ from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
-from api.errors import Problem, conflict, not_found
-from api.fields import UNSET, Id, In, Instant, Line, MaybeCadence, Out, named
+from api.errors import Problem, conflict, not_found, pointing_to
+from api.fields import UNSET, Id, In, Instant, Line, MaybeCadence, Out, all_named, named
 from api.paging import Cursor, Limit, Page, page
 from crm import addresses, consent, contacts
 from crm.models import Contact
 from people import rights
 from people.models import User
+from work import ties
 
 router = Router(tags=["contacts"])
 
@@ -43,6 +44,9 @@ class ContactPatch(In):
     owner_id: Id = UNSET
     tags: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=60)]], Field(max_length=50)] = UNSET
     do_not_contact: bool = UNSET
+    excluded_user_ids: list[Id] = Field(
+        UNSET, max_length=200, description="All who must not have work of this contact; for leads and managers to say"
+    )
 
 
 class ContactIn(ContactPatch):
@@ -74,6 +78,12 @@ class ContactOut(Out):
     created_at: datetime
 
 
+class ContactDetail(ContactOut):
+    excluded_user_ids: list[int] | None = Field(
+        description="Who must not have work of this contact; null for those who are neither lead nor manager"
+    )
+
+
 def shown(rows: Sequence[Contact]) -> list[ContactOut]:
     return [ContactOut.model_validate(row) for row in rows]
 
@@ -101,26 +111,29 @@ def list_contacts(
     return page(request, rows, limit=limit, cursor=cursor, shown=shown, order=("name", "id"))
 
 
-@router.post("/api/contacts", auth=scope("contacts:write"), response={201: ContactOut})
-def create_contact(request: HttpRequest, payload: ContactIn) -> Status[Contact]:
+@router.post("/api/contacts", auth=scope("contacts:write"), response={201: ContactDetail})
+def create_contact(request: HttpRequest, payload: ContactIn) -> Status[ContactDetail]:
     """Makes a contact, yours unless owner_id says otherwise. A taken e-mail address is refused (409)."""
     user = caller(request)
     fields = _rows_of(payload, user)
     try:
-        contact = contacts.create(user.team, owner=fields.pop("owner", user), **fields)
+        with transaction.atomic():
+            contact = contacts.create(user.team, owner=fields.pop("owner", user), **fields)
+            _exclude(contact, payload, user)
     except contacts.EmailTaken as taken:
         raise _taken(taken.contact, user) from None
-    return Status(201, contact)
+    return Status(201, _detail(contact, user))
 
 
-@router.get("/api/contacts/{int:id}", auth=scope("contacts:read"), response=ContactOut)
-def get_contact(request: HttpRequest, id: Id) -> Contact:
+@router.get("/api/contacts/{int:id}", auth=scope("contacts:read"), response=ContactDetail)
+def get_contact(request: HttpRequest, id: Id) -> ContactDetail:
     """One contact."""
-    return seen(caller(request), id)
+    user = caller(request)
+    return _detail(seen(user, id), user)
 
 
-@router.patch("/api/contacts/{int:id}", auth=scope("contacts:write"), response=ContactOut)
-def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Contact:
+@router.patch("/api/contacts/{int:id}", auth=scope("contacts:write"), response=ContactDetail)
+def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> ContactDetail:
     """Changes what is sent. A changed status is an activity, which rules may answer."""
     user = caller(request)
     contact = editable(user, id)
@@ -131,7 +144,8 @@ def update_contact(request: HttpRequest, id: Id, payload: ContactPatch) -> Conta
             changed = contacts.update(contact, by=user, now=now, **fields)
             if do_not_contact is not None:
                 consent.set_do_not_contact(changed, do_not_contact, by=user, now=now)
-        return changed
+            _exclude(changed, payload, user)
+        return _detail(changed, user)
     except contacts.EmailTaken as taken:
         raise _taken(taken.contact, user) from None
 
@@ -172,13 +186,28 @@ def editable(user: User, pk: int) -> Contact:
 
 
 def _rows_of(payload: ContactPatch, user: User) -> dict[str, Any]:
-    fields = payload.model_dump(exclude_unset=True)
+    fields = payload.model_dump(exclude_unset=True, exclude={"excluded_user_ids"})
     if "owner_id" in fields:
         owner_id = fields.pop("owner_id")
         if owner_id != user.pk:
             need(user, "manage_team", "give contacts to another owner")
         fields["owner"] = named(User.objects.visible_to(user).active(), owner_id, "/owner_id", "user")
     return fields
+
+
+def _exclude(contact: Contact, payload: ContactPatch, user: User) -> None:
+    if "excluded_user_ids" not in payload.model_fields_set:
+        return
+    need(user, "view_team", "say who must not have work of a contact")
+    people = all_named(User.objects.visible_to(user), payload.excluded_user_ids, "excluded_user_ids", "user")
+    with pointing_to("excluded_user_ids"):
+        ties.exclude_from(contact, people, by=user, now=timezone.now())
+
+
+def _detail(contact: Contact, user: User) -> ContactDetail:
+    excluded = ties.excluded_from(contact) if rights.may(user, "view_team") else None
+    (row,) = shown([contact])
+    return ContactDetail(**row.model_dump(), excluded_user_ids=excluded)
 
 
 def _taken(other: Contact, user: User) -> Problem:

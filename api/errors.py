@@ -1,7 +1,8 @@
 """Every refusal is a problem document (RFC 9457) that says what to do next; a traceback never leaves the house."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -98,6 +99,15 @@ def by_field(errors: dict[str, list[str]], *, code: str = "invalid") -> Problem:
         for message in messages
     ]
     return Problem(422, "Nothing was changed: correct what is listed under errors and send it again.", errors=faults)
+
+
+@contextmanager
+def pointing_to(field: str) -> Iterator[None]:
+    """Answers what the domain refuses within with a 422 that points at this field."""
+    try:
+        yield
+    except DjangoValidationError as refused:
+        raise by_field({field: refused.messages}) from None
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:

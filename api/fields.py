@@ -107,3 +107,12 @@ def named(rows: QuerySet[Row], pk: Any, pointer: str, what: str) -> Row:
     if row is None:
         raise invalid(pointer, "unknown", f"There is no {what} {pk} that you may see.")
     return row
+
+
+def all_named(rows: QuerySet[Row], ids: list[int], field: str, what: str) -> list[Row]:
+    """The rows of a list of ids, each once; else a 422 that points at the first that one may not name."""
+    known = rows.in_bulk(ids)
+    for index, pk in enumerate(ids):
+        if pk not in known:
+            named(rows.none(), pk, f"/{field}/{index}", what)
+    return list(known.values())

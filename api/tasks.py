@@ -12,26 +12,28 @@ from ninja.responses import Status
 from pydantic import Field
 
 from api.auth import caller, need, scope
-from api.errors import Problem, conflict
-from api.fields import UNSET, Estimate, Hours, Id, In, Instant, Out, Text, Title, named, one
+from api.errors import Problem, conflict, invalid, pointing_to
+from api.fields import UNSET, Estimate, Hours, Id, In, Instant, Level, Out, Spent, Text, Title, all_named, named, one
 from api.paging import Cursor, Limit, Page, page
 from assignment import dispatch, explanations
 from automation.models import Firing
 from crm.models import Contact
-from people import rights
+from people import rights, skills
 from people.models import Skill, User
-from work import lifecycle
+from work import lifecycle, ties
 from work.models import Task
 
 router = Router(tags=["tasks"])
 
 Priority = Literal["low", "medium", "high", "urgent"]
 BATCH = "batch:"
+BESIDE = {"assignee_id", "required_skills", "depends_on", "excluded_user_ids"}
+"""What is kept in rows of its own."""
 
 
 class Need(In):
     skill_id: Id
-    min_level: Annotated[int, Field(ge=1, le=5)] = 1
+    min_level: Level = 1
 
 
 class TaskPatch(In):
@@ -43,8 +45,15 @@ class TaskPatch(In):
     contact_id: Id | None = None
     owner_id: Id = UNSET
     estimated_hours: Estimate | None = None
-    actual_hours: Hours | None = None
+    actual_hours: Spent | None = Field(None, description="Corrected once it is done, the score is computed anew")
     notes: Text = UNSET
+    pinned: bool = Field(UNSET, description="Stays with whoever holds it: nothing moves it by itself")
+    depends_on: list[Id] = Field(
+        UNSET,
+        max_length=100,
+        description="Tasks that have to be finished first: all of them, but for those you may not see, which stay",
+    )
+    excluded_user_ids: list[Id] = Field(UNSET, max_length=200, description="All who must not have it")
 
 
 class TaskIn(TaskPatch):
@@ -86,6 +95,7 @@ class TaskOut(Out):
     estimated_hours: float | None
     actual_hours: float | None
     notes: str
+    pinned: bool
     firing_id: int | None = Field(None, description="The firing that made it")
     rule_id: int | None = Field(None, description="The rule that made it")
     batch_id: int | None = Field(None, description="The sequence or series it belongs to")
@@ -95,9 +105,22 @@ class TaskOut(Out):
     version: int = Field(description="Counts changes; sent back as If-Match it guards yours")
 
 
+class DependencyOut(Out):
+    task_id: int
+    title: str
+    status: str
+
+
 class TaskDetail(TaskOut):
     required_skills: list[Need]
     assignment: Held | None = Field(description="Who holds it and why; the last one when finished")
+    dependencies: list[DependencyOut] = Field(description="What it waits for, or waited for, as far as you may see it")
+    ready: bool = Field(description="Nothing that it waits for is open, seen or unseen")
+    excluded_user_ids: list[int] = Field(description="Who must not have it, beside those of its contact")
+
+
+class SavedTask(TaskDetail):
+    warning: str = Field(description="What to look at, such as a skill that nobody has; empty when nothing is")
 
 
 def shown(tasks: Sequence[Task]) -> list[TaskOut]:
@@ -114,12 +137,28 @@ def shown(tasks: Sequence[Task]) -> list[TaskOut]:
     return rows
 
 
-def detail(task: Task) -> TaskDetail:
+def detail(task: Task, user: User) -> TaskDetail:
     (row,) = shown([task])
     needs = [{"skill_id": pk, "min_level": level} for pk, level in task.skill_levels.values_list("skill", "min_level")]
+    waits_for = ties.waited_for(task)
+    seen, _ = ties.parted(waits_for, user)
     return TaskDetail.model_validate(
-        row.model_dump() | {"required_skills": needs, "assignment": explanations.of_task(task)}
+        row.model_dump()
+        | {
+            "required_skills": needs,
+            "assignment": explanations.of_task(task),
+            "dependencies": [{"task_id": one.pk, "title": one.title, "status": one.status} for one in seen],
+            "ready": not any(one.is_open for one in waits_for),
+            "excluded_user_ids": ties.excluded(task),
+        }
     )
+
+
+def _saved(task: Task, user: User) -> SavedTask:
+    task.refresh_from_db(fields=["version"])
+    whole = detail(task, user)
+    needs = {need.skill_id: need.min_level for need in whole.required_skills} if task.is_open else {}
+    return SavedTask(**whole.model_dump(), warning=skills.warning(user.team, needs))
 
 
 @router.get("/api/tasks", auth=scope("tasks:read"), response=Page[TaskOut])
@@ -145,50 +184,56 @@ def list_tasks(
     return page(request, tasks, limit=limit, cursor=cursor, shown=shown, order=("-id",))
 
 
-@router.post("/api/tasks", auth=scope("tasks:write"), response={201: TaskDetail})
-def create_task(request: HttpRequest, payload: TaskIn) -> Status[TaskDetail]:
+@router.post("/api/tasks", auth=scope("tasks:write"), response={201: SavedTask})
+def create_task(request: HttpRequest, payload: TaskIn) -> Status[SavedTask]:
     """Makes a task of yours. Without an assignee it waits in the team's queue for whoever fits best."""
     user, now = caller(request), timezone.now()
     fields = _rows_of(payload, user)
     fields.setdefault("owner", user)
-    skills = _needs(payload, user)
+    needs = _needs(payload, user)
     assignee = _assignee(payload, user)
+    if payload.pinned and assignee is None:
+        raise invalid("/pinned", "pinned", "Nobody would hold this task: name an assignee, or pin it later.")
     with transaction.atomic():
-        task = lifecycle.create(user.team, by=user, now=now, required_skills=skills, **fields)
+        task = lifecycle.create(user.team, by=user, now=now, required_skills=needs, **fields)
+        _tie(task, payload, user)
         if assignee is not None:
             dispatch.assign(task, assignee, by=user, now=now)
-    return Status(201, detail(task))
+    return Status(201, _saved(task, user))
 
 
 @router.get("/api/tasks/{int:id}", auth=scope("tasks:read"), response=TaskDetail)
 def get_task(request: HttpRequest, id: Id, response: HttpResponse) -> TaskDetail:
     """One task, who holds it and why, and where it comes from."""
-    task = one(Task.objects.visible_to(caller(request)), id, "task")
+    user = caller(request)
+    task = one(Task.objects.visible_to(user), id, "task")
     response["ETag"] = f'"{task.version}"'
-    return detail(task)
+    return detail(task, user)
 
 
-@router.patch("/api/tasks/{int:id}", auth=scope("tasks:write"), response=TaskDetail)
+@router.patch("/api/tasks/{int:id}", auth=scope("tasks:write"), response=SavedTask)
 def update_task(
     request: HttpRequest,
     id: Id,
     payload: TaskPatch,
     response: HttpResponse,
     if_match: Annotated[str | None, Header(None, alias="If-Match", max_length=40)],
-) -> TaskDetail:
+) -> SavedTask:
     """Changes what is sent. With `If-Match: "version"` it is refused (412) when somebody changed the task meanwhile.
 
     Status: PUT /automation/tasks/{id}/status. Assignee: POST /automation/tasks/{id}/assign.
     """
     user = caller(request)
     with transaction.atomic():
-        task = one(Task.objects.visible_to(user).select_for_update(of=("self",)), id, "task")
+        task = one(Task.objects.visible_to(user).select_for_update(of=("self",), no_key=True), id, "task")
         _may_edit(user, task)
         if if_match is not None and if_match.strip('"') not in (str(task.version), "*"):
             raise Problem(412, f"This task is at version {task.version} by now: read it again, then change it.")
         task = lifecycle.edit(task, by=user, now=timezone.now(), **_rows_of(payload, user))
-    response["ETag"] = f'"{task.version}"'
-    return detail(task)
+        _tie(task, payload, user)
+    saved = _saved(task, user)
+    response["ETag"] = f'"{saved.version}"'
+    return saved
 
 
 @router.delete("/api/tasks/{int:id}", auth=scope("tasks:write"), response={204: None})
@@ -210,7 +255,7 @@ def _may_edit(user: User, task: Task) -> None:
 
 def _rows_of(payload: TaskPatch, user: User) -> dict[str, Any]:
     """The fields that were sent, ids turned into rows one may name."""
-    fields = payload.model_dump(exclude_unset=True, exclude={"assignee_id", "required_skills"})
+    fields = payload.model_dump(exclude_unset=True, exclude=BESIDE)
     if fields.get("contact_id") is not None:
         fields["contact"] = named(Contact.objects.visible_to(user), fields.pop("contact_id"), "/contact_id", "contact")
     elif "contact_id" in fields:
@@ -221,6 +266,20 @@ def _rows_of(payload: TaskPatch, user: User) -> dict[str, Any]:
             need(user, "manage_team", "give tasks to another owner")
         fields["owner"] = named(User.objects.visible_to(user).active(), owner_id, "/owner_id", "user")
     return fields
+
+
+def _tie(task: Task, payload: TaskPatch, user: User) -> None:
+    """What it waits for and who must not have it, as far as that was sent."""
+    now = timezone.now()
+    if "depends_on" in payload.model_fields_set:
+        chosen = all_named(Task.objects.visible_to(user), payload.depends_on, "depends_on", "task")
+        _, unseen = ties.parted(ties.waited_for(task), user)
+        with pointing_to("depends_on"):
+            ties.wait_for(task, [*chosen, *unseen], by=user, now=now)
+    if "excluded_user_ids" in payload.model_fields_set:
+        people = all_named(User.objects.visible_to(user), payload.excluded_user_ids, "excluded_user_ids", "user")
+        with pointing_to("excluded_user_ids"):
+            ties.exclude(task, people, by=user, now=now)
 
 
 def _needs(payload: TaskIn, user: User) -> list[lifecycle.Requirement]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from django.core.exceptions import ValidationError
 from django.db.models import ProtectedError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,7 +11,7 @@ from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from api.auth import caller, need, scope
-from api.errors import Problem, by_field, conflict, invalid
+from api.errors import Problem, conflict, invalid, pointing_to
 from api.fields import UNSET, Id, In, Level, Out, named, one
 from api.paging import Cursor, Limit, Page, page
 from people import skills
@@ -244,7 +243,5 @@ def _require(skill: Skill, wanted: list[Requires], user: User) -> None:
     for index, row in enumerate(wanted):
         if row.skill_id not in known:
             named(Skill.objects.none(), row.skill_id, f"/requires/{index}/skill_id", "skill")
-    try:
+    with pointing_to("requires"):
         skills.require(skill, {known[row.skill_id]: row.min_level for row in wanted})
-    except ValidationError as refused:
-        raise by_field({"requires": refused.messages}) from None

@@ -149,6 +149,7 @@ HANDLERS: dict[type[Exception], Any] = {
     errors.ValidationError: errors.handle,
     errors.Http404: errors.handle,
     lifecycle.NotAllowed: _not_allowed,
+    lifecycle.Excluded: partial(_domain_problem, 409, ""),
     lifecycle.NotOpen: partial(_domain_problem, 409, ""),
     lifecycle.Changed: partial(_domain_problem, 409, ""),
     lifecycle.UnknownStatus: partial(_domain_problem, 422, "/status"),

@@ -17,7 +17,7 @@ from automation.triggers import KINDS
 from automation.triggers import time as time_trigger
 from domain import conditions, delays, templating
 from jobs import bell
-from people import audit
+from people import audit, skills
 from people.models import Skill, Team, User
 
 CONTENT = (
@@ -179,6 +179,8 @@ def warning(rule: TaskAutomationRule, *, now: datetime) -> str:
     told = [cycles.warning(rule)]
     if rule.trigger_type == TaskAutomationRule.TIME and time_trigger.next_run(rule, after=now) is None:
         told.append("Its date has passed, so it will not run: choose one that is still to come.")
+    if rule.assign != "owner" and not rule.assign.startswith("user:"):
+        told.append(_skills_warning(rule))
     return " ".join(filter(None, told))
 
 
@@ -271,6 +273,12 @@ def _faults_of_skills(rule: TaskAutomationRule) -> list[str]:
     if not faults:
         faults = [f"The team has no skill {name!r}: add it first." for name in _unknown_skills(rule.team, wanted)]
     return faults
+
+
+def _skills_warning(rule: TaskAutomationRule) -> str:
+    levels = drafting.requirements_of(rule)
+    ids = Skill.objects.filter(team_id=rule.team_id).values_list("pk", "name") if levels else ()
+    return skills.warning(rule.team, {pk: levels[name.lower()] for pk, name in ids if name.lower() in levels})
 
 
 def _unknown_rules(rule: TaskAutomationRule) -> list[int]:

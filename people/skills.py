@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from domain import circles
-from people.models import Skill, SkillRequirement, Team
+from people.models import Skill, SkillRequirement, Team, User, UserSkill
 
 Asked = Mapping[int, Mapping[int, int]]
 """By skill, the skills it asks for itself and their least levels."""
@@ -20,6 +20,32 @@ def closure(team: Team) -> dict[int, tuple[tuple[int, int], ...]]:
     """
     asked = _asked(team.pk)
     return {skill: tuple(sorted(_reached(skill, asked).items())) for skill in asked}
+
+
+def warning(team: Team, needs: Mapping[int, int]) -> str:
+    """What to change so that work which needs these levels by skill id finds somebody; empty when somebody has them."""
+    if not needs:
+        return ""
+    wanted, asked = dict(needs), closure(team)
+    for skill in needs:
+        for need, level in asked.get(skill, ()):
+            wanted[need] = max(level, wanted.get(need, 0))
+    people: dict[int, dict[int, int]] = {
+        pk: {} for pk in User.objects.active().filter(team=team).values_list("pk", flat=True)
+    }
+    if not people:
+        return "The team has no active members: add one who has the skills."
+    rows = UserSkill.objects.filter(user__in=people, skill__in=wanted).values_list("user", "skill", "level")
+    for user, skill, level in rows:
+        people[user][skill] = level
+    able = [{pk for pk, level in wanted.items() if held.get(pk, 0) >= level} for held in people.values()]
+    if set(wanted) in able:
+        return ""
+    missing = sorted(set(wanted) - set().union(*able))
+    names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    named = ", ".join(f"{names[pk]} at level {wanted[pk]}" for pk in missing or sorted(wanted))
+    who = "Nobody in the team has" if missing else "Nobody in the team has all of"
+    return f"{who} {named}: ask for less, or enter it for somebody who has it. Until then nobody is given such work."
 
 
 def require(skill: Skill, needs: Mapping[Skill, int]) -> None:

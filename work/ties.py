@@ -48,6 +48,19 @@ def check_waits(task: Task, others: Collection[Task], *, by: User | None = None)
                 raise ValidationError(circles.sentence(names, "waits for"), code="circle")
 
 
+def waited_for(task: Task) -> list[Task]:
+    """What the task waits for, finished or not, in the order of their ids."""
+    return list(Task.objects.filter(dependents__task=task).order_by("pk"))
+
+
+def parted(tasks: list[Task], user: User) -> tuple[list[Task], list[Task]]:
+    """Those of the tasks that the user may see, and the others."""
+    if not tasks:
+        return [], []
+    visible = set(Task.objects.visible_to(user).filter(pk__in=[task.pk for task in tasks]).values_list("pk", flat=True))
+    return [task for task in tasks if task.pk in visible], [task for task in tasks if task.pk not in visible]
+
+
 def exclude(task: Task, users: Collection[User], *, by: User | None, now: datetime) -> None:
     """Keeps a task from these people, and from nobody else. Raises ValidationError for one who holds it."""
     with TASK.changing(task, by=by, now=now):  # under the lock nobody is given it meanwhile
@@ -75,6 +88,11 @@ def exclude_from(contact: Contact, users: Collection[User], *, by: User | None, 
         Exclusion.objects.bulk_create((Exclusion(contact=contact, user=user) for user in users), ignore_conflicts=True)
         if before != {user.pk for user in users}:
             _note_changed(locked)
+
+
+def excluded(task: Task) -> list[int]:
+    """Ids of the people who must not have the task itself, in ascending order."""
+    return list(Exclusion.objects.filter(task=task).order_by("user").values_list("user", flat=True))
 
 
 def excluded_from(contact: Contact) -> list[int]:
