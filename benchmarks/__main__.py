@@ -4,13 +4,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import assignment, completion, embedded, sweeps
+from benchmarks import assignment, completion, embedded, next_task, sweeps
 from benchmarks.places import reachable
 
 LIMITS = {
     "complete / bare p50": 2.5,
     "who is due: 1M / 10k": 1.5,
     "all sweeps: 1M / 10k": 1.5,
+    "next task of 5,000, ms": 50.0,
     "event to task p50 s": 0.5,
     "idle CPU %": 2.0,
     "memory MB": 350.0,
@@ -42,6 +43,7 @@ def main() -> int:
             own = Path(folder) / str(number)
             missed += show(f"complete / bare UPDATE, {place.name}", completion.measure(place, own))
             missed += show(f"sweeps with nothing due, {place.name}", sweeps.measure(place, own))
+            missed += show(f"the next task for one of fifty, {place.name}", next_task.measure(place, own / "next"))
         for title, figures in assignment.measure():
             missed += show(title, figures)
         missed += show("embedded, with the demo", embedded.measure(Path(folder) / "embedded"))

@@ -36,6 +36,23 @@ def reachable() -> Iterator[tuple[list[Place], list[str]]]:
 
 
 @contextlib.contextmanager
+def migrated(place: Place, folder: Path) -> Iterator[dict[str, str]]:
+    """The surroundings of programs on an empty database of their own, without servers."""
+    name, own = f"{servers.OURS}_{uuid.uuid4().hex[:12]}", {}
+    if place.database_server:
+        own["NEXTMOVE_DATABASE_URL"] = servers.create_database(place.database_server, name)
+    surroundings = processes.environment(folder, **own)
+    try:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=processes.ROOT, env=surroundings, check=True
+        )
+        yield surroundings
+    finally:
+        if place.database_server:
+            servers.drop_databases(place.database_server, name)
+
+
+@contextlib.contextmanager
 def serving(place: Place, folder: Path, application: str) -> Iterator[Site]:
     """granian with this WSGI application, and the jobs behind it as in production of that place."""
     name = f"{servers.OURS}_{uuid.uuid4().hex[:12]}"
