@@ -1,7 +1,7 @@
 """/automation/workload: how full people's weeks are, and moves that would even them out."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -21,12 +21,21 @@ from work.models import Assignment
 router = Router(tags=["workload"])
 
 
+class DayOut(Out):
+    on: date
+    hours: float = Field(description="Working hours that tasks may fill; of today what is left")
+    due_hours: float = Field(description="Of open work due that day; of today what is overdue as well")
+    free_until: float = Field(description="All hours until the day's end less all work due by then; may be negative")
+
+
 class CapacityOut(Out):
     user_id: int
-    max_hours: float
+    contracted_hours: float = Field(description="Working hours of the week less time off and holidays")
+    max_hours: float = Field(description="The share of these that tasks may fill, by the person's focus factor")
     used_hours: float
     available_capacity: float
     is_overloaded: bool
+    days: list[DayOut] = Field(description="The seven days from today on, in the person's zone")
 
 
 class TeamStatus(Out):
@@ -82,13 +91,14 @@ class Applied(Out):
 
 
 @router.get("/automation/workload/user/{int:id}/capacity", auth=scope("workload:read"), response=CapacityOut)
-def user_capacity(request: HttpRequest, id: Id) -> Any:
+def user_capacity(request: HttpRequest, id: Id) -> dict[str, Any]:
     """Hours of a person's week: your own, or with view_team a member's."""
     user = caller(request)
     person = user if id == user.pk else one(User.objects.visible_to(user).select_related("team"), id, "user")
     if person.pk != user.pk:
         need(user, "view_team", "see how full others' weeks are")
-    return capacity.week(person, now=timezone.now())
+    now = timezone.now()
+    return capacity.week(person, now=now).as_dict() | {"days": capacity.days(person, now=now)}
 
 
 @router.get("/automation/workload/team/status", auth=scope("workload:read"), response=TeamStatus)

@@ -52,6 +52,7 @@ class Capacity:
     def as_dict(self) -> dict[str, Any]:
         return {
             "user_id": self.user_id,
+            "contracted_hours": self.contracted_hours,
             "max_hours": self.max_hours,
             "used_hours": self.used_hours,
             "available_capacity": self.available_capacity,
