@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from assignment import dispatch
-from automation import chains, drafting
+from automation import chains, drafting, giving
 from automation.drafting import Draft
 from automation.events import Event
 from automation.history import LedgerHistory
@@ -123,8 +123,8 @@ def _fire(firing: Firing, event: Event, now: datetime) -> Firing:
             firing.owner = made.owner
             firing.save(force_insert=waited is None)
             firing.task = _make_task(rule, firing, event, made, now)
-            firing.save(update_fields=["task"])
-            _hand_out(rule, firing.task, now)
+            firing.reason = _hand_out(rule, firing.task, now)[:500]
+            firing.save(update_fields=["task", "reason"])
     except (templating.TemplateError, ValidationError, lifecycle.NotAllowed) as failure:
         firing.pk, firing.task, firing.owner = waited, None, None
         return keep(firing, Firing.FAILED, str(failure))
@@ -179,8 +179,8 @@ def _requirements(rule: TaskAutomationRule) -> list[lifecycle.Requirement]:
     ]
 
 
-def _hand_out(rule: TaskAutomationRule, task: Task, now: datetime) -> None:
-    """By the rule's choice. `owner` is the contact's owner, else the rule's."""
+def _hand_out(rule: TaskAutomationRule, task: Task, now: datetime) -> str:
+    """By the rule's choice; why whom it names does not get it. `owner` is the contact's owner, else the rule's."""
     if rule.assign == "best_match":
         dispatch.assign_best(task, now=now)
     elif rule.assign == "round_robin":
@@ -188,13 +188,10 @@ def _hand_out(rule: TaskAutomationRule, task: Task, now: datetime) -> None:
     elif rule.assign.startswith("user:"):
         person = User.objects.active().filter(pk=int(rule.assign.removeprefix("user:"))).first()
         if person is not None:
-            reasons = {"sentence": f"The rule “{rule.name}” gives its tasks to {person.display_name}."}
-            dispatch.assign(task, person, by=None, now=now, method="rule", reasons=reasons)
+            sentence = f"The rule “{rule.name}” gives its tasks to {person.display_name}."
+            return giving.give(task, person, by=None, now=now, method="rule", sentence=sentence)
     elif rule.assign == "owner" and task.owner is not None and task.owner.is_active:
-        dispatch.assign(task, task.owner, by=None, now=now, method=dispatch.OWNER, reasons=_owner_reasons(rule, task))
-
-
-def _owner_reasons(rule: TaskAutomationRule, task: Task) -> dict[str, Any]:
-    assert task.owner is not None
-    whose = "contact" if task.contact is not None and task.contact.owner_id == task.owner_id else "rule"
-    return {"sentence": f"{task.owner.display_name} owns the {whose}.", "rule_id": rule.pk}
+        whose = "contact" if task.contact is not None and task.contact.owner_id == task.owner_id else "rule"
+        sentence = f"{task.owner.display_name} owns the {whose}."
+        return giving.give(task, task.owner, by=None, now=now, sentence=sentence, rule_id=rule.pk)
+    return ""

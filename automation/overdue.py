@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from assignment import dispatch
-from automation import cadence, due_rows, occurring, one_by_one
+from automation import cadence, due_rows, giving, occurring, one_by_one
 from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import put_aside
 from automation.spreading import Days
@@ -157,8 +156,7 @@ def _make_task(contact: Contact, owner: User, missed: datetime, now: datetime) -
                 origin_key=f"overdue:{contact.pk}:{missed:%Y%m%dT%H%M}",
                 now=now,
             )
-            reasons = {"sentence": f"{owner.display_name} owns the contact."}
-            dispatch.assign(task, owner, by=None, now=now, method=dispatch.OWNER, reasons=reasons)
+            giving.give(task, owner, by=None, now=now, sentence=f"{owner.display_name} owns the contact.")
     except IntegrityError:  # the origin key: this date was dealt with before
         return False
     return True

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from assignment import dispatch
-from automation import due_rows, occurring, one_by_one
+from automation import due_rows, giving, occurring, one_by_one
 from automation.drafting import template_values
 from automation.models import ScheduledTaskBatch
 from automation.setting_aside import put_aside
@@ -356,8 +355,8 @@ def _make(
         now=now,
     )
     if holder is not None:
-        reasons = {"sentence": f"{batch.owner.display_name} scheduled it: {batch.name}."}
-        dispatch.assign(task, holder, by=batch.owner, now=now, method=dispatch.OWNER, reasons=reasons)
+        sentence = f"{batch.owner.display_name} scheduled it: {batch.name}."
+        giving.give(task, holder, by=batch.owner, now=now, sentence=sentence)
     return task
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from assignment import dispatch
-from automation import arguments, drafting, engine, events, history, recurring
+from automation import arguments, drafting, engine, events, giving, history, recurring
 from automation.arguments import BadArgument
 from automation.models import Firing
 from automation.programmes import sequences
@@ -146,8 +145,8 @@ class TaskScheduler:
         return tasks
 
     def _take(self, task: Task, now: datetime) -> None:
-        reasons = {"sentence": f"{self.owner.display_name} scheduled it."}
-        dispatch.assign(task, self.owner, by=self.owner, now=now, method=dispatch.OWNER, reasons=reasons)
+        sentence = f"{self.owner.display_name} scheduled it."
+        giving.give(task, self.owner, by=self.owner, now=now, sentence=sentence)
 
     def _answer(
         self, built_in: BuiltIn | None, contact: Contact, activity: Activity, fired: list[Firing], now: datetime

@@ -198,6 +198,11 @@ def assign(
     return assignment
 
 
+def leave_waiting(task: Task, *, code: str, why: str, now: datetime) -> None:
+    """Records that a task was meant for somebody and stays nobody's, with the code of the rule that forbids it."""
+    _record(task, Activity.TASK_ASSIGNED, None, now, user_id=None, method="unassigned", code=code, note=why)
+
+
 def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
     """Puts an open task back into the queue, unpinned; False when nobody held it."""
     after = {"assignee_id": None, "status": Task.TODO, "pinned": False}

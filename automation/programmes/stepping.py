@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from assignment import dispatch
-from automation import drafting, programmes, values
+from automation import drafting, giving, programmes, values
 from automation.events import Event
 from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import campaigns, steps
@@ -175,17 +175,14 @@ def _hand_out(step: Step, task: Task, enrolment: Enrolment, now: datetime) -> No
         person = User.objects.active().filter(pk=int(step.assign.removeprefix("user:")), team=enrolment.team).first()
         if person is not None:
             name = programmes.of(enrolment).name
-            _give(task, person, None, f"“{name}” gives this step to {person.display_name}.", now)
+            sentence = f"“{name}” gives this step to {person.display_name}."
+            giving.give(task, person, by=None, now=now, sentence=sentence)
     elif step.assign != "unassigned" and task.owner is not None and task.owner.is_active:
         by = enrolment.owner if task.owner_id == enrolment.owner_id else None
-        _give(task, task.owner, by, _owner_sentence(task.owner, enrolment, step), now)
+        giving.give(task, task.owner, by=by, now=now, sentence=_owner_sentence(task.owner, enrolment, step))
 
 
 def _owner_sentence(owner: User, enrolment: Enrolment, step: Step) -> str:
     if step.assign != "enroller" and owner.pk == enrolment.contact.owner_id:
         return f"{owner.display_name} owns the contact."
     return f"{owner.display_name} scheduled it: {programmes.of(enrolment).name}."
-
-
-def _give(task: Task, person: User, by: User | None, sentence: str, now: datetime) -> None:
-    dispatch.assign(task, person, by=by, now=now, method=dispatch.OWNER, reasons={"sentence": sentence})
