@@ -3,11 +3,13 @@
 Source of the figures: SEMANTICS section H. Decimal throughout; only the interval is computed in float.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+
+import numpy as np
+
+from domain.intervals import beta_quantiles
 
 WEIGHTS: dict[str, Decimal] = {
     "completion": Decimal("0.35"),
@@ -16,21 +18,27 @@ WEIGHTS: dict[str, Decimal] = {
     "skill": Decimal("0.20"),
 }
 NOT_ENOUGH_DATA = "not enough data"
+HIGHER, LOWER, NOT_CLEAR = "higher", "lower", "not clearly different"
 FINISHED_FOR_LABEL = 5
 
-_HUNDRED = Decimal(100)
+_HUNDRED, _TENTH = Decimal(100), Decimal("0.1")
 _PRIOR_TASKS = 10  # K: how many tasks the team's rate weighs
 _MOST_TASKS = 15  # tasks of one person and time resemble each other: more of them add no certainty
 _SMALL_TEAM = 20  # below this many tasks the team's own rate says little
 _USUAL_RATE = 0.75
+_OUTSIDE = 0.1  # of what the rate could be, this share lies below the range and as much above: it holds 80 %
 _BUSY, _FULL, _TOO_FULL = Decimal("0.7"), Decimal("0.9"), Decimal("1.3")
+
+Parts = dict[str, Decimal | None]
+Range = tuple[Decimal, Decimal]
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What one person's score is made of: counts of tasks in the window, sums, and hours of the current week.
 
-    `accuracy_sum` adds `estimate_accuracy` values, `skill_sum` skill matches, both of 0 to 100 a task.
+    `accuracy_sum` adds 100 * min / max of estimate and actual hours, where both are positive (so twice as long and half
+    as long both give 50), `skill_sum` skill matches, both of 0 to 100 a task.
     `team_*` are the whole team's counts, for the interval only. What policy `fair` needs is in hours of estimates, of
     one task never more than three times the team's median: `due_hours` of tasks whose due date has passed or that are
     finished, of these `on_time_hours` and `late_hours` finished; `*_by_hours` sum value times hours over `*_hours`.
@@ -61,50 +69,57 @@ class Inputs:
 class Score:
     """A score with its reasons. `total` and `parts` are unrounded, `ranges` hold 80 % intervals to one decimal.
 
-    `label` is "high", "at_risk" or None; `reason` says why there is no total, or no label yet.
+    `label` is "high", "at_risk" or None; `reason` says why there is no total, or no label yet. `comparison` is of the
+    completion rate with the team's: HIGHER, LOWER, NOT_CLEAR, or None for somebody who was assigned nothing.
     """
 
     total: Decimal | None
-    parts: dict[str, Decimal | None]
-    ranges: dict[str, tuple[Decimal, Decimal] | None]
+    parts: Parts
+    ranges: dict[str, Range | None]
+    comparison: str | None
     provisional: bool
     label: str | None
     reason: str | None
 
 
-def estimate_accuracy(estimated: Decimal | None, actual: Decimal | None) -> Decimal | None:
-    """100 * min / max of two durations, so twice as long and half as long both give 50.
-
-    None when either is missing or not positive.
-    """
-    if estimated is None or actual is None or estimated <= 0 or actual <= 0:
-        return None
-    return _HUNDRED * min(estimated, actual) / max(estimated, actual)
-
-
 def classic(inputs: Inputs) -> Score:
     """The source's score. A part without data is None and left out of the total."""
-    parts = {
+    return score_all("classic", [inputs])[0]
+
+
+def fair(inputs: Inputs) -> Score:
+    """What was due: on time is all, late is half. A week booked to 70 to 90 % is balanced. Hours weigh tasks."""
+    return score_all("fair", [inputs])[0]
+
+
+def score_all(policy: str, people: Sequence[Inputs]) -> list[Score]:
+    """Everybody's score by one policy, in the order of their inputs: the doubt of many costs little more than of one.
+
+    Raises KeyError for a policy that is not in POLICIES.
+    """
+    parts_of, ranges = POLICIES[policy], _completion_ranges(people)
+    return [_scored(inputs, parts_of(inputs), ranges[_counts(inputs)]) for inputs in people]
+
+
+def _classic_parts(inputs: Inputs) -> Parts:
+    return {
         "completion": _share(Decimal(inputs.completed), Decimal(inputs.assigned)),
         "estimation": _mean(inputs.accuracy_sum, inputs.accuracy_n),
         "balance": _share(inputs.capacity_hours - inputs.booked_hours, inputs.capacity_hours),
         "skill": _mean(inputs.skill_sum, inputs.skill_n),
     }
-    return _scored(inputs, parts)
 
 
-def fair(inputs: Inputs) -> Score:
-    """What was due: on time is all, late is half. A week booked to 70 to 90 % is balanced. Hours weigh tasks."""
-    parts = {
+def _fair_parts(inputs: Inputs) -> Parts:
+    return {
         "completion": _share(inputs.on_time_hours + inputs.late_hours / 2, inputs.due_hours),
         "estimation": _mean(inputs.accuracy_by_hours, inputs.accuracy_hours),
         "balance": band(inputs.booked_hours, inputs.capacity_hours),
         "skill": _mean(inputs.skill_by_hours, inputs.skill_hours),
     }
-    return _scored(inputs, parts)
 
 
-POLICIES = {"classic": classic, "fair": fair}
+POLICIES: dict[str, Callable[[Inputs], Parts]] = {"classic": _classic_parts, "fair": _fair_parts}
 
 
 def band(booked: Decimal, capacity: Decimal) -> Decimal | None:
@@ -117,20 +132,14 @@ def band(booked: Decimal, capacity: Decimal) -> Decimal | None:
     return min(_HUNDRED, _HUNDRED * used / _BUSY)
 
 
-def weight(hours: Decimal | None, median: Decimal) -> Decimal:
-    """How much a task of so many hours counts: the median when unknown, never more than three times that."""
-    return min(hours, 3 * median) if hours is not None and hours > 0 else median
-
-
-def _scored(inputs: Inputs, parts: dict[str, Decimal | None]) -> Score:
+def _scored(inputs: Inputs, parts: Parts, completion: Range | None) -> Score:
     total = combine(parts)
     provisional = inputs.completed < FINISHED_FOR_LABEL
-    ranges: dict[str, tuple[Decimal, Decimal] | None] = dict.fromkeys(WEIGHTS)
-    ranges["completion"] = _completion_range(inputs)
     return Score(
         total=total,
         parts=parts,
-        ranges=ranges,
+        ranges={**dict.fromkeys(WEIGHTS), "completion": completion},
+        comparison=None if completion is None else _comparison(inputs, completion),
         provisional=provisional,
         label=None if total is None or provisional else label(total),
         reason=_reason(total, inputs.completed),
@@ -158,7 +167,7 @@ def label(total: Decimal, *, high: Decimal = Decimal(80), at_risk: Decimal = Dec
 
 def shown(value: Decimal | None) -> Decimal | None:
     """One decimal, half up."""
-    return None if value is None else value.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return None if value is None else value.quantize(_TENTH, ROUND_HALF_UP)
 
 
 def _reason(total: Decimal | None, completed: int) -> str | None:
@@ -175,54 +184,52 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
 
 
 def _mean(total: Decimal, count: Decimal | int) -> Decimal | None:
-    return total / count if count > 0 else None
+    """The mean of values of 0 to 100; one that was written by hand beyond these moves it to the end at most."""
+    return min(max(total / count, Decimal(0)), _HUNDRED) if count > 0 else None
 
 
-def _completion_range(inputs: Inputs) -> tuple[Decimal, Decimal] | None:
-    """The 80 % interval of the completion rate: a beta posterior that starts from the team's rate."""
-    if inputs.assigned <= 0:
-        return None
+def _comparison(inputs: Inputs, completion: Range) -> str:
+    """Where the team's rate lies beside the person's range. A team of few tasks has no rate to speak of."""
+    if inputs.team_assigned < _SMALL_TEAM:
+        return NOT_CLEAR
+    rate = _HUNDRED * inputs.team_completed / inputs.team_assigned
+    low, high = completion
+    if rate < low:
+        return HIGHER
+    return LOWER if rate > high else NOT_CLEAR
+
+
+_Counts = tuple[int, int, int, int]
+
+
+def _counts(inputs: Inputs) -> _Counts:
+    """All that a range depends on; in a large team many share it."""
+    return inputs.assigned, inputs.completed, inputs.team_assigned, inputs.team_completed
+
+
+def _completion_ranges(people: Sequence[Inputs]) -> dict[_Counts, Range | None]:
+    """The 80 % intervals of the completion rates: of beta posteriors that start from the team's rate."""
+    ranges: dict[_Counts, Range | None] = dict.fromkeys(map(_counts, people))
+    known = [counts for counts in ranges if counts[0] > 0]
+    a, b = np.array([_posterior(*counts) for counts in known]).reshape(-1, 2).T
+    ends = np.repeat([_OUTSIDE, 1 - _OUTSIDE], len(known))
+    lows, highs = beta_quantiles(ends, np.tile(a, 2), np.tile(b, 2)).reshape(2, -1).tolist()
+    for counts, low, high in zip(known, lows, highs, strict=True):
+        ranges[counts] = _percent(low), _percent(high)
+    return ranges
+
+
+def _posterior(assigned: int, completed: int, team_assigned: int, team_completed: int) -> tuple[float, float]:
+    """a and b of the beta distribution that one's completion rate follows."""
     prior = _USUAL_RATE
-    if inputs.team_assigned >= _SMALL_TEAM:
+    if team_assigned >= _SMALL_TEAM:
         # Half a task away from 0 and 1, where the beta distribution would collapse into a point.
-        half = 0.5 / inputs.team_assigned
-        prior = min(max(inputs.team_completed / inputs.team_assigned, half), 1 - half)
-    tasks = min(inputs.assigned, _MOST_TASKS)
-    done = tasks * min(inputs.completed / inputs.assigned, 1)
-    a, b = _PRIOR_TASKS * prior + done, _PRIOR_TASKS * (1 - prior) + tasks - done
-    low, high = (shown(Decimal(100 * _beta_quantile(p, a, b))) for p in (0.1, 0.9))
-    return (low, high) if low is not None and high is not None else None
+        half = 0.5 / team_assigned
+        prior = min(max(team_completed / team_assigned, half), 1 - half)
+    tasks = min(assigned, _MOST_TASKS)
+    done = tasks * min(completed / assigned, 1)
+    return _PRIOR_TASKS * prior + done, _PRIOR_TASKS * (1 - prior) + tasks - done
 
 
-@lru_cache(maxsize=1024)
-def _beta_quantile(p: float, a: float, b: float) -> float:
-    """The x at which a share p of Beta(a, b) lies below, to about 1e-9, by bisection."""
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if beta_cdf(middle, a, b) < p else (low, middle)
-    return (low + high) / 2
-
-
-def beta_cdf(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), a and b positive.
-
-    Continued fraction 8.17.22 of the NIST Digital Library of Mathematical Functions, evaluated by Lentz's method.
-    """
-    if x <= 0 or x >= 1:
-        return min(max(x, 0.0), 1.0)
-    if x > (a + 1) / (a + b + 2):  # beyond this the fraction converges slowly; use I_x(a,b) = 1 - I_{1-x}(b,a)
-        return 1 - beta_cdf(1 - x, b, a)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
-    numerator, denominator, value = 1.0, 1 / (1 - (a + b) * x / (a + 1)), 1 / (1 - (a + b) * x / (a + 1))
-    for m in range(1, 200):
-        for term in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            denominator = 1 / (1 + term * denominator)
-            numerator = 1 + term / numerator
-            value *= denominator * numerator
-        if abs(denominator * numerator - 1) < 1e-12:
-            break
-    return front * value
+def _percent(rate: float) -> Decimal:
+    return Decimal(100 * rate).quantize(_TENTH, ROUND_HALF_UP)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from jobs.admin import ReadOnlyAdmin
-from performance.models import DailyReport, ScoreSnapshot
+from performance.models import DailyReport, ScoreSnapshot, TeamScore
 
 
 @admin.register(ScoreSnapshot)
@@ -13,6 +13,15 @@ class ScoreSnapshotAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     ordering = ("-on", "user")
+
+
+@admin.register(TeamScore)
+class TeamScoreAdmin(ReadOnlyAdmin):
+    list_display = ("team", "on", "average", "people", "computed_at")
+    list_filter = ("team", "on")
+    list_select_related = ("team",)
+    search_fields = ("team__name",)
+    ordering = ("-on", "team")
 
 
 @admin.register(DailyReport)

@@ -16,16 +16,15 @@ UNDERUTILIZED = Decimal(50)
 
 
 def newest(team: Team, *, now: datetime) -> list[ScoreSnapshot]:
-    """The newest score of each active member; computed for those who have none yet."""
-    people = {user.pk: user for user in User.objects.active().filter(team=team).select_related("team")}
-    kept: dict[int, ScoreSnapshot] = {}
-    for snapshot in ScoreSnapshot.objects.filter(user__in=people.values()).order_by("on").select_related("user"):
-        kept[snapshot.user_id] = snapshot
+    """The newest score of each active member, in the order they came; computed for those who have none yet."""
+    people = {user.pk: user for user in scores.members(team)}
+    kept = {row.user_id: row for row in ScoreSnapshot.objects.newest_of(User.objects.active().filter(team=team))}
     missing = [user for pk, user in people.items() if pk not in kept]
     if missing:
-        for pk, inputs in scores.gather(team, now=now, users=missing).items():
-            kept[pk] = scores.snapshot_of(people[pk], inputs, now)
-    return [kept[pk] for pk in sorted(kept)]
+        kept |= {row.user_id: row for row in scores.compute_all(team, missing, now=now)}
+    for pk, user in people.items():
+        kept[pk].user = user
+    return [kept[pk] for pk in people]
 
 
 def high_performers(

@@ -1,6 +1,5 @@
-"""The score: the worked figures, strict classes, missing data, and the interval against exact binomial sums."""
+"""The score: the worked figures, strict classes, missing data, ranges, and how one compares with the team."""
 
-import math
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.scoring import Inputs, band, beta_cdf, classic, combine, estimate_accuracy, fair, label, shown, weight
+from domain.scoring import POLICIES, Inputs, band, classic, combine, fair, label, score_all, shown
 
 D = Decimal
 
@@ -77,12 +76,6 @@ def test_a_week_booked_to_between_70_and_90_percent_is_balanced(booked, balance)
     assert band(D(booked), D(0)) is None
 
 
-@given(st.decimals(0, 60, places=2), st.decimals("0.25", 10, places=2))
-def test_no_task_weighs_more_than_three_of_the_usual(hours, median):
-    assert 0 < weight(hours, median) <= 3 * median
-    assert weight(None, median) == median
-
-
 def test_the_idle_are_not_above_the_busy_as_they_are_by_the_classic_policy():
     """10 of 10 with a week at 95 % beside 2 of 2 at 20 %, both with accuracy and skill match 90."""
 
@@ -133,31 +126,6 @@ def test_balance_stays_within_its_scale():
     assert classic(make_inputs(booked_hours=D(-5))).parts["balance"] == 100
 
 
-durations = st.decimals(D("0.25"), D(200), places=2)
-
-
-@given(a=durations, b=durations)
-def test_accuracy_treats_over_and_under_alike(a, b):
-    found = estimate_accuracy(a, b)
-    assert found == estimate_accuracy(b, a)
-    assert found is not None
-    assert 0 < found <= 100
-    assert (found == 100) == (a == b)
-
-
-@pytest.mark.parametrize("bad", [None, D(0), D(-1)])
-def test_accuracy_needs_two_positive_durations(bad):
-    assert estimate_accuracy(bad, D(1)) is None
-    assert estimate_accuracy(D(1), bad) is None
-
-
-@given(a=st.integers(1, 20), b=st.integers(1, 20), percent=st.integers(1, 99))
-def test_beta_agrees_with_the_exact_binomial_sum(a, b, percent):
-    x, n = Fraction(percent, 100), a + b - 1
-    exact = sum(math.comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1))
-    assert math.isclose(beta_cdf(percent / 100, a, b), exact, rel_tol=1e-9, abs_tol=1e-12)
-
-
 def test_the_range_narrows_with_tasks_up_to_fifteen_and_leans_to_the_team():
     def width(assigned: int) -> Decimal:
         low, high = classic(make_inputs(assigned=assigned, completed=assigned * 4 // 5)).ranges["completion"]
@@ -176,3 +144,86 @@ def test_the_range_of_a_perfect_team_is_still_a_range():
     low, high = classic(perfect).ranges["completion"]
     assert 90 < low < high <= 100
     assert classic(make_inputs()).ranges["skill"] is None
+
+
+@pytest.mark.parametrize(
+    ("done", "team_done", "answer"),
+    [(0, 90, "lower"), (20, 99, "not clearly different"), (20, 40, "higher"), (15, 60, "not clearly different")],
+)
+def test_one_is_compared_with_the_team(done, team_done, answer):
+    """20 tasks each, of which fifteen count; the team finished so many of 100."""
+    own = make_inputs(assigned=20, completed=done, team_assigned=100, team_completed=team_done)
+    score = classic(own)
+    low, high = score.ranges["completion"]
+    assert score.comparison == answer
+    assert (low <= team_done <= high) == (answer == "not clearly different")
+
+
+def test_nobody_is_compared_with_a_team_of_few_tasks_nor_without_any():
+    assert classic(make_inputs(completed=0, team_assigned=19, team_completed=19)).comparison == "not clearly different"
+    assert classic(make_inputs(assigned=0, completed=0, team_assigned=50)).comparison is None
+
+
+def hundredths(low, high):
+    return st.decimals(low, high, places=2)
+
+
+@st.composite
+def some_inputs(draw):
+    """Inputs as rows may make them, a week of any hours, and skill matches written by hand beyond 100."""
+    assigned = draw(st.integers(0, 30))
+    completed = draw(st.integers(0, assigned))
+    with_due = draw(st.integers(0, completed))
+    accuracy_n, skill_n = draw(st.integers(0, completed)), draw(st.integers(0, assigned))
+    due, accuracy, skill = (draw(hundredths(0, 500)) for _ in range(3))
+    on_time = draw(hundredths(0, due))
+    return make_inputs(
+        assigned=assigned,
+        completed=completed,
+        with_due=with_due,
+        on_time=draw(st.integers(0, with_due)),
+        accuracy_sum=draw(hundredths(0, 100)) * accuracy_n,
+        accuracy_n=accuracy_n,
+        skill_sum=draw(hundredths(0, 999)) * skill_n,
+        skill_n=skill_n,
+        booked_hours=draw(hundredths(0, 200)),
+        capacity_hours=draw(st.just(D(0)) | hundredths(0, 80)),
+        due_hours=due,
+        on_time_hours=on_time,
+        late_hours=draw(hundredths(0, due - on_time)),
+        accuracy_hours=accuracy,
+        accuracy_by_hours=accuracy * draw(hundredths(0, 100)),
+        skill_hours=skill,
+        skill_by_hours=skill * draw(hundredths(0, 999)),
+        team_assigned=draw(st.integers(0, 1000)),
+        team_completed=0,
+    )
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(people=st.lists(some_inputs(), max_size=5))
+def test_what_holds_of_every_score(policy, people):
+    scores = score_all(policy, people)
+    assert scores == [score_all(policy, [one])[0] for one in people]
+    for inputs, score in zip(people, scores, strict=True):
+        known = [part for part in score.parts.values() if part is not None]
+        assert all(0 <= part <= 100 for part in known)
+        assert (score.parts["balance"] is None) == (inputs.capacity_hours == 0)
+        enough = len(known) >= 2 and score.parts["completion"] is not None
+        assert (score.total is not None) == enough == (score.reason != "not enough data")
+        assert score.total is None or min(known) <= round(score.total, 20) <= max(known)
+        assert score.provisional == (inputs.completed < 5)
+        assert score.label is None or (enough and not score.provisional)
+        if score.total is not None and not score.provisional:
+            assert score.label == ("high" if score.total > 80 else "at_risk" if score.total < 50 else None)
+        span = score.ranges["completion"]
+        assert (span is None) == (inputs.assigned == 0) == (score.comparison is None)
+        assert span is None or 0 <= span[0] <= span[1] <= 100
+        assert [name for name, one in score.ranges.items() if one is not None] in ([], ["completion"])
+
+
+@given(st.lists(hundredths(0, 100), min_size=4, max_size=4))
+def test_the_total_is_the_formula_to_the_last_digit(parts):
+    total = combine(dict(zip(("completion", "estimation", "balance", "skill"), parts, strict=True)))
+    weights = [Fraction(35, 100), Fraction(25, 100), Fraction(20, 100), Fraction(20, 100)]
+    assert Fraction(total) == sum(weight * Fraction(part) for weight, part in zip(weights, parts, strict=True))

@@ -12,7 +12,17 @@ from work.models import Task
 
 OURS = ("jobs", "people", "crm", "work", "notifications", "assignment", "performance", "automation", "api")
 MODELS = [model for label in OURS for model in apps.get_app_config(label).get_models()]
-READ_ONLY = ("Job", "Activity", "Assignment", "Firing", "Notification", "ScoreSnapshot", "RuleVersion", "ApiToken")
+READ_ONLY = (
+    "Job",
+    "Activity",
+    "Assignment",
+    "Firing",
+    "Notification",
+    "ScoreSnapshot",
+    "TeamScore",
+    "RuleVersion",
+    "ApiToken",
+)
 
 
 @pytest.fixture
