@@ -20,6 +20,7 @@ from automation import (
     engine,
     overdue,
     reminders,
+    reporting,
     silence,
     sweeps,
     task_scheduler,
@@ -34,7 +35,7 @@ from jobs.tasks import BellTask
 from notifications import outbox
 from notifications.models import Notification
 from people.models import Team, User
-from performance import reports, scores
+from performance import scores
 from work import housekeeping
 from work.models import Assignment, Task
 
@@ -291,9 +292,7 @@ def generate_daily_reports(team_id: int | None = None) -> dict[str, Any]:
 
     def report(team: Team) -> dict[str, Any]:
         scores.recompute_team(team, now=now)
-        moves, stuck = rebalancing.suggestions(team, now=now)
-        more = {"suggestions": [rebalancing.as_dict(move) for move in moves], "stuck": stuck}
-        return {"report_id": reports.make(team, now=now, more=more).pk}
+        return {"report_id": reporting.make(team, now=now).pk}
 
     return _each_team(team_id, report)
 

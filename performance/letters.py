@@ -1,0 +1,52 @@
+"""A daily report as a mail: a whole HTML document that needs nothing from elsewhere, and the same as plain text."""
+
+from collections.abc import Iterator
+
+from django.template.loader import render_to_string
+
+from performance import reports, sections
+from performance.models import DailyReport
+
+WIDTH = 78
+
+
+def title(report: DailyReport) -> str:
+    return (
+        f"Daily report of {report.data.get('team') or report.team.name}, {report.on:%a} {report.on.day} {report.on:%b}"
+    )
+
+
+def html(report: DailyReport, *, base_url: str) -> str:
+    """Tables and inline styles, as mail programs want them; readable where these turn colours for the dark."""
+    context = {
+        "title": title(report),
+        "summary": reports.summary(report.data),
+        "sections": sections.of(report.data),
+        "url": f"{base_url.rstrip('/')}/team/reports/{report.pk}",
+        "base_url": base_url.rstrip("/"),
+    }
+    return render_to_string("performance/report_mail.html", context)
+
+
+def text(report: DailyReport, *, base_url: str) -> str:
+    """For programs that show no HTML."""
+    return "\n".join(_lines(report, base_url.rstrip("/"))) + "\n"
+
+
+def _lines(report: DailyReport, base_url: str) -> Iterator[str]:
+    yield title(report)
+    yield ""
+    yield reports.summary(report.data)
+    for section in sections.of(report.data):
+        yield ""
+        yield section.title
+        yield "-" * min(WIDTH, len(section.title))
+        for row in section.rows:
+            told = [row.figure, row.detail]
+            rest = "; ".join(part for part in told if part)
+            head = f"{row.what} ({row.who})" if row.who else row.what
+            yield f"* {head}: {rest}" if rest else f"* {head}"
+        if not section.rows and section.nothing:
+            yield section.nothing
+    yield ""
+    yield f"Open it: {base_url}/team/reports/{report.pk}"
