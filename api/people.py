@@ -175,8 +175,8 @@ def deactivate_user(request: HttpRequest, id: Id) -> Status[None]:
     manager, user = _managed(request, id, "let people go")
     try:
         deactivation.deactivate(user, by=manager, now=timezone.now())
-    except deactivation.LastManager as last:
-        raise conflict(str(last), code="last_manager") from None
+    except deactivation.StillNeeded as last:
+        raise conflict(str(last)) from None
     return Status(204, None)
 
 

@@ -97,7 +97,7 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
         for user in users.select_related("team"):
             try:
                 deactivation.deactivate(user, by=request.user, now=timezone.now())
-            except deactivation.LastManager as refusal:
+            except deactivation.StillNeeded as refusal:
                 self.message_user(request, str(refusal), messages.WARNING)
 
     def user_change_password(self, request: Any, id: str, form_url: str = "") -> Any:

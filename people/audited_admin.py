@@ -47,12 +47,18 @@ class PartAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), *([self.whole] if obj is not None else []))
 
+    def whole_of(self, obj: Any) -> tuple[Kind, Any]:
+        """Which row it is part of, and of what kind that is."""
+        return self.audited, getattr(obj, self.whole)
+
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        with self.audited.changing(getattr(obj, self.whole), by=request.user, now=timezone.now()):
+        kind, row = self.whole_of(obj)
+        with kind.changing(row, by=request.user, now=timezone.now()):
             super().save_model(request, obj, form, change)
 
     def delete_model(self, request: Any, obj: Any) -> None:
-        with self.audited.changing(getattr(obj, self.whole), by=request.user, now=timezone.now()):
+        kind, row = self.whole_of(obj)
+        with kind.changing(row, by=request.user, now=timezone.now()):
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -7,14 +7,22 @@ from django.db import transaction
 
 from people import tokens
 from people.audited import MEMBER
-from people.models import ApiToken, User
+from people.models import ApiToken, Team, User
 
 Step = Callable[[User, User | None, datetime], None]
 _steps: list[Step] = []
 
 
-class LastManager(ValueError):
+class StillNeeded(ValueError):
+    """The team cannot do without this person; the message says what to do first."""
+
+
+class LastManager(StillNeeded):
     """A team cannot lose its only manager."""
+
+
+class LastMember(StillNeeded):
+    """Nor the only person who is left in it: its work would wait for nobody."""
 
 
 def register(step: Step) -> None:
@@ -24,11 +32,10 @@ def register(step: Step) -> None:
 
 
 def deactivate(user: User, *, by: User | None, now: datetime) -> None:
-    """Ends sign-in and tokens, and runs every registered step. Raises LastManager."""
+    """Ends sign-in and tokens, and runs every registered step. Raises LastManager, LastMember."""
     with transaction.atomic():
-        others = User.objects.filter(team_id=user.team_id, role=User.MANAGER, is_active=True).exclude(pk=user.pk)
-        if user.manages and not others.exists():
-            raise LastManager(f"{user.display_name} is the team's only manager: make somebody else one first.")
+        Team.objects.select_for_update(no_key=True).get(pk=user.team_id)  # of the last two at once, one stays
+        _refuse_last(user)
         if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             return
         user.is_active = False
@@ -37,3 +44,11 @@ def deactivate(user: User, *, by: User | None, now: datetime) -> None:
             tokens.revoke(token, by=by, now=now)
         for step in _steps:
             step(user, by, now)
+
+
+def _refuse_last(user: User) -> None:
+    others = User.objects.active().filter(team_id=user.team_id).exclude(pk=user.pk)
+    if user.manages and not others.filter(role=User.MANAGER).exists():
+        raise LastManager(f"{user.display_name} is the team's only manager: make somebody else one first.")
+    if user.is_active and not others.exists():
+        raise LastMember(f"{user.display_name} is the team's only active member: add somebody else first.")

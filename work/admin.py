@@ -1,19 +1,17 @@
 """Tasks for superusers. Status and assignee change through `work.lifecycle` alone."""
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from jobs.admin import ReadOnlyAdmin
+from people.audit import Kind
 from people.audited_admin import AuditedAdmin, PartAdmin
-from people.models import User
 from work import corrections, lifecycle
 from work.audited import CONTACT, TASK
 from work.models import Assignment, Dependency, Exclusion, Task, TaskSkill
@@ -109,9 +107,11 @@ class DependencyAdmin(PartAdmin):
 
 
 @admin.register(Exclusion)
-class ExclusionAdmin(ModelAdmin):
+class ExclusionAdmin(PartAdmin):
     """Those of a task stand on its page too; those of a contact only here. The lines are the task's, the contact's."""
 
+    audited = TASK
+    whole = "task"
     list_display = ("user", "task", "contact")
     list_filter = ("user__team",)
     list_select_related = ("user", "task", "contact")
@@ -122,25 +122,8 @@ class ExclusionAdmin(ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's)
         return False
 
-    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        with _changing(obj, request.user):
-            super().save_model(request, obj, form, change)
-
-    def delete_model(self, request: Any, obj: Any) -> None:
-        with _changing(obj, request.user):
-            super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        with transaction.atomic():
-            for row in queryset:
-                self.delete_model(request, row)
-
-
-def _changing(exclusion: Exclusion, by: User) -> AbstractContextManager[None]:
-    """Around a change of what the task, or the contact, is kept from."""
-    if exclusion.task is not None:
-        return TASK.changing(exclusion.task, by=by, now=timezone.now())
-    return CONTACT.changing(exclusion.contact, by=by, now=timezone.now())
+    def whole_of(self, obj: Any) -> tuple[Kind, Any]:
+        return super().whole_of(obj) if obj.task_id is not None else (CONTACT, obj.contact)
 
 
 @admin.register(Assignment)

@@ -163,7 +163,8 @@ def test_rows_within_another_are_told_as_part_of_it(office: Office, desk: Client
 
 
 def test_what_is_added_and_deleted_in_the_admin_is_told(office: Office, desk: Client, boss: User) -> None:
-    desk.post(address_of(Skill, "add"), {"team": boss.team_id, "name": "Greek"})
+    address = address_of(Skill, "add")
+    desk.post(address, filled(desk, address, team=boss.team_id, name="Greek"))
     skill = Skill.objects.get(name="Greek")
     desk.post(
         address_of(Skill, "changelist"),
