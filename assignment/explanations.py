@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from people.models import User
 from work.models import Assignment, Task
 
 
@@ -21,5 +22,26 @@ def of_assignment(assignment: Assignment) -> dict[str, Any]:
         "assigned_at": assignment.assigned_at,
         "sentence": assignment.reasons.get("sentence", ""),
         "late": bool(assignment.reasons.get("late", False)),
-        "choice": assignment.reasons.get("choice"),
+        "choice": _named(assignment.reasons.get("choice")),
+    }
+
+
+def _named(choice: dict[str, Any] | None) -> dict[str, Any] | None:
+    """With the names of people and titles of tasks beside their ids: these may change, so they are not kept with it."""
+    if choice is None:
+        return None
+    lines = [*choice.get("top", ()), *choice.get("rejected", ())]
+    people = User.objects.in_bulk({line["person_id"] for line in lines})
+    titles = dict(Task.objects.filter(pk__in={line["work_id"] for line in lines}).values_list("pk", "title"))
+
+    def named(line: dict[str, Any]) -> dict[str, Any]:
+        person = people.get(line["person_id"])
+        name = person.display_name if person is not None else ""
+        return {**line, "person": name, "task": titles.get(line["work_id"], "")}
+
+    return {
+        **choice,
+        "compared": "tasks" if any(line["work_id"] != choice["work_id"] for line in lines) else "people",
+        "top": [named(line) for line in choice.get("top", ())],
+        "rejected": [named(line) for line in choice.get("rejected", ())],
     }

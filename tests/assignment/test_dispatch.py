@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from assignment import dispatch, explanations, runs
-from people.models import Team
+from people.models import Team, User
 from tests import builders
 from work.models import Assignment, Task
 
@@ -79,3 +79,17 @@ def test_a_dry_run_changes_nothing_and_forecasts_the_run(team: Team) -> None:
         (one["task_id"], one["user_id"]) for one in forecast["assigned"]
     ]
     assert {task.assignee_id for task in Task.objects.all()} != {None}
+
+
+def test_whose_names_they_are_is_told_as_they_are_called_today(team: Team) -> None:
+    good, weak = builders.make_user(team=team), builders.make_user(team=team)
+    skill = builders.make_skill(good, level=4, name="Negotiation")
+    task = builders.make_task(team=team, skills={skill: 3}, title="Haggle", created_at=MONDAY)
+    dispatch.assign_best(task, now=MONDAY)
+    User.objects.filter(pk=weak.pk).update(first_name="New", last_name="Name")
+    told = explanations.of_task(task)
+    assert told is not None
+    choice = told["choice"]
+    assert [(row["person"], row["task"]) for row in choice["top"]] == [(good.display_name, "Haggle")]
+    assert [(row["person"], row["detail"]) for row in choice["rejected"]] == [("New Name", "Negotiation level 0 < 3")]
+    assert choice["compared"] == "people"
