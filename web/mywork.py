@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from people.models import User
-from web import live, origins
+from web import live, origins, waits
 from web.access import Request, signed_in
 from work import capacity
 from work.models import Task, TaskQuerySet
@@ -72,7 +72,7 @@ def plan(user: User, now: datetime) -> dict[str, Any]:
 
 def groups(user: User, view: str, now: datetime) -> dict[str, Any]:
     days = Days.of(now)
-    found = origins.add_to(_rows(user, view, days)[: MOST + 1])
+    found = waits.add_to(origins.add_to(_rows(user, view, days)[: MOST + 1]), user)
     return {"groups": _grouped(found[:MOST], view, days), "more": len(found) > MOST}
 
 

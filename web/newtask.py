@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,11 +17,11 @@ from assignment import dispatch
 from crm.models import Contact
 from people.models import User
 from web.access import Request, signed_in
-from work import lifecycle
+from work import lifecycle, ties
 from work.models import Task
 
 ME, QUEUE = "me", "queue"
-MOST_CONTACTS = 500
+MOST_LISTED = 500
 
 
 class TaskForm(forms.Form):
@@ -39,10 +40,17 @@ class TaskForm(forms.Form):
         choices=[(ME, gettext_lazy("Me")), (QUEUE, gettext_lazy("The queue: whoever fits best"))],
         initial=ME,
     )
+    waits_for = forms.ModelChoiceField(
+        label=gettext_lazy("Waits for"),
+        queryset=Task.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Nothing"),
+    )
     estimated_hours = forms.DecimalField(
         label=gettext_lazy("Estimated effort, hours"),
         required=False,
         min_value=0.01,
+        max_value=100_000,
         max_digits=8,
         decimal_places=2,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
@@ -57,11 +65,15 @@ class TaskForm(forms.Form):
         visible = Contact.objects.visible_to(user)
         contact: Any = self.fields["contact"]
         contact.queryset = visible
-        listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_CONTACTS])
+        listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_LISTED])
         chosen = self.data.get("contact") or self.initial.get("contact")
         if chosen and str(chosen).isdecimal() and int(chosen) not in dict(listed):
             listed += visible.filter(pk=int(chosen)).values_list("pk", "name")
         contact.widget.choices = [("", _("None")), *listed]
+        waits_for: Any = self.fields["waits_for"]
+        waits_for.queryset = Task.objects.visible_to(user).open()
+        newest = waits_for.queryset.order_by("-id").values_list("pk", "title")[:MOST_LISTED]
+        waits_for.widget.choices = [("", _("Nothing")), *newest]
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,17 +82,24 @@ def page(request: Request) -> HttpResponse:
     user = request.user
     form = TaskForm(request.POST or None, user=user, initial={"contact": request.GET.get("contact", "")})
     if request.method == "POST" and form.is_valid():
-        task = _create(user, form.cleaned_data, timezone.now())
-        messages.success(request, _("Created: %(title)s") % {"title": task.title})
-        return redirect("web:task", task.pk)
+        try:
+            task = _create(user, dict(form.cleaned_data), timezone.now())
+        except lifecycle.Excluded as refusal:
+            form.add_error("who", str(refusal))
+        else:
+            messages.success(request, _("Created: %(title)s") % {"title": task.title})
+            return redirect("web:task", task.pk)
     return render(request, "web/tasks/new.html", {"form": form}, status=422 if form.errors else 200)
 
 
+@transaction.atomic
 def _create(user: User, given: dict[str, Any], now: datetime) -> Task:
-    who = given.pop("who")
+    who, waits_for = given.pop("who"), given.pop("waits_for")
     task = lifecycle.create(user.team, by=user, owner=user, now=now, **given)
+    if waits_for is not None:
+        ties.wait_for(task, [waits_for], by=user, now=now)
     if who == ME:
         dispatch.assign(task, user, by=user, now=now)
-    else:
+    elif waits_for is None:
         dispatch.assign_best(task, by=user, now=now)
     return task

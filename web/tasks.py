@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +17,7 @@ from assignment import explanations
 from jobs.models import Job
 from people import rights
 from people.models import User
-from web import mywork, origins, paging, timelines, words
+from web import mywork, origins, paging, timelines, waits, words
 from web.access import Request, signed_in
 from work import lifecycle
 from work.models import Task
@@ -109,6 +110,24 @@ def complete(request: Request, pk: int) -> HttpResponse:
     return render(request, "web/tasks/completed.html", context | mywork.plan(request.user, timezone.now()))
 
 
+@require_POST
+@signed_in
+def pin(request: Request, pk: int) -> HttpResponse:
+    """Pins the task to whoever holds it, or lets it go, as the button says."""
+    task, why = _task(request, pk), ""
+    if not rights.may_edit_task(request.user, task):
+        raise PermissionDenied("Only its assignee, its owner or a manager of the team may pin this task.")
+    try:
+        task = lifecycle.edit(task, by=request.user, now=timezone.now(), pinned=request.POST.get("on") == "1")
+    except ValidationError as refusal:
+        why = " ".join(refusal.messages)
+    if not request.htmx:
+        if why:
+            messages.error(request, why)
+        return redirect(_back(request, task))
+    return render(request, "web/tasks/pinned.html", {"task": task, "refused": why})
+
+
 def _task(request: Request, pk: int) -> Task:
     tasks = Task.objects.visible_to(request.user).select_related("contact", "assignee", "owner", "team")
     return get_object_or_404(tasks, pk=pk)
@@ -116,7 +135,7 @@ def _task(request: Request, pk: int) -> Task:
 
 def _detail(request: Request, task: Task, form: CompleteForm | None = None) -> dict[str, Any]:
     """What the page and the panel show of one task."""
-    origins.add_to([task])
+    waits.add_to(origins.add_to([task]), request.user)
     held = explanations.of_task(task)
     return {
         "task": task,
@@ -124,6 +143,8 @@ def _detail(request: Request, task: Task, form: CompleteForm | None = None) -> d
         "held": held,
         "held_method": words.METHODS.get(held["method"], held["method"]) if held else "",
         "may_complete": task.is_open and rights.may_complete(request.user, task),
+        "may_pin": task.is_open and task.assignee_id is not None and rights.may_edit_task(request.user, task),
+        "excluded": [one.user for one in task.exclusions.select_related("user").order_by("user__username")],
         "skills": task.skill_levels.select_related("skill"),
         "timeline": timelines.of_task(request.user, task),
     }

@@ -19,6 +19,7 @@ urlpatterns = [
     path("tasks/<int:pk>", tasks.page, name="task"),
     path("tasks/<int:pk>/peek", tasks.peek, name="task-peek"),
     path("tasks/<int:pk>/complete", tasks.complete, name="task-complete"),
+    path("tasks/<int:pk>/pin", tasks.pin, name="task-pin"),
     path("contacts", contacts.index, name="contacts"),
     path("contacts/new", contacts.new, name="contact-new"),
     path("contacts/<int:pk>", contacts.page, name="contact"),

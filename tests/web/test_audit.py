@@ -38,6 +38,7 @@ IN_THE_LEDGER = {"contact-new", "contact-status", "contact-cadence", "job-retry"
 PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "task-new": (None, {"title": "Call", "priority": "low", "who": "queue"}, "task", "created"),
     "task-complete": (lambda office: office.task, {"actual_hours": "1"}, "task", "changed"),
+    "task-pin": (lambda office: office.task, {"on": "1"}, "task", "changed"),
     "rule-new": (None, RULE_FORM, "rule", "created"),
     "rule": (lambda office: office.rule, RULE_FORM, "rule", "changed"),
     "rule-switch": (lambda office: office.rule, {"on": "0"}, "rule", "changed"),

@@ -93,7 +93,7 @@ def test_a_fragment_asks_the_whole_page_to_sign_in(office: Office, client: Clien
 
 
 @pytest.mark.parametrize(
-    "path", ["/tasks/{task}/complete", "/contacts/{contact}/status", "/contacts/{contact}/cadence"]
+    "path", ["/tasks/{task}/complete", "/tasks/{task}/pin", "/contacts/{contact}/status", "/contacts/{contact}/cadence"]
 )
 @pytest.mark.parametrize("who", ["colleague", "stranger"])
 def test_forms_on_what_one_may_not_see_answer_404(path: str, who: str, office: Office, browser_of) -> None:

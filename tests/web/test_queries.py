@@ -12,6 +12,7 @@ from people.models import User
 from performance import scores
 from tests import builders
 from tests.web.conftest import Office
+from work.models import Dependency
 
 PAGES = (
     "/",
@@ -47,6 +48,7 @@ def fill(office: Office, count: int) -> None:
         for due in (-1, 0, 2):
             task = builders.make_task(user, contact=contact, due_date=now + timedelta(days=due))
             builders.make_firing(rule, task=task, activity=builders.make_activity(contact))
+            Dependency.objects.create(task=task, waits_for=builders.make_task(colleague))
         builders.make_done_task(user, contact=contact)
         builders.make_batch(user, tasks=1, contact=contact)
         builders.make_firing(office.rule, contact=contact, outcome=Firing.SUPPRESSED, reason="still open")
