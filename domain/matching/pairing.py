@@ -60,7 +60,7 @@ class Pairing:
         searched, extra = self._best_searched(hour_price), 0
         for at, work in enumerate(self.works):
             if work.required in above:
-                best = SCALE * int(self.base[at]) + int(above[work.required][self.problem.bucket[at]])
+                best = SCALE * max(1, int(self.base[at])) + int(above[work.required][self.problem.bucket[at]])
                 extra += max(0, work.hours_q * best - int(searched[at]))
         return found - (-extra // SCALE)
 
@@ -102,7 +102,9 @@ def pair(
     hours = np.array([work.hours_q for work in tasks], dtype=np.int64)[task]
     place = {one.id: at for at, one in enumerate(team)}
     holder = np.array([place.get(work.holder or 0, -1) for work in tasks], dtype=np.int64)
-    per_hour = base[task] + worth
+    per_hour = np.maximum(
+        1, base[task] + worth
+    )  # by some weights work is worth nothing, and is to be done all the same
     dues, bucket = _buckets(tasks)
     room = np.array([[*(one.free_for(due) for due in dues), one.free_q] for one in team], dtype=np.int64)
     if highest is None:

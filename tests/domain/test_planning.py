@@ -102,11 +102,19 @@ def remaining(plan: planning.TeamPlan, works: list[Work], people: list[Person]) 
     return after
 
 
-@given(teams(), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
-def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(team, balance: int):
+@st.composite
+def allowed_weights(draw) -> Weights:
+    """Every part may count for nothing: then some work is worth nothing to anybody, and is to be done all the same."""
+    cuts = sorted(draw(st.lists(st.sampled_from([0, 0, 1000, 1000, 333, 999]), min_size=3, max_size=3)))
+    parts = [after - before for before, after in zip([0, *cuts], [*cuts, 1000], strict=True)]
+    return Weights(*parts, balance=draw(st.integers(0, 1000)))
+
+
+@given(teams(), allowed_weights())
+@settings(max_examples=80, deadline=None)
+def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(team, weights: Weights):
     works, people = team
-    plan = planning.plan(works, people, names=NAMES, weights=Weights(balance=balance), effort=LITTLE)
+    plan = planning.plan(works, people, names=NAMES, weights=weights, effort=LITTLE)
     after = remaining(plan, works, people)
     by_id = {person.id: person for person in people}
     for work in works:
