@@ -21,7 +21,7 @@ from crm.models import Activity, Contact, InboundSource
 from jobs.models import Job
 from notifications.models import Notification
 from people.models import Skill, Team, TimeOff, User, UserSkill, WorkingSpan
-from performance.models import ScoreSnapshot
+from performance.models import DailyReport, ScoreSnapshot
 from work.models import Assignment, Task, TaskSkill
 
 NOW = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
@@ -228,6 +228,13 @@ def make_score(user: User, **fields: Any) -> ScoreSnapshot:
     now = datetime.now(UTC)
     defaults = {"on": now.date(), "total": 85, "provisional": False, "label": "high", "computed_at": now}
     return ScoreSnapshot.objects.create(user=user, **defaults | fields)
+
+
+def make_report(team: Team, *, now: datetime | None = None) -> DailyReport:
+    """The team's report of the day, with all its parts."""
+    from automation import reporting
+
+    return reporting.make(team, now=now or datetime.now(UTC))
 
 
 def make_source(team: Team | None = None, **fields: Any) -> InboundSource:

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView, TemplateView
 
-from web import activity, contacts, inbox, monitor, mywork, newtask, profile, rules, tasks, team, theme, tokens
+from web import activity, contacts, inbox, monitor, mywork, newtask, profile, reports, rules, tasks, team, theme, tokens
 
 app_name = "web"
 # allauth's own pages would promise a letter that nobody sends.
@@ -35,6 +35,11 @@ urlpatterns = [
     path("automations/jobs/<uuid:pk>/retry", monitor.retry, name="job-retry"),
     path("team/workload", team.workload, name="workload"),
     path("team/performance", team.performance, name="performance"),
+    path("team/reports", reports.index, name="reports"),
+    path("team/reports/<int:pk>", reports.page, name="report"),
+    path("team/reports/<int:pk>/apply", reports.apply_all, name="report-apply"),
+    path("team/reports/<int:pk>/moves/<int:move>/apply", reports.apply, name="move-apply"),
+    path("team/reports/<int:pk>/moves/<int:move>/undo", reports.undo, name="move-undo"),
     path("inbox", inbox.page, name="inbox"),
     path("inbox/read", inbox.read_all, name="inbox-read"),
     path("inbox/<int:pk>/open", inbox.follow, name="notice"),

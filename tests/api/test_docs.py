@@ -27,6 +27,10 @@ GET /automation/performance/user/{id}
 GET /automation/performance/team
 GET /automation/performance/high-performers
 GET /automation/performance/at-risk
+GET /api/reports
+GET /api/reports/{id}
+GET /api/reports/{id}/csv
+GET /api/reports/{id}/html
 GET /automation/workload/user/{id}/capacity
 GET /automation/workload/team/status
 GET /automation/workload/team/rebalance-suggestions

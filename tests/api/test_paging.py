@@ -1,5 +1,6 @@
 """Pages are stable while rows come and go, and their cursors cannot be made up."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ LISTS = [
     "/api/notifications",
     "/api/task-automation/rules/",
     "/api/task-automation/batches/",
+    "/api/reports",
     "/automation/automation-log",
 ]
 
@@ -40,6 +42,7 @@ def walk(caller: Caller, path: str, *, back: bool = False) -> list[Any]:
 def full(world: World) -> Caller:
     """Several rows of every kind for the lead."""
     for n in range(5):
+        builders.make_report(world.team, now=builders.NOW + timedelta(days=n))
         contact = builders.make_contact(world.lead, name=f"Same name {n // 3}")
         builders.make_activity(contact)
         builders.make_task(world.lead, contact=contact)

@@ -103,6 +103,10 @@ def applied_suggestion(world: World) -> dict[str, Any]:
     return {"id": moved.pk}
 
 
+def report(world: World) -> dict[str, Any]:
+    return {"id": builders.make_report(world.team).pk}
+
+
 def fresh_contact(world: World) -> dict[str, Any]:
     """One that nothing has happened to, which may be deleted."""
     return {"id": builders.make_contact(world.member).pk}
@@ -231,6 +235,10 @@ TABLE = [
     Row("GET", "/automation/performance/team", "performance:read", 403, 200, 200, 200),
     Row("GET", "/automation/performance/high-performers", "performance:read", 403, 200, 200, 200),
     Row("GET", "/automation/performance/at-risk", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/api/reports", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/api/reports/{id}", "performance:read", 403, 200, 200, 404, report),
+    Row("GET", "/api/reports/{id}/html", "performance:read", 403, 200, 200, 404, report),
+    Row("GET", "/api/reports/{id}/csv", "performance:read", 403, 200, 200, 404, report),
     Row("GET", "/automation/workload/user/{id}/capacity", "workload:read", 200, 200, 200, 404, user),
     Row("GET", "/automation/workload/user/{id}/capacity", "workload:read", 403, 200, 200, 404, colleague),
     Row("GET", "/automation/workload/team/status", "workload:read", 403, 200, 200, 200),

@@ -39,15 +39,19 @@ PAGES = {
     "/automations/jobs?state=dead": EVERYBODY,
     "/team/performance": EVERYBODY,
     "/team/workload": LEADS,
+    "/team/reports": LEADS,
+    "/team/reports/{report}": ("lead", "manager"),
     "/inbox": EVERYBODY,
     "/settings/profile": EVERYBODY,
     "/settings/tokens": EVERYBODY,
 }
-REFUSED = {"/team/workload": 403}
-"""A page of a role one does not have; whatever else one may not see does not exist."""
+REFUSED = ("/team/workload", "/team/reports", "/team/reports/{report}")
+"""Pages of a role: members are refused; whatever else one may not see does not exist."""
 
 
 def filled(path: str, office: Office) -> str:
+    if "{report}" in path:
+        return path.format(report=builders.make_report(office.member.team).pk)
     return path.format(task=office.task.pk, contact=office.contact.pk, rule=office.rule.pk)
 
 
@@ -55,7 +59,8 @@ def filled(path: str, office: Office) -> str:
 @pytest.mark.parametrize("path", PAGES)
 def test_who_may_open_it(path: str, who: str, office: Office, browser_of) -> None:
     response = browser_of(office.people()[who]).get(filled(path, office))
-    expected = 200 if who in PAGES[path] else REFUSED.get(path, 404)
+    refused = 403 if path in REFUSED and who in ("member", "colleague") else 404
+    expected = 200 if who in PAGES[path] else refused
     assert response.status_code == expected
     if expected == 200:
         assert "no-store" in response["Cache-Control"]
