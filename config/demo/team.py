@@ -25,6 +25,10 @@ PEOPLE: tuple[tuple[str, str, str, dict[str, int]], ...] = (
     ("Mei", "Tanaka", User.MEMBER, {"Cold calls": 5, "Negotiation": 3}),
     ("Sam", "Okafor", User.MEMBER, {"Cold calls": 3, "Onboarding": 4, "Spanish": 2}),
 )
+FOCUS = {"Aisha": Decimal("0.6")}
+"""The share of her hours that tasks may fill: the rest goes to training."""
+LIMITS = {"Sam": 15}
+"""How many tasks he may hold before he is given no more."""
 MANAGER_SKILLS = {"Negotiation": 4, "Product demo": 3}
 CLICK_RULE = "Link clicked: call within 4 hours"
 RULES: tuple[dict[str, Any], ...] = (
@@ -136,6 +140,8 @@ def people(space: Workspace, manager: User | None) -> None:
             team=space.team,
             email=f"{slugify(first)}@northbeam.example",
             date_joined=space.now - timedelta(days=400),
+            focus_factor=FOCUS.get(first, Decimal(1)),
+            wip_limit=LIMITS.get(first),
         )
         user.set_unusable_password()
         user.save()

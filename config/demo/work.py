@@ -10,7 +10,7 @@ from config.demo.space import DAYS, Workspace
 from crm.models import Activity, Contact
 from domain import matching
 from people.models import User, UserSkill
-from work.models import Assignment, Task, TaskSkill
+from work.models import Assignment, Dependency, Task, TaskSkill
 
 BY_HAND = (
     ("Prepare a demo for {name}", "Product demo", 3, Decimal(2)),
@@ -49,6 +49,7 @@ def make_tasks(space: Workspace, activities: Sequence[Activity]) -> list[Task]:
         for plan in plans
         if plan.skill
     )
+    _tie(plans)
     _assignments(space, plans)
     _ledger(space, plans)
     return tasks
@@ -135,6 +136,13 @@ def _waiting(space: Workspace) -> list[Plan]:
         task.due_date = _soon(space)
         plans.append(Plan(task, None, None, ""))
     return plans
+
+
+def _tie(plans: Sequence[Plan]) -> None:
+    """Of what nobody has yet, the last waits for the one before it, and that one for something that somebody has."""
+    held = next(plan.task for plan in plans if plan.this_week and plan.task.is_open)
+    *_, before, last = [plan.task for plan in plans if plan.holder is None]
+    Dependency.objects.bulk_create([Dependency(task=last, waits_for=before), Dependency(task=before, waits_for=held)])
 
 
 def _soon(space: Workspace, days: int = 6) -> datetime:

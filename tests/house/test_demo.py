@@ -14,7 +14,7 @@ from notifications.models import Notification
 from people.models import Team, TimeOff, User
 from tests import builders
 from work import capacity
-from work.models import Task
+from work.models import Dependency, Task
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -49,6 +49,9 @@ def test_what_is_in_it() -> None:
     assert (Contact.objects.count(), TimeOff.objects.exists(), TaskAutomationRule.objects.count()) == (200, True, 9)
     assert {task.status for task in Task.objects.all()} == {status for status, _ in Task.STATUSES}
     assert Task.objects.waiting().exists(), "somebody who finishes a task gets another"
+    assert Dependency.objects.unmet().count() == 2
+    assert people.filter(focus_factor__lt=1, wip_limit=None).exists()
+    assert people.filter(wip_limit__isnull=False).exists()
     days = {activity.occurred_at.date() for activity in Activity.objects.all()}
     assert (NOW.date() - min(days)).days in (58, 59, 60)
     status = capacity.team_status(admin.team, now=NOW)
