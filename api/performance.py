@@ -1,7 +1,7 @@
 """/automation/performance: how people and the team are doing."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -32,7 +32,10 @@ class ScoreOut(Out):
     completed_assignments: int
     on_time_rate: float | None
     computed_at: datetime
-    details: dict[str, Any] = Field(description="ranges, provisional, label, reason, policy, window_days, inputs")
+    details: dict[str, Any] = Field(
+        description="ranges, comparison (with the team: higher, lower, not clearly different), provisional, label, "
+        "reason, policy, window_days, inputs, trend (a score a day, of 90 days)"
+    )
 
 
 class Scored(Out):
@@ -42,12 +45,27 @@ class Scored(Out):
     provisional: bool
 
 
+class Throughput(Out):
+    """Tasks finished in the last seven days, and in the seven before."""
+
+    last_7_days: int
+    previous_7_days: int
+
+
+class Point(Out):
+    on: date
+    performance_score: float | None = Field(description="Null: not enough data that day")
+
+
 class TeamFigures(Out):
     team_average: float | None
     high_performers: list[Scored]
     at_risk: list[Scored]
     overloaded: list[int] = Field(description="Ids of people with more work than hours this week")
     underutilized: list[int] = Field(description="Ids of people under 50 %")
+    throughput: Throughput
+    on_time_share: float | None = Field(description="Percent in time of what had a due date, of 90 days")
+    trend: list[Point] = Field(description="The team's average by day, of 90 days, oldest first")
 
 
 class ScoredList(Out):
@@ -71,7 +89,7 @@ def user_performance(request: HttpRequest, id: Id) -> dict[str, Any]:
 
 @router.get("/automation/performance/team", auth=scope("performance:read"), response=TeamFigures)
 def team_performance(request: HttpRequest) -> dict[str, Any]:
-    """The team's average, who is high, at risk, overloaded, or has room."""
+    """The team's average and how it moved, who is high, at risk, overloaded, or has room, and what gets done."""
     user = _lead(request)
     return team.figures(user.team, now=timezone.now())
 

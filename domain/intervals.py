@@ -4,6 +4,7 @@ Float throughout: an interval is shown to one decimal and feeds no sum.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,16 @@ Floats = NDArray[np.float64]
 
 _STEPS, _CLOSE = 100, 1e-10
 _TERMS, _SETTLED = 200, 1e-12
+
+
+def central(posteriors: Sequence[tuple[float, float]], *, outside: float) -> list[tuple[float, float]]:
+    """The ends of the interval of each Beta(a, b), this share of it below and as much above."""
+    if not posteriors:
+        return []
+    a, b = np.tile(np.array(posteriors).T, 2)
+    ends = np.repeat([outside, 1 - outside], len(posteriors))
+    lows, highs = beta_quantiles(ends, a, b).reshape(2, -1).tolist()
+    return list(zip(lows, highs, strict=True))
 
 
 def beta_quantiles(p: Floats, a: Floats, b: Floats) -> Floats:

@@ -7,10 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-import numpy as np
-
-from domain.intervals import beta_quantiles
-
 WEIGHTS: dict[str, Decimal] = {
     "completion": Decimal("0.35"),
     "estimation": Decimal("0.25"),
@@ -209,12 +205,13 @@ def _counts(inputs: Inputs) -> _Counts:
 
 def _completion_ranges(people: Sequence[Inputs]) -> dict[_Counts, Range | None]:
     """The 80 % intervals of the completion rates: of beta posteriors that start from the team's rate."""
+    # Here, not above: numpy is loaded by whoever computes scores, not by every process that shows them.
+    from domain import intervals
+
     ranges: dict[_Counts, Range | None] = dict.fromkeys(map(_counts, people))
     known = [counts for counts in ranges if counts[0] > 0]
-    a, b = np.array([_posterior(*counts) for counts in known]).reshape(-1, 2).T
-    ends = np.repeat([_OUTSIDE, 1 - _OUTSIDE], len(known))
-    lows, highs = beta_quantiles(ends, np.tile(a, 2), np.tile(b, 2)).reshape(2, -1).tolist()
-    for counts, low, high in zip(known, lows, highs, strict=True):
+    spans = intervals.central([_posterior(*counts) for counts in known], outside=_OUTSIDE)
+    for counts, (low, high) in zip(known, spans, strict=True):
         ranges[counts] = _percent(low), _percent(high)
     return ranges
 

@@ -1,15 +1,18 @@
 """A team's figures: who does well, who may need help, who has too much or too little."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Count, Q
+
 from domain import scoring
 from people.models import Team, User
-from performance import scores
+from performance import scores, trends
 from performance.models import ScoreSnapshot
 from work import capacity
+from work.models import Assignment
 
 HIGH, AT_RISK = Decimal(80), Decimal(50)
 UNDERUTILIZED = Decimal(50)
@@ -46,21 +49,39 @@ def at_risk(
 def figures(team: Team, *, now: datetime) -> dict[str, Any]:
     """The team's page of figures; people without enough data are in no average and on no list."""
     rows = newest(team, now=now)
-    people = User.objects.active().filter(team=team).select_related("team")
-    weeks = capacity.weeks(people, now=now).values()
-    totals = [row.total for row in rows if row.total is not None]
-    average = sum(totals, Decimal(0)) / len(totals) if totals else None
+    weeks = capacity.weeks([row.user for row in rows], now=now).values()
     labelled = _labelled(rows, include_provisional=False)
-    shown = scoring.shown(average)
+    average = scoring.shown(scores.average([row.total for row in rows if row.total is not None]))
     return {
-        "team_average": None if shown is None else float(shown),
+        "team_average": None if average is None else float(average),
         "high_performers": [_line(row) for row in labelled if row.total > HIGH],
         "at_risk": [_line(row) for row in labelled if row.total < AT_RISK],
         "overloaded": [week.user_id for week in weeks if week.is_overloaded],
         "underutilized": [
             week.user_id for week in weeks if week.utilization is not None and week.utilization < UNDERUTILIZED
         ],
+        "throughput": throughput(team, now=now),
+        "on_time_share": _on_time_share(rows),
+        "trend": trends.of_team(team, until=scores.local_day(team, now)),
     }
+
+
+def throughput(team: Team, *, now: datetime) -> dict[str, int]:
+    """How many tasks the team's people finished in the last seven days, and in the seven before."""
+    week = timedelta(days=7)
+    ended = Assignment.objects.filter(
+        user__team=team, outcome=Assignment.COMPLETED, ended_at__gt=now - 2 * week, ended_at__lte=now
+    )
+    last = Q(ended_at__gt=now - week)
+    return ended.aggregate(last_7_days=Count("pk", filter=last), previous_7_days=Count("pk", filter=~last))
+
+
+def _on_time_share(rows: Iterable[ScoreSnapshot]) -> float | None:
+    """Percent in time of what had a due date, of the finished tasks in these scores; one decimal."""
+    inputs = [row.details["inputs"] for row in rows if "inputs" in row.details]
+    with_due = sum(one["with_due"] for one in inputs)
+    share = scoring.shown(Decimal(100 * sum(one["on_time"] for one in inputs)) / with_due) if with_due else None
+    return None if share is None else float(share)
 
 
 def _labelled(rows: Iterable[ScoreSnapshot], include_provisional: bool) -> list[Any]:

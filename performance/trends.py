@@ -25,4 +25,4 @@ def of_team(team: Team, *, until: date) -> list[dict[str, Any]]:
 
 def _point(on: date, total: Decimal | None) -> dict[str, Any]:
     shown = scoring.shown(total)
-    return {"on": on, "performance_score": None if shown is None else float(shown)}
+    return {"on": on.isoformat(), "performance_score": None if shown is None else float(shown)}

@@ -50,8 +50,9 @@ def performance(request: Request) -> HttpResponse:
 
 def _newest(user: User) -> list[dict[str, Any]]:
     """The newest kept score of each active person, by name: no league table."""
-    people = list(User.objects.visible_to(user).active().order_by("first_name", "username"))
-    kept: dict[int, ScoreSnapshot] = {}
-    for snapshot in ScoreSnapshot.objects.visible_to(user).order_by("on"):
-        kept[snapshot.user_id] = snapshot
-    return [{"person": one, "score": scores.as_dict(kept[one.pk]) if one.pk in kept else None} for one in people]
+    people = User.objects.visible_to(user).active()
+    kept = {row.user_id: row for row in ScoreSnapshot.objects.visible_to(user).newest_of(people)}
+    return [
+        {"person": one, "score": scores.as_dict(kept[one.pk]) if one.pk in kept else None}
+        for one in people.order_by("first_name", "username")
+    ]

@@ -97,7 +97,7 @@ def test_the_calculator(member: User) -> None:
     }
     assert score["performance_score"] == 100.0
     figures = PerformanceCalculator.calculate_team_performance(member.team)
-    assert set(figures) == {"team_average", "high_performers", "at_risk", "overloaded", "underutilized"}
+    assert {"team_average", "high_performers", "at_risk", "overloaded", "underutilized"} <= set(figures)
     high = PerformanceCalculator.identify_high_performers(threshold=80, team=member.team)
     assert [one["user_id"] for one in high] == [member.pk]
     assert PerformanceCalculator.identify_at_risk_performers(threshold=50, team=member.team) == []
