@@ -121,6 +121,7 @@ MADE = {
     "campaigns": lambda world: builders.make_campaign(world.member),
     "enrolments": make_enrolment,
     "runs": lambda world: runs.plan(world.team, now=builders.NOW),
+    "reports": lambda world: builders.make_report(world.team),
 }
 
 
