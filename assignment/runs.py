@@ -20,6 +20,7 @@ from django.db.models import Count, F, Q
 from assignment import crew, dispatch, snapshot
 from assignment.models import Decision, Run
 from domain import matching
+from domain.matching import rules
 from people.models import Team, User
 from work import lifecycle
 from work.models import Task
@@ -281,16 +282,24 @@ def give(decision: Decision, *, now: datetime) -> bool:
             return False
         code = _changed(decision, task, user)
         if code is None:
-            assignment = dispatch.assign(
-                task, user, by=None, now=now, method=dispatch.BATCH, reasons=decision.reasons, version=task.version
-            )
-            code = None if assignment is not None else TAKEN
+            code = _assigned(task, user, decision.reasons, now)
         if code is not None:
             Decision.objects.filter(pk=decision.pk).update(state=Decision.SKIPPED, code=code)
             return False
         kept = {"sentence": decision.reasons.get("sentence", "")}  # the assignment has them all
         Decision.objects.filter(pk=decision.pk).update(task_version=decision.task_version + 1, reasons=kept)
     return True
+
+
+def _assigned(task: Task, user: User, reasons: dict[str, Any], now: datetime) -> str | None:
+    """Why the task could not be given, if it could not."""
+    try:
+        assignment = dispatch.assign(
+            task, user, by=None, now=now, method=dispatch.BATCH, reasons=reasons, version=task.version
+        )
+    except lifecycle.Excluded:  # kept off since, by a row that was written by hand
+        return rules.ACCESS
+    return None if assignment is not None else TAKEN
 
 
 def _changed(decision: Decision, task: Task, user: User) -> str | None:

@@ -274,3 +274,12 @@ def test_what_was_moved_by_hand_since_the_plan_stays_there(team: Team, people: l
     runs.apply(planned, now=MONDAY)
     assert holders()[task.pk] == other.pk
     assert planned.decisions.get().code == runs.TAKEN
+
+
+def test_who_is_kept_off_since_the_plan_is_passed_over_and_the_others_get_theirs(team: Team, tasks: list[Task]) -> None:
+    planned = runs.plan(team, now=MONDAY)
+    off = planned.decisions.order_by("position")[3]
+    Exclusion.objects.create(user=off.to_user, task=off.task)
+    runs.apply(planned, now=MONDAY)
+    assert list(planned.decisions.filter(state=Decision.SKIPPED).values_list("pk", "code")) == [(off.pk, "ACCESS")]
+    assert [pk for pk, holder in holders().items() if holder is None] == [off.task_id]
