@@ -20,7 +20,7 @@ from automation.models import Firing
 from crm.models import Contact
 from people import rights, skills
 from people.models import Skill, User
-from work import lifecycle, ties
+from work import capacity, lifecycle, ties
 from work.models import Task
 
 router = Router(tags=["tasks"])
@@ -112,6 +112,9 @@ class DependencyOut(Out):
 
 
 class TaskDetail(TaskOut):
+    assumed_hours: float | None = Field(
+        description="What it counts as while it has no estimate: the median of tasks of its kind"
+    )
     required_skills: list[Need]
     assignment: Held | None = Field(description="Who holds it and why; the last one when finished")
     dependencies: list[DependencyOut] = Field(description="What it waits for, or waited for, as far as you may see it")
@@ -145,6 +148,7 @@ def detail(task: Task, user: User) -> TaskDetail:
     return TaskDetail.model_validate(
         row.model_dump()
         | {
+            "assumed_hours": capacity.assumed_hours(task),
             "required_skills": needs,
             "assignment": explanations.of_task(task),
             "dependencies": [{"task_id": one.pk, "title": one.title, "status": one.status} for one in seen],

@@ -19,7 +19,7 @@ from people import rights
 from people.models import User
 from web import mywork, origins, paging, timelines, waits, words
 from web.access import Request, signed_in
-from work import lifecycle
+from work import capacity, lifecycle
 from work.models import Task
 
 OPEN = "open"
@@ -141,6 +141,7 @@ def _detail(request: Request, task: Task, form: CompleteForm | None = None) -> d
         "task": task,
         "form": form or CompleteForm(initial={"actual_hours": task.estimated_hours}, auto_id="complete_%s"),
         "held": held,
+        "assumed_hours": capacity.assumed_hours(task),
         "held_method": words.METHODS.get(held["method"], held["method"]) if held else "",
         "may_complete": task.is_open and rights.may_complete(request.user, task),
         "may_pin": task.is_open and task.assignee_id is not None and rights.may_edit_task(request.user, task),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import accumulate
 from statistics import median
 from typing import Any, NamedTuple
@@ -70,7 +71,8 @@ def weeks(users: Iterable[User], *, now: datetime) -> dict[int, Capacity]:
     plans = hours.schedules(people)
     ends = {user.pk: calendars.week_of(now, plans[user.pk].zone) for user in people}
     used = booked_hours(people, {pk: end for pk, (_, end) in ends.items()})
-    worked = {pk: calendars.working_hours(plans[pk], start=start, end=end) for pk, (start, end) in ends.items()}
+    counted = cache(calendars.working_hours)  # once for all who work the same week
+    worked = {pk: counted(plans[pk], start=start, end=end) for pk, (start, end) in ends.items()}
     return {
         user.pk: Capacity(user.pk, worked[user.pk], worked[user.pk] * user.focus_factor, used[user.pk])
         for user in people
@@ -181,6 +183,13 @@ class UsualEstimates:
             enough = len(sample) >= (1 if kind is None else _FEWEST)
             self._medians[team_id, kind] = median(sample) if enough else None
         return self._medians[team_id, kind]
+
+
+def assumed_hours(task: Task) -> Decimal | None:
+    """What an open task without an estimate is taken to be; None for one that has an estimate or is finished."""
+    if task.estimated_hours is not None or not task.is_open:
+        return None
+    return UsualEstimates().of(task.team_id, task.kind)
 
 
 def team_status(team: Team, *, now: datetime) -> dict[str, Any]:

@@ -52,3 +52,12 @@ def test_a_persons_days_are_told_with_their_week(world: World) -> None:
 
 def holder(task: Task) -> int | None:
     return Task.objects.get(pk=task.pk).assignee_id
+
+
+def test_a_task_without_an_estimate_says_what_it_counts_as(world: World) -> None:
+    for hours in (1, 3, 8):
+        builders.make_task(world.member, kind="rule:1", estimated_hours=hours)
+    task = builders.make_task(world.member, kind="rule:1")
+    path, member = f"/api/tasks/{task.pk}", Caller(world.member)
+    assert [member.get(path).json()[name] for name in ("estimated_hours", "assumed_hours")] == [None, 3]
+    assert member("PATCH", path, {"estimated_hours": 2}).json()["assumed_hours"] is None
