@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from people import tokens
 from people.audited import MEMBER
-from people.models import ApiToken, Team, User
+from people.models import ApiToken, PeopleQuerySet, Team, User
 
 Step = Callable[[User, User | None, datetime], None]
 _steps: list[Step] = []
@@ -46,9 +47,34 @@ def deactivate(user: User, *, by: User | None, now: datetime) -> None:
             step(user, by, now)
 
 
+def check_move(user: User) -> None:
+    """Raises ValidationError when the person is about to be saved in another team or role, and is the last of theirs.
+
+    As the database has them, they are in the team they would leave.
+    """
+    stored = User.objects.active().filter(pk=user.pk).first()
+    if stored is None or (stored.team_id, stored.role) == (user.team_id, user.role):
+        return
+    try:
+        if stored.team_id != user.team_id:
+            _refuse_last(stored)
+        elif stored.manages:
+            _refuse_last_manager(stored)
+    except StillNeeded as last:
+        raise ValidationError({"team" if stored.team_id != user.team_id else "role": str(last)}) from None
+
+
 def _refuse_last(user: User) -> None:
-    others = User.objects.active().filter(team_id=user.team_id).exclude(pk=user.pk)
-    if user.manages and not others.filter(role=User.MANAGER).exists():
-        raise LastManager(f"{user.display_name} is the team's only manager: make somebody else one first.")
-    if user.is_active and not others.exists():
+    if user.manages:
+        _refuse_last_manager(user)
+    if user.is_active and not _others(user).exists():
         raise LastMember(f"{user.display_name} is the team's only active member: add somebody else first.")
+
+
+def _refuse_last_manager(user: User) -> None:
+    if not _others(user).filter(role=User.MANAGER).exists():
+        raise LastManager(f"{user.display_name} is the team's only manager: make somebody else one first.")
+
+
+def _others(user: User) -> PeopleQuerySet:
+    return User.objects.active().filter(team_id=user.team_id).exclude(pk=user.pk)

@@ -209,6 +209,10 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         holidays.validate(self.country, self.region, team_country=self.team.country if self.team_id else "")
+        from people import deactivation  # which is made of these models
+
+        if self.pk and self.team_id:
+            deactivation.check_move(self)
 
     @property
     def display_name(self) -> str:

@@ -1,12 +1,30 @@
-"""Hours corrected once a task is finished: what is scored follows, and what was promised stays."""
+"""Hours that a task took: checked as its column is, and corrected once it is finished.
+
+What is scored follows a correction; what was promised stays.
+"""
 
 import uuid
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
 
 from jobs import queue
 from work.models import Assignment, Task
 
 SCORE_JOB = "automation.tasks.update_user_performance_metrics"
+
+
+def checked(hours: Decimal | None) -> Decimal | None:
+    """The hours as the column keeps them. Raises ValidationError that names it, for what it would not take."""
+    if hours is None:
+        return None
+    column: Any = Task._meta.get_field("actual_hours")
+    try:
+        return Decimal(column.clean(hours, None))
+    except ValidationError as wrong:
+        raise ValidationError({"actual_hours": wrong.messages}) from None
 
 
 def follow(task: Task, *, now: datetime) -> uuid.UUID | None:

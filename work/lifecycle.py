@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
@@ -20,9 +19,9 @@ from jobs import bell, queue
 from jobs.rows import insert_new
 from people import audit, rights
 from people.models import Skill, Team, User
-from work import corrections, finishing
+from work import corrections, finishing, ties
 from work.audited import TASK
-from work.models import Assignment, Exclusion, Task, TaskSkill
+from work.models import Assignment, Task, TaskSkill
 
 SOURCE = "nextmove"
 AT_CREATION = "owner"
@@ -177,8 +176,8 @@ def assign(
         if not rows.update(assignee=user, version=F("version") + 1):
             return None
         # Asked under the row's lock, which whoever excludes somebody takes too: of the two, the second sees the first.
-        if Exclusion.objects.of(task).filter(user=user).exists():
-            raise Excluded(_why_excluded(task, user))
+        if why := ties.obstacle(task, user):
+            raise Excluded(why)
         finishing.end_assignment(task, Assignment.MOVED, now=now)
         if method != AT_CREATION:
             _tell(task, by, now, before={"assignee_id": expected}, after={"assignee_id": user.pk})
@@ -231,7 +230,7 @@ def complete(
         raise NotAllowed("Only its assignee or a manager of the team may complete this task.")
     if not task.is_open:
         raise NotOpen(_why_closed(task))
-    actual_hours = _checked_hours(actual_hours)
+    actual_hours = corrections.checked(actual_hours)
     holder = task.assignee_id or by.pk
     with transaction.atomic():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
@@ -345,22 +344,8 @@ def _check_holder(task: Task, fields: dict[str, Any]) -> None:
     """Whether whoever holds the task, or nobody, goes with what was edited."""
     if fields.get("pinned"):
         task.clean()
-    if fields.get("contact") is None or task.assignee is None or not task.is_open:
-        return
-    if Exclusion.objects.filter(contact=task.contact, user=task.assignee).exists():
-        name = task.assignee.display_name
-        why = f"{name} must not have work of this contact: give the task to somebody else first."
-        raise ValidationError({"contact_id": [why]})
-
-
-def _checked_hours(hours: Decimal | None) -> Decimal | None:
-    if hours is None:
-        return None
-    column: Any = Task._meta.get_field("actual_hours")
-    try:
-        return Decimal(column.clean(hours, None))
-    except ValidationError as wrong:
-        raise ValidationError({"actual_hours": wrong.messages}) from None
+    if fields.get("contact") is not None and task.assignee is not None and task.is_open:
+        ties.check_contact(task.assignee, task.contact)
 
 
 def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetime) -> None:
@@ -452,15 +437,6 @@ def _tell_of_completion(task: Task, by: User, now: datetime, *, actual_hours: De
     if actual_hours is not None:
         before, after = before | {"actual_hours": task.actual_hours}, after | {"actual_hours": actual_hours}
     _tell(task, by, now, before=before, after=after | ({"added_notes": notes} if notes else {}))
-
-
-def _why_excluded(task: Task, user: User) -> str:
-    whose = "task" if Exclusion.objects.filter(task=task, user=user).exists() else "contact"
-    what = "this task" if whose == "task" else "work of this contact"
-    return (
-        f"{user.display_name} must not have {what}: choose somebody else, or take them off the {whose}'s "
-        "excluded_user_ids."
-    )
 
 
 def _why_closed(task: Task) -> str:

@@ -100,6 +100,25 @@ def excluded_from(contact: Contact) -> list[int]:
     return list(Exclusion.objects.filter(contact=contact).order_by("user").values_list("user", flat=True))
 
 
+def obstacle(task: Task, user: User) -> str:
+    """Why this person must not have the task, with what to change; empty when they may."""
+    of = Exclusion.objects.of(task).filter(user=user).order_by("task").first()
+    if of is None:
+        return ""
+    what, whose = ("this task", "task") if of.task_id is not None else ("work of this contact", "contact")
+    return (
+        f"{user.display_name} must not have {what}: choose somebody else, or take them off the {whose}'s "
+        "excluded_user_ids."
+    )
+
+
+def check_contact(holder: User, contact: Contact | None) -> None:
+    """Raises ValidationError when a task can't move to this contact with whoever holds it."""
+    if Exclusion.objects.filter(contact=contact, user=holder).exists():
+        why = f"{holder.display_name} must not have work of this contact: give the task to somebody else first."
+        raise ValidationError({"contact_id": [why]})
+
+
 def check_exclusion(exclusion: Exclusion) -> None:
     """Raises ValidationError for one that names no task or contact, or both, another team, or who holds such work."""
     if (exclusion.task_id is None) == (exclusion.contact_id is None):

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connections
 
 from assignment import runs
@@ -25,6 +26,25 @@ def test_the_last_one_stays() -> None:
     User.objects.filter(pk=other.pk).update(is_active=True)
     deactivation.deactivate(member, by=None, now=NOW)
     assert not User.objects.get(pk=member.pk).is_active
+
+
+def test_nor_is_the_last_one_moved_elsewhere_or_to_another_role() -> None:
+    manager, elsewhere = builders.make_manager(first_name="Ann"), builders.make_team()
+    manager.team = elsewhere
+    with pytest.raises(ValidationError, match=r"team.*Ann is the team's only manager"):
+        manager.full_clean()
+    manager.refresh_from_db()
+    manager.role = User.LEAD
+    with pytest.raises(ValidationError, match=r"role.*Ann is the team's only manager: make somebody else one first"):
+        manager.full_clean()
+    builders.make_manager(team=manager.team)
+    manager.full_clean()
+    member = builders.make_user()
+    member.role = User.LEAD
+    member.full_clean()
+    member.team = elsewhere
+    with pytest.raises(ValidationError, match=r"team.*only active member"):
+        member.full_clean()
 
 
 @pytest.mark.django_db(transaction=True)
