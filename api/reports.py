@@ -31,7 +31,7 @@ class DailyReportLine(Out):
 class DailyReportOut(DailyReportLine):
     data: dict[str, Any] = Field(
         description="yesterday, week and week_before (what was finished, on time, late), overdue and waiting (count, "
-        "the first 20, why nobody has them), workload, overloaded, underutilized, suggestions (with ids to apply them "
+        "the first 10, why nobody has them), workload, overloaded, underutilized, suggestions (with ids to apply them "
         "by), stuck, performance, paused_rules, failed_jobs"
     )
 
@@ -95,4 +95,6 @@ def _lines(rows: Sequence[DailyReport]) -> list[DailyReportLine]:
 
 
 def _line(report: DailyReport) -> DailyReportLine:
-    return DailyReportLine(id=report.pk, on=report.on, created_at=report.created_at, summary=reports.summary(report.data))
+    return DailyReportLine(
+        id=report.pk, on=report.on, created_at=report.created_at, summary=reports.summary(report.data)
+    )

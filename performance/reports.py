@@ -20,7 +20,7 @@ from performance.models import DailyReport
 from work import capacity
 from work.models import Task
 
-LISTED = 20
+LISTED = 10
 """So many overdue, waiting or failed things are named; all are counted."""
 WEEK = 7
 

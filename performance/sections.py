@@ -11,12 +11,13 @@ from domain import calendars
 Data = Mapping[str, Any]
 
 WHY_WAITING = {
-    "": "not looked at yet",
-    "NO_SKILLED_PERSON": "nobody has the skills",
-    "NO_CAPACITY_BEFORE_DUE": "nobody has the hours before it is due",
-    "OUTRANKED": "other tasks got the hours",
-    "DEPENDENCY": "waits for another task",
+    "": ("Not looked at yet", "not looked at yet"),
+    "NO_SKILLED_PERSON": ("Nobody has the skills", "nobody has the skills"),
+    "NO_CAPACITY_BEFORE_DUE": ("Nobody has the hours before it is due", "nobody has the hours before it is due"),
+    "OUTRANKED": ("Outranked by other tasks", "outranked"),
+    "DEPENDENCY": ("Waits for other tasks", "waits"),
 }
+"""Of each code the words for all tasks together, and those for one, which its numbers follow."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,6 @@ class Section:
     def who(self) -> bool:
         """Whether any row is about somebody."""
         return any(row.who for row in self.rows)
-
-    @property
-    def detail(self) -> bool:
-        return any(row.detail for row in self.rows)
 
     @property
     def figures(self) -> bool:
@@ -147,15 +144,20 @@ def _waiting(data: Data) -> Section | None:
     waiting = data.get("waiting")
     if waiting is None:
         return None
-    codes = [
-        Row(WHY_WAITING.get(code, code).capitalize(), value=count, unit="tasks")
-        for code, count in waiting["codes"].items()
-    ]
+    codes = [Row(_why(code)[0], value=count, unit="tasks") for code, count in waiting["codes"].items()]
     rows = [
-        Row(task["title"], detail=task["reason"] or WHY_WAITING.get(task["code"], task["code"]), path=_task(task))
-        for task in waiting["tasks"]
+        Row(task["title"], detail=_why_not(task["code"], task["reason"]), path=_task(task)) for task in waiting["tasks"]
     ]
     return Section("waiting", "Waiting for somebody", (*codes, *rows, *_rest(waiting, rows)), "Nothing waits.")
+
+
+def _why(code: str) -> tuple[str, str]:
+    return WHY_WAITING.get(code, (code, code))
+
+
+def _why_not(code: str, sentence: str) -> str:
+    """The run's sentence with words for the code that it begins with."""
+    return f"{_why(code)[1]}{sentence.removeprefix(f'Nobody: {code}').rstrip('.')}"
 
 
 def _workload(data: Data) -> Section | None:
@@ -224,10 +226,8 @@ def _scores(figures: Data) -> Iterator[Row]:
     path = "/team/performance"
     if figures.get("team_average") is not None:
         yield Row("Average score", value=figures["team_average"], detail=_trend(figures.get("trend")), path=path)
-    for key, what, unit in (("throughput", "Throughput", ""), ("on_time_share", "On time", "%")):
-        value = figures.get(key)
-        if isinstance(value, int | float):
-            yield Row(f"{what}, 90 days", value=round(value, 1), unit=unit, path=path)
+    if figures.get("on_time_share") is not None:
+        yield Row("On time, 90 days", value=figures["on_time_share"], unit="%", path=path)
     for key, what in (("high_performers", "Over 80"), ("at_risk", "May need help, under 50")):
         for one in figures.get(key, ()):
             yield Row(what, one["name"], one["performance_score"], path=path)

@@ -19,7 +19,7 @@ from jobs.models import Job
 from notifications.models import Notification
 from people.models import Team, User
 from performance import letters, reports, sections, tables
-from performance.models import DailyReport
+from performance.models import DailyReport, TeamScore
 from tests import builders
 from work.models import Task
 
@@ -118,14 +118,14 @@ def test_what_is_overdue_is_listed_oldest_first_and_capped(team: Team, ann: User
         builders.make_task(ann, title=f"Late by {days}", due_date=NOW - timedelta(days=days))
     builders.make_task(team=team, title="Nobody's", due_date=NOW - timedelta(days=40))
     late = reports.make(team, now=NOW).data["overdue"]
-    assert (late["count"], len(late["tasks"])) == (24, 20)
+    assert (late["count"], len(late["tasks"])) == (24, 10)
     assert [(one["title"], one["name"], one["days"]) for one in late["tasks"][:2]] == [
         ("Nobody's", "", 40),
         ("Late by 23", "Ann", 23),
     ]
     rows = section(DailyReport.objects.get(), "overdue")
     assert (rows[0].who, rows[0].figure, rows[0].detail) == ("nobody", "40 days", "due Fri 23 Jan, 08:00")
-    assert (rows[-1].what, rows[-1].figure) == ("And more", "4 tasks")
+    assert (rows[-1].what, rows[-1].figure) == ("And more", "14 tasks")
 
 
 def test_what_waits_comes_with_why_nobody_has_it(team: Team, ann: User) -> None:
@@ -142,7 +142,15 @@ def test_what_waits_comes_with_why_nobody_has_it(team: Team, ann: User) -> None:
         ("Nobody has the skills", "2 tasks"),
     ]
     assert rows[2].detail == "not looked at yet"
-    assert "Welding level 0 < 3" in rows[3].detail
+    assert rows[3].detail == "nobody has the skills. Ann: Welding level 0 < 3"
+
+
+def test_what_waits_for_another_task_says_for_which(team: Team, ann: User) -> None:
+    first = builders.make_task(ann)
+    second = builders.make_task(team=team)
+    second.dependencies.create(waits_for=first)
+    runs.run(team, now=NOW)
+    assert [row.detail for row in section(reporting.make(team, now=NOW), "waiting")] == ["", f"waits on #{first.pk}"]
 
 
 def test_the_load_with_moves_and_who_is_stuck(team: Team, ann: User) -> None:
@@ -186,6 +194,21 @@ def test_the_week_is_told_beside_the_week_before(team: Team, ann: User) -> None:
         ("2 tasks", "2 in the week before"),
         ("50 %", "100 % in the week before"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("days", "earlier", "words"),
+    [(7, 70, "+5 in a week"), (8, 78.5, "-3.5 in a week"), (7, 75, "as a week ago"), (6, 70, "")],
+)
+def test_the_average_is_told_beside_that_of_a_week_ago(
+    team: Team, ann: User, days: int, earlier: float, words: str
+) -> None:
+    builders.make_score(ann, total=75, on=NOW.date(), details={})
+    for before, average in ((0, 75), (days, earlier)):
+        on = NOW.date() - timedelta(days=before)
+        TeamScore.objects.create(team=team, on=on, average=average, people=1, computed_at=NOW)
+    first = section(reports.make(team, now=NOW), "performance")[0]
+    assert (first.what, first.figure, first.detail) == ("Average score", "75", words)
 
 
 def test_queries_do_not_grow_with_team_and_work(team: Team) -> None:
