@@ -98,15 +98,18 @@ class Crew:
                 contact_ids.add(one.contact_id)
             if one.group_key:
                 group_keys.add(one.group_key)
-        lately = Assignment.objects.filter(user_id__in=ids, assigned_at__gte=self.now - RECENT)
+        lately = Assignment.objects.filter(assigned_at__gte=self.now - RECENT)
         contacts: dict[int, set[int]] = {}
         groups: dict[int, set[str]] = {}
         if contact_ids:
-            rows = lately.filter(task__contact_id__in=contact_ids).values_list("user", "task__contact")
+            # Of one person their own history is read; of many that of the contacts: few worked for any one of them.
+            some = lately.filter(user_id__in=ids) if len(ids) == 1 else lately
+            rows = some.filter(task__contact_id__in=contact_ids).values_list("user", "task__contact")
             for user_id, contact_id in rows.distinct():
                 contacts.setdefault(user_id, set()).add(contact_id)
         if group_keys:
-            for user_id, key in lately.filter(task__group_key__in=group_keys).values_list("user", "task__group_key"):
+            rows = lately.filter(user_id__in=ids, task__group_key__in=group_keys).values_list("user", "task__group_key")
+            for user_id, key in rows.distinct():
                 groups.setdefault(user_id, set()).add(key)
         return contacts, groups
 

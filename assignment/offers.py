@@ -21,7 +21,7 @@ from work.models import Task
 
 SHORTLIST = 64
 """So many are compared in full, with the hours and the history of everybody who could do them instead."""
-_DATED, _UNDATED = 100, 40  # of each priority, those due first and those that wait longest
+_DATED, _UNDATED = 64, 32  # of each priority, those due first and those that wait longest
 
 _FIRST_OF = """
 SELECT id FROM (
