@@ -1,6 +1,9 @@
 """By the API: what tasks wait for, who must not have them, pins, hours, and what nobody can do."""
 
+import threading
+
 import pytest
+from django.db import connections
 
 from people.models import User
 from tests import builders
@@ -135,6 +138,44 @@ def test_hours_that_cannot_be(
     for value in values:
         refused = problem(manager(method, path.format(task=world.task.pk), body | {field: value}), 422)
         assert [fault["pointer"] for fault in refused["errors"]] == [f"/{field}"]
+
+
+@pytest.mark.parametrize("hours", [0, -1, 1_000_000])
+def test_nor_can_they_be_in_what_makes_tasks_later(hours: float, world: World, manager: Caller) -> None:
+    series = {
+        "contact_id": world.contact.pk,
+        "cadence": "weekly",
+        "task_template": {"title": "Call", "estimated_hours": hours},
+    }
+    problem(manager.post("/api/task-automation/schedule-recurring/", series), 422)
+    steps = [builders.step(24, estimated_hours=hours)]
+    problem(manager.post("/api/task-automation/sequences/", {"name": "New", "steps": steps}), 422)
+    step = {"message_type": "task", "name": "Call", "delay_days": 1, "options": {"estimated_hours": hours}}
+    problem(manager.post("/api/task-automation/campaigns/", {"name": "New", "steps": [step]}), 422)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of", ["tasks", "skills"])
+def test_two_who_would_close_a_circle_together(of: str) -> None:
+    boss = builders.make_manager()
+    manager = Caller(boss)
+    rows = [builders.make_task(boss) if of == "tasks" else builders.make_skill(boss) for _ in range(2)]
+    start = threading.Barrier(2)
+    answers: list[int] = []
+
+    def ask(one: int, other: int) -> None:
+        body = {"depends_on": [other]} if of == "tasks" else {"requires": [{"skill_id": other}]}
+        start.wait()
+        answers.append(manager("PATCH", f"/api/{of}/{one}", body).status_code)
+        connections.close_all()
+
+    pks = [row.pk for row in rows]
+    threads = [threading.Thread(target=ask, args=pair) for pair in (pks, pks[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [200, 422]
 
 
 def test_skills_that_nobody_has_are_told_not_refused(world: World, manager: Caller) -> None:
