@@ -12,11 +12,19 @@ from performance import reports
 from performance.models import DailyReport
 from work.models import Task
 
+LISTED = 50
+"""So many moves are named; all of them stand where suggestions are listed."""
+
 
 def make(team: Team, *, now: datetime) -> DailyReport:
     """Today's report of the team, with the moves that would end overload; made once, then the same row."""
     moves, stuck = rebalancing.suggestions(team, now=now)
-    more = {"suggestions": _named(moves), "stuck": stuck, "paused_rules": _paused(team)}
+    more = {
+        "suggestions": _named(moves[:LISTED]),
+        "more_suggestions": max(0, len(moves) - LISTED),
+        "stuck": stuck,
+        "paused_rules": _paused(team),
+    }
     why = {task_id: reports.Reason(*reason) for task_id, reason in ungiven.why(team).items()}
     return reports.make(team, now=now, more=more, why_waiting=why)
 

@@ -18,7 +18,7 @@ from people.models import Team, User
 from performance import team as team_figures
 from performance.models import DailyReport
 from work import capacity
-from work.models import Task
+from work.models import Assignment, Task
 
 LISTED = 10
 """So many overdue, waiting or failed things are named; all are counted."""
@@ -100,8 +100,18 @@ def summary(data: Mapping[str, Any]) -> str:
 
 
 def _finished(team: Team, start: datetime, end: datetime, *, by_person: bool = False) -> dict[str, Any]:
-    """What was finished from `start` until before `end`; `undated` had no due date, `hours` are actual or estimated."""
-    done = Task.objects.filter(team=team, status=Task.DONE, completed_at__gte=start, completed_at__lt=end)
+    """What was finished from `start` until before `end`, and still is.
+
+    `undated` had no due date; `hours` are the actual ones, else the estimates.
+    """
+    # By when assignments ended, of which there is an index: a team's tasks of all times would be many to look at.
+    done = Task.objects.filter(
+        team=team,
+        status=Task.DONE,
+        assignments__outcome=Assignment.COMPLETED,
+        assignments__ended_at__gte=start,
+        assignments__ended_at__lt=end,
+    )
     counts = {
         "finished": Count("pk"),
         "on_time": Count("pk", filter=Q(completed_at__lte=F("due_date"))),

@@ -40,7 +40,11 @@ class Row:
         """The value with its unit: 12.5 h, 80 %, 1 task."""
         if self.value is None:
             return ""
-        unit = self.unit.removesuffix("s") if self.value == 1 and self.unit in ("tasks", "days", "jobs") else self.unit
+        unit = (
+            self.unit.removesuffix("s")
+            if self.value == 1 and self.unit in ("tasks", "days", "jobs", "moves")
+            else self.unit
+        )
         return f"{self.value:,.10g} {unit}".strip()
 
 
@@ -196,7 +200,9 @@ def _suggestions(data: Data) -> Section | None:
         )
         for one in data["suggestions"]
     ]
-    return Section("suggestions", "Suggested moves", tuple(rows), "No move is needed.")
+    more = data.get("more_suggestions", 0)
+    rest = [Row("And more", value=more, unit="moves")] if more else []
+    return Section("suggestions", "Suggested moves", (*rows, *rest), "No move is needed.")
 
 
 def _loads(loads: Data) -> str:

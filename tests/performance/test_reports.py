@@ -21,6 +21,7 @@ from people.models import Team, User
 from performance import letters, reports, sections, tables
 from performance.models import DailyReport, TeamScore
 from tests import builders
+from work import lifecycle
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -170,6 +171,23 @@ def test_the_load_with_moves_and_who_is_stuck(team: Team, ann: User) -> None:
     assert move.suggestion_id == report.data["suggestions"][0]["id"]
     (stuck,) = section(report, "stuck")
     assert (stuck.who, stuck.detail) == ("Cid", "10 h over: no task may be moved (1 pinned)")
+
+
+def test_of_very_many_moves_the_first_are_named(team: Team, ann: User) -> None:
+    for _ in range(60):
+        builders.make_task(ann, estimated_hours=2, created_at=NOW - timedelta(days=20))
+    for _ in range(3):
+        builders.make_user(team=team)
+    builders.make_task(ann, estimated_hours=31, pinned=True)
+    rows = section(reporting.make(team, now=NOW), "suggestions")
+    assert len(rows) == 51
+    assert (rows[-1].what, rows[-1].figure) == ("And more", "6 moves")
+
+
+def test_what_was_reopened_since_is_not_finished(team: Team, ann: User) -> None:
+    task = done(ann, NOW - timedelta(hours=20))
+    lifecycle.set_status(task, Task.IN_PROGRESS, by=ann, now=NOW)
+    assert reports.make(team, now=NOW).data["yesterday"]["finished"] == 0
 
 
 def test_paused_rules_and_failed_jobs_stand_in_it(team: Team, ann: User) -> None:
