@@ -218,7 +218,7 @@ class Choice(_Decision):
     DEPENDENCY.
 
     `outranked_by` are the tasks that got the hours instead, `waits_for` those that must be finished first; `late` when
-    nobody has the hours before it is due.
+    nobody has the hours before it is due; `kept` when the plan has nobody for it, so that its holder keeps it.
     """
 
     work_id: int = 0
@@ -226,6 +226,7 @@ class Choice(_Decision):
     outranked_by: tuple[int, ...] = ()
     waits_for: tuple[int, ...] = ()
     late: bool = False
+    kept: bool = False
 
     def as_dict(self) -> dict[str, object]:
         return {

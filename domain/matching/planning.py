@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
@@ -22,7 +23,8 @@ _TOP = 3
 class TeamPlan:
     """Decisions in the order of the works, and how good they are: no plan is worth more than `bound`.
 
-    Values are per hour times quarter hours, less the price of load and less what moving held work costs.
+    Values are per hour times quarter hours, less the price of load and less what moving held work costs; of what is
+    kept, as the plan has nobody for it, they count nothing.
     """
 
     decisions: tuple[Choice, ...]
@@ -48,17 +50,34 @@ def plan(
     prove: engine.Prove | None = None,
     effort: engine.Effort | None = None,
 ) -> TeamPlan:
-    """Gives out all works at once; `names` maps skill ids to names. The order of works and people does not matter."""
-    pairing = pair(lates_marked(works, people), people, weights=weights)
-    found = engine.solve(pairing.problem, prove=prove, effort=effort)
-    owner = np.full(len(pairing.works), NOBODY)
-    given = found.chosen != NOBODY
-    owner[given] = pairing.problem.person[found.chosen[given]]
-    value = found.value + _offer_to_all(pairing, owner, weights)
+    """Gives out all works at once; `names` maps skill ids to names. The order of works and people does not matter.
+
+    Held work that the plan has nobody for is kept by its holder. Its hours are spoken for then, so the rest is planned
+    again without them: else others would be given the hours of work that stays.
+    """
+    kept: list[Work] = []
+    works = lates_marked(works, people)
+    while True:
+        pairing = pair(works, people, weights=weights)
+        found = engine.solve(pairing.problem, prove=prove, effort=effort)
+        owner = np.full(len(pairing.works), NOBODY)
+        given = found.chosen != NOBODY
+        owner[given] = pairing.problem.person[found.chosen[given]]
+        value = found.value + _offer_to_all(pairing, owner, weights)
+        ids = {person.id for person in people}
+        left = [work for work, who in zip(pairing.works, owner, strict=True) if who == NOBODY and work.holder in ids]
+        if not left:
+            break
+        kept += left
+        stays = {work.id for work in left}
+        works = [work for work in works if work.id not in stays]
+        people = [_holding(person, [work for work in left if work.holder == person.id]) for person in people]
     bound = max(value, pairing.bound(found.hour_price, found.bound))
     explained = _Explained(pairing, owner, found.hour_price, names, weights)
+    decisions = {work.id: explained.decision(at) for at, work in enumerate(pairing.works)}
+    decisions |= {work.id: _kept(work, people, weights) for work in kept}
     return TeamPlan(
-        decisions=tuple(explained.decision(at) for at in range(len(pairing.works))),
+        decisions=tuple(decisions[work.id] for work in sorted((*pairing.works, *kept), key=lambda work: work.order)),
         value=value - pairing.kept,
         bound=bound - pairing.kept,
         passes=found.passes,
@@ -92,6 +111,38 @@ def _offer_to_all(pairing: Pairing, owner: Ints, weights: Weights) -> int:
         if edge != NOBODY:
             owner[position[again.works[at].id]] = place[again.people[again.problem.person[edge]].id]
     return found.value
+
+
+def _holding(person: Person, works: Sequence[Work]) -> Person:
+    """The person with the hours of these works spoken for."""
+    if not works:
+        return person
+
+    def until(due: datetime) -> int:
+        return sum(work.hours_q for work in works if work.due is not None and not work.overdue and work.due <= due)
+
+    return replace(
+        person,
+        free_q=person.free_q - sum(work.hours_q for work in works),
+        free_by=tuple((due, free - until(due)) for due, free in person.free_by),
+        may_take=None if person.may_take is None else max(0, person.may_take - len(works)),
+        holding=person.holding + len(works),
+    )
+
+
+def _kept(work: Work, people: Sequence[Person], weights: Weights) -> Choice:
+    """What stays with its holder, whose load it is part of already."""
+    holder = next(person for person in people if person.id == work.holder)
+    candidate = Candidate(
+        person_id=holder.id,
+        work_id=work.id,
+        value=value_of(work, holder, weights),
+        price=0,
+        load_before=percent(holder.load_with(-work.hours_q)),
+        load_after=percent(holder.load_with(0)),
+        estimated=work.estimated,
+    )
+    return Choice(None, (candidate,), work_id=work.id, person_id=holder.id, late=work.late, kept=True)
 
 
 def _remaining(pairing: Pairing, owner: Ints) -> list[Person]:

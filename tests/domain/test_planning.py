@@ -122,17 +122,21 @@ def test_no_hard_rule_is_broken_and_nobody_is_idle_beside_work_they_could_do(tea
         if decision.late and not work.overdue:
             assert all(rejection(work, person, NAMES) for person in people), "somebody could have been in time"
             work = replace(work, late=True)
-        if decision.person_id is None:
+        if decision.kept:
+            assert decision.person_id == work.holder
+        elif decision.person_id is None:
+            assert work.holder not in by_id, "what is held is never taken away and given to nobody"
             assert all(rejection(work, person, NAMES) for person in after.values())
         else:
             assert rejection(work, by_id[decision.person_id], NAMES) is None
     for person in after.values():
-        held = [one for one in plan.decisions if one.person_id == person.id]
-        assert not held or person.free_q >= 0
-        for due, free in person.free_by:
-            taken = by_id[person.id].free_for(due) - person.free_for(due)
-            assert taken <= 0 or free >= 0
-        assert person.may_take is None or person.may_take >= 0 or not held
+        given = [one for one in plan.decisions if one.person_id == person.id and not one.kept]
+        assert not given or person.free_q >= 0, "hours of what is kept are spoken for"
+        if given and not any(one.kept for one in plan.decisions if one.person_id == person.id):
+            for due, free in person.free_by:
+                taken = by_id[person.id].free_for(due) - person.free_for(due)
+                assert taken <= 0 or free >= 0
+        assert person.may_take is None or person.may_take >= 0 or not given
     assert plan.value <= plan.bound
 
 
@@ -169,19 +173,26 @@ def test_the_value_is_the_sum_of_its_parts(team):
     """Hours times value, less the price of load, less what leaving a holder costs."""
     works, people = team
     plan = planning.plan(works, people, names=NAMES, effort=LITTLE)
-    pairing = pair(works, people, weights=Weights())
+    kept = {one.work_id for one in plan.decisions if one.kept}
+    pairing = pair([work for work in works if work.id not in kept], people, weights=Weights())
     by_work, by_id = {work.id: work for work in works}, {person.id: person for person in people}
     total = 0
     load = {person.id: person.booked_q for person in people}
+    for work in works:
+        if work.id in kept:
+            person = by_id[work.holder]
+            load[work.holder] = max(0, load[work.holder] + work.hours_q - max(0, person.free_q - person.capacity_q))
     for decision in plan.decisions:
         work = by_work[decision.work_id]
+        if decision.kept:
+            continue
         if decision.person_id is not None:
             total += work.hours_q * value_of(work, by_id[decision.person_id]).total
         if work.holder in by_id and work.holder != decision.person_id:
             total -= STICKINESS * work.hours_q
     prices = pairing.problem.step_price.tolist()
     for decision in plan.decisions:
-        if decision.person_id is not None:
+        if decision.person_id is not None and not decision.kept:
             person = by_id[decision.person_id]
             for quarter in range(load[person.id], load[person.id] + by_work[decision.work_id].hours_q):
                 total -= prices[min(9, quarter * 10 // max(1, person.capacity_q))]
@@ -240,6 +251,19 @@ def test_a_scarce_expert_is_kept_for_work_that_only_they_can_do():
     by_work = {one.work_id: one for one in plan.decisions}
     assert (by_work[1].person_id, by_work[2].person_id) == (2, 1)
     assert "Bob: lacks 2.0 h this week" in by_work[1].sentence({1: "Bob", 2: "Ann"})
+
+
+def test_what_is_held_is_never_dropped_for_work_that_is_worth_more():
+    """Eight hours, a low task of eight held and an urgent one of eight that waits: the urgent one has to wait."""
+    held = make_work(1, priority="low", hours_q=32, holder=1)
+    urgent = make_work(2, priority="urgent", hours_q=32)
+    first, second = planning.plan([held, urgent], [make_person(1, free_q=32)], names=NAMES).decisions
+    assert (first.person_id, first.kept) == (1, True)
+    assert (second.person_id, second.code) == (None, "NO_CAPACITY_BEFORE_DUE")
+    assert first.top[0].load_after - first.top[0].load_before == 20
+    people = [make_person(1, free_q=32), make_person(2, free_q=32)]
+    first, second = planning.plan([held, urgent], people, names=NAMES).decisions
+    assert (first.person_id, second.person_id) == (1, 2)
 
 
 def test_held_work_stays_unless_moving_it_is_worth_it():
