@@ -69,7 +69,7 @@ def _titles(rows: list[Activity], user: User) -> dict[int, str]:
 
 
 def _activity(row: Activity, titles: dict[int, str]) -> Entry:
-    word = words.activity(row.activity_type)
+    word = words.IN_THE_QUEUE if _is_nobodys(row) else words.activity(row.activity_type)
     title = titles.get(row.task_id or 0, "")
     return Entry(
         at=row.occurred_at,
@@ -80,6 +80,10 @@ def _activity(row: Activity, titles: dict[int, str]) -> Entry:
         link=reverse("web:task", args=[row.task_id]) if title else "",
         link_text=title,
     )
+
+
+def _is_nobodys(row: Activity) -> bool:
+    return row.activity_type == Activity.TASK_ASSIGNED and row.data.get("user_id") is None
 
 
 def _notes(row: Activity) -> list[str]:

@@ -37,6 +37,7 @@ ACTIVITIES: dict[str, Word] = {
     Activity.TASK_COMPLETED: Word(_("Task completed"), "circle-check", "good"),
     Activity.TASK_STATUS_CHANGED: Word(_("Task status changed"), "circle-dot"),
 }
+IN_THE_QUEUE = Word(_("Waits for whoever fits best"), "inbox")
 TRIGGERING = (
     Activity.EMAIL_OPENED,
     Activity.EMAIL_CLICKED,

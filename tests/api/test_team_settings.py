@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from people.models import Change
 from tests import builders
@@ -50,6 +52,20 @@ def test_impossible_weights_say_what_to_change(
     assert says in refused["errors"][0]["message"]
     world.team.refresh_from_db()
     assert world.team.weights.priority == 400
+
+
+def test_the_admin_says_it_too(world: World, client: Client) -> None:
+    boss = builders.make_manager(team=world.team, is_superuser=True, is_staff=True)
+    client.force_login(boss)
+    page = reverse("admin:people_team_change", args=[world.team.pk])
+    form = client.get(page).context["adminform"].form
+    sent = {name: value for name in form.fields if (value := form[name].initial) not in (None, False)}
+    spans = {f"{one}-{part}_FORMS": 0 for one in ("working_spans", "days_off") for part in ("TOTAL", "INITIAL")}
+    refused = client.post(page, sent | spans | {"weight_priority": 500})
+    assert "The weights sum to 1100 (priority 500" in refused.content.decode()
+    assert client.post(page, sent | spans | {"weight_priority": 500, "weight_urgency": 200}).status_code == 302
+    line = Change.objects.get(kind="team")
+    assert line.after == {"weight_priority": 500, "weight_urgency": 200}
 
 
 def test_what_a_person_may_hold(world: World, manager: Caller) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from automation import engine, overdue, recurring
+from automation import engine, log, overdue, recurring
 from automation.models import Firing
 from automation.programmes import enrolling
 from automation.task_scheduler import TaskScheduler
@@ -45,6 +45,7 @@ def test_a_rule_fires_and_its_task_waits(assign: str, owner: User, contact: Cont
     assert task in Task.objects.waiting()
     told = Activity.objects.get(task_id=task.pk, activity_type=Activity.TASK_ASSIGNED)
     assert (told.data["user_id"], told.data["code"]) == (None, "ACCESS")
+    assert kept.reason in [entry["reason"] for entry in log.entries(owner, limit=20)]
 
 
 MAKERS: dict[str, Callable[[User, Contact], object]] = {

@@ -44,6 +44,8 @@ def test_the_pin_is_a_switch_of_those_who_may_edit(office: Office, browser_of) -
     assert (answer.status_code, answer["Location"]) == (302, f"/tasks/{office.task.pk}")
     assert not Task.objects.get(pk=office.task.pk).pinned
     lifecycle.unassign(office.task, by=office.manager, now=NOW)
+    page = browser_of(office.manager).get(f"/tasks/{office.task.pk}").content.decode()
+    assert "Waits for whoever fits best" in page
     refused = browser_of(office.manager).post(pin, {"on": "1"}, headers=HTMX).content.decode()
     assert "Nobody holds this task: assign it first" in refused
 
