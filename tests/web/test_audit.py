@@ -1,5 +1,6 @@
 """What is changed on pages and in the admin has its line of the audit log, with who did it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
+from assignment import rebalancing
+from assignment.models import Suggestion
 from crm.models import InboundForm
 from jobs.admin import ReadOnlyAdmin
 from people import tokens
@@ -32,10 +35,27 @@ RULE_FORM = {
 }
 READ = {
     "no-reset", "no-email", "mywork", "bell", "theme", "tasks", "task", "task-peek", "contacts", "contact", "activity",
-    "rules", "jobs", "workload", "performance", "inbox", "inbox-read", "notice", "settings", "admin",
+    "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "settings",
+    "admin",
 }  # fmt: skip
 IN_THE_LEDGER = {"contact-new", "contact-status", "contact-cadence", "job-retry"}
+
+
+def a_move(office: Office, *, applied: bool = False) -> tuple[int, int]:
+    """The ids of a report and of the one move that it suggests."""
+    builders.make_task(office.member, estimated_hours=30)
+    builders.make_task(office.member, estimated_hours=15)
+    report = builders.make_report(office.member.team)
+    (move,) = Suggestion.objects.standing()
+    if applied:
+        rebalancing.apply(move, by=office.manager, now=datetime.now(UTC))
+    return report.pk, move.pk
+
+
 PAGES: dict[str, tuple[Any, Any, str, str]] = {
+    "report-apply": (lambda office: a_move(office)[:1], {}, "task", "changed"),
+    "move-apply": (a_move, {}, "task", "changed"),
+    "move-undo": (lambda office: a_move(office, applied=True), {}, "task", "changed"),
     "task-new": (None, {"title": "Call", "priority": "low", "who": "queue"}, "task", "created"),
     "task-complete": (lambda office: office.task, {"actual_hours": "1"}, "task", "changed"),
     "task-pin": (lambda office: office.task, {"on": "1"}, "task", "changed"),
@@ -56,7 +76,8 @@ def test_every_page_that_changes_something_has_its_line_or_a_reason() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_change_on_a_page_has_one_line(name: str, office: Office, browser_of: Any) -> None:
     of, form, kind, verb = PAGES[name]
-    address = reverse(f"web:{name}", args=[of(office).pk] if of else [])
+    asked = of(office) if of else ()
+    address = reverse(f"web:{name}", args=asked if isinstance(asked, tuple) else [asked.pk])
     known = set(Change.objects.values_list("pk", flat=True))
     response = browser_of(office.manager).post(address, form)
     assert response.status_code in (200, 302), response.content
