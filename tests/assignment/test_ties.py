@@ -53,3 +53,26 @@ def test_who_is_excluded_after_the_plan_was_made_gets_nothing_by_it(of: str, mem
     assert Task.objects.get(pk=task.pk).assignee is None
     runs.run(member.team, now=NOW)
     assert Task.objects.get(pk=task.pk).assignee is None
+
+
+def test_who_may_hold_nothing_is_given_nothing_but_by_hand(member: User) -> None:
+    User.objects.filter(pk=member.pk).update(wip_limit=0)
+    task = builders.make_task(team=member.team, estimated_hours=1)
+    runs.run(member.team, now=NOW)
+    member.refresh_from_db()
+    assert next_task.give(member, now=NOW)["assigned"] is None
+    assert lifecycle.assign(task, member, by=member, now=NOW, method="manual")
+
+
+def test_what_is_pinned_is_not_moved_by_a_run_that_moves(member: User) -> None:
+    other = builders.make_user(team=member.team)
+    skill = builders.make_skill(other, level=5)
+    builders.make_skill(member, level=1, name=skill.name)
+    pinned, free = (
+        builders.make_task(member, skills={skill: 1}, estimated_hours=1, pinned=pinned, created_at=NOW)
+        for pinned in (True, False)
+    )
+    runs.run(member.team, now=NOW, replan=True)
+    pinned.refresh_from_db()
+    free.refresh_from_db()
+    assert (pinned.assignee, free.assignee) == (member, other)

@@ -6,10 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
 
-from assignment import runs
+from assignment import rebalancing, runs
+from automation import reporting
 from people import deactivation
 from people.models import Team, User
-from performance import scores
+from performance import scores, team
 from tests import builders
 from tests.builders import NOW
 from work import capacity
@@ -89,3 +90,6 @@ def test_a_team_of_nobody_has_figures(deserted: Team) -> None:
     status = capacity.team_status(deserted, now=NOW)
     assert (status["total_team_members"], status["utilization_rate"]) == (0, 0)
     assert scores.recompute_team(deserted, now=NOW) == []
+    assert team.figures(deserted, now=NOW)["team_average"] is None
+    assert rebalancing.suggestions(deserted, now=NOW) == ([], [])
+    assert reporting.make(deserted, now=NOW).data
