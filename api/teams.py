@@ -212,10 +212,13 @@ def update_skill(request: HttpRequest, id: Id, payload: SkillPatch) -> SkillOut:
 
 @router.delete("/api/skills/{int:id}", auth=scope("team:write"), response={204: None})
 def delete_skill(request: HttpRequest, id: Id) -> Status[None]:
-    """Removes a skill that no task asks for."""
+    """Removes a skill that no task and no other skill asks for."""
     user = caller(request)
     skill = one(Skill.objects.visible_to(user), id, "skill")
     need(user, "manage_team", "remove skills")
+    asking = Skill.objects.filter(requirements__needs=skill).order_by("name").values_list("name", flat=True)
+    if asking:
+        raise conflict(f"{', '.join(asking)} asks for this skill: take it out of its `requires` first.", code="in_use")
     try:
         with SKILL.changing(skill, by=user, now=timezone.now()):
             skill.delete()

@@ -123,9 +123,11 @@ def test_skills_that_ask_for_others(world: World, manager: Caller) -> None:
     refused = problem(manager("PATCH", f"/api/skills/{python}", {"requires": [{"skill_id": strange.pk}]}), 422)
     assert refused["errors"][0]["pointer"] == "/requires/0/skill_id"
     problem(manager("PATCH", f"/api/skills/{python}", {"requires": [{"skill_id": sql, "min_level": 6}]}), 422)
+    assert "SQL asks for this skill" in problem(manager("DELETE", f"/api/skills/{python}"), 409)["detail"]
     assert manager("PATCH", f"/api/skills/{sql}", {"name": "SQL 2"}).json()["requires"], "what is left out stays"
     assert manager("PATCH", f"/api/skills/{sql}", {"requires": []}).json()["requires"] == []
     line = Change.objects.filter(kind="skill", subject_id=sql).latest("pk")
     assert (line.before, line.after) == ({"requires": {"Python": 2}}, {"requires": {}})
     listed = {row["name"]: row["requires"] for row in Caller(world.member).get("/api/skills").json()["results"]}
     assert listed["Data"] == [{"skill_id": sql, "min_level": 1}]
+    assert manager("DELETE", f"/api/skills/{python}").status_code == 204
