@@ -1,11 +1,15 @@
 """What a person does on the pages, and what an accessibility checker says about each."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from automation.models import TaskAutomationRule
 from crm.models import Contact
+from people.models import User
+from performance.models import DailyReport
 from tests import builders
 from tests.browser.conftest import PHONE, WIDE
 from work.models import Task
@@ -29,6 +33,9 @@ PAGES = (
     "/automations/jobs",
     "/team/workload",
     "/team/performance",
+    "/team/reports",
+    "/team/reports/{report}",
+    "/api/reports/{report}/html",
     "/inbox",
     "/settings/profile",
     "/settings/tokens",
@@ -126,6 +133,17 @@ def test_the_theme_switches_at_once_and_stays(signed_in: Page) -> None:
     expect(signed_in.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def a_report(manager: User) -> DailyReport:
+    """One with something in each of its parts, and several moves to apply."""
+    builders.make_user(team=manager.team)
+    for _ in range(8):
+        builders.make_task(manager, title="Prepare the quarterly review", estimated_hours=8)
+    builders.make_task(team=manager.team, due_date=builders.NOW)
+    builders.make_task(builders.make_user(team=manager.team), estimated_hours=50)
+    builders.make_done_task(manager, at=datetime.now(UTC) - timedelta(days=1))
+    return builders.make_report(manager.team)
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(theme: str, width: dict, page: Page, manager, live_server) -> None:
@@ -141,6 +159,7 @@ def test_axe_finds_nothing(theme: str, width: dict, page: Page, manager, live_se
         "task": Task.objects.get(title="Call Ana").pk,
         "contact": Contact.objects.get().pk,
         "rule": TaskAutomationRule.objects.get().pk,
+        "report": a_report(manager).pk,
     }
     for path in PAGES:
         page.goto(path.format(**ids))
