@@ -27,22 +27,19 @@ def members(team: Team) -> list[User]:
 def gather(team: Team, *, now: datetime, users: Iterable[User] | None = None) -> dict[int, scoring.Inputs]:
     """The inputs of people's scores. What was moved away or dropped counts for nobody.
 
-    Two queries for the assignments of the team, whose rate the ranges lean on, and those of the week's hours. Of one
-    person only the own assignments are read, beside the team's totals.
+    One query for the assignments of the team, whose rate the ranges lean on, and those of the week's hours.
     """
     people = list(users) if users is not None else members(team)
     weeks = capacity.weeks(people, now=now)
-    since = now - WINDOW
-    whole = sums.of_team(team, since=since)
     only = people[0].pk if len(people) == 1 else None
-    own = sums.of_people(team, since=since, now=now, usual=whole.usual, only=only)
+    found = sums.add_up(team, since=now - WINDOW, now=now, only=only)
     return {
         user.pk: scoring.Inputs(
-            **(own.get(user.pk) or sums.nothing()),
+            **found.of(user.pk),
             booked_hours=weeks[user.pk].used_hours,
             capacity_hours=weeks[user.pk].max_hours,
-            team_assigned=whole.assigned,
-            team_completed=whole.completed,
+            team_assigned=found.assigned,
+            team_completed=found.completed,
         )
         for user in people
     }
