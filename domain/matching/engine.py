@@ -10,7 +10,7 @@ from domain.matching.prices import Prices
 from domain.matching.problem import Ints, Problem, components, part, possible
 from domain.matching.standing import NOBODY, Standing
 
-VERSION = 1
+VERSION = 2
 """Rises when the same input may give another plan."""
 OWN = "own search"
 CLOSE_ENOUGH = 5e-4

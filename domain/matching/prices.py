@@ -53,9 +53,13 @@ class _Multipliers:
         return _Multipliers(*((one + two) / 2 for one, two in zip(self.parts(), other.parts(), strict=True)))
 
     def moved(self, way: "_Multipliers", step: float) -> "_Multipliers":
-        """Along a way that tells how much too much is wanted, as a share of what there is; never below nothing."""
-        pairs = zip(self.parts(), way.parts(), strict=True)
-        return _Multipliers(*(np.maximum(0, price + step * np.clip(lack, -2, 2)) for price, lack in pairs))
+        """Along a way that tells how much too much is wanted, as a share of what there is; never below nothing.
+
+        An hour that is due early pays the prices of all later dates too: with many dates each moves by less.
+        """
+        steps = (step, step / max(1, self.due.shape[1]) ** 0.75, step)
+        parts = zip(self.parts(), way.parts(), steps, strict=True)
+        return _Multipliers(*(np.maximum(0, price + far * np.clip(lack, -2, 2)) for price, lack, far in parts))
 
     def parts(self) -> tuple[Floats, Floats, Floats]:
         return self.load, self.due, self.count
@@ -121,7 +125,9 @@ def find(problem: Problem, *, rounds: int = _ROUNDS) -> Prices:
     dual = _Dual(problem)
     step = _first_step(problem, dual)
     fine, finest = step / 100, step / 10_000
-    patience = min(_LONGEST, max(_SHORTEST, _PATIENCE // problem.edges))
+    patience = _LONGEST  # with due dates there are many more prices to be found
+    if problem.buckets == 1:
+        patience = min(_LONGEST, max(_SHORTEST, _PATIENCE // problem.edges))
     least = before = np.inf
     way, waited, idle, started = None, 0, 0, False
     for _ in range(rounds):

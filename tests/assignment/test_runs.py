@@ -9,6 +9,7 @@ import pytest
 
 from assignment import dispatch, runs
 from assignment.models import Decision, Run
+from domain.matching import engine
 from people.models import Team, User
 from tests import builders
 from work import lifecycle
@@ -58,7 +59,7 @@ def test_a_run_says_how_good_it_is(team: Team, tasks: list[Task]) -> None:
     done = ran(team, now=MONDAY)
     assert 0 < done["value"] <= done["bound"]
     assert done["gap"] == pytest.approx((done["bound"] - done["value"]) / done["bound"])
-    assert (done["state"], done["solver"] != "", done["version"]) == (Run.DONE, True, 1)
+    assert (done["state"], done["solver"] != "", done["version"]) == (Run.DONE, True, engine.VERSION)
     sentence = Assignment.objects.order_by("pk").first().reasons["sentence"]  # type: ignore[union-attr]
     assert "/h = priority" in sentence
 

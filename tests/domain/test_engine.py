@@ -184,6 +184,30 @@ def test_prices_of_hours_due_dates_and_counts_come_near_the_relaxation(every: Pr
     assert bound <= least * 1.02 + 2
 
 
+@needs_highs
+def test_prices_of_many_due_dates_come_near_the_relaxation():
+    """Twenty people, 58 due dates and far more work than there are hours: an early hour pays 58 prices."""
+    chance = np.random.default_rng(5)
+    tasks, people, dates = 2000, 20, 58
+    bucket = np.sort(chance.integers(0, dates, tasks))
+    hours = np.repeat(chance.integers(4, 20, tasks), people)
+    worth = np.repeat(chance.choice([340, 400, 500, 700], tasks) + 200 - 6 * bucket, people)
+    worth += 40 * chance.integers(0, 6, tasks * people)
+    room = np.minimum(160, 24 + 8 * np.arange(dates))
+    problem = make_problem(
+        [[] for _ in range(tasks)],
+        [room.tolist()] * people,
+        first=np.arange(0, tasks * people + 1, people),
+        person=np.tile(np.arange(people), tasks),
+        gain=worth * hours,
+        hours=hours,
+        bucket=bucket,
+        step_width=np.full((people, 10), 16),
+        step_price=7 * np.arange(10),
+    )
+    assert 1 <= prices.find(problem).bound / exact.relaxed(problem) <= 1.003
+
+
 def test_parts_that_share_nobody_are_apart():
     problem = make_problem([[(0, 10, 2)], [(2, 10, 2)], [], [(0, 8, 2), (1, 8, 2)]], [[9], [9], [9]])
     found = [(tasks.tolist(), people.tolist()) for tasks, people in components(problem)]
