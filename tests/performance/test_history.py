@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assignment import explanations
 from people.models import Team, User
 from performance import scores, trends
 from performance import team as team_figures
 from performance.models import ScoreSnapshot, TeamScore
 from tests import builders
 from tests.performance.test_sums import NOW, held, team_of
-from work import housekeeping
+from work import housekeeping, lifecycle
 from work.models import Assignment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -84,6 +86,25 @@ def test_the_job_commits_piece_by_piece() -> None:
     from automation import tasks
 
     assert tasks.cleanup_old_assignments.external
+
+
+def test_a_task_of_long_ago_still_tells_who_did_it(client: Client) -> None:
+    lead = builders.make_lead()
+    user = builders.make_user(team=lead.team, first_name="Ada", last_name="Lovelace")
+    task = builders.make_task(user, created_at=NOW - 100 * DAY)
+    again = builders.make_task(user, created_at=NOW - 100 * DAY)
+    for one in (task, again):
+        lifecycle.complete(one, by=user, now=NOW - 95 * DAY)
+    lifecycle.set_status(again, "todo", by=user, now=NOW - 94 * DAY)
+    assert housekeeping.delete_old_assignments(lead.team, now=NOW) == 2
+    client.force_login(lead)
+    page = client.get(f"/tasks/{task.pk}")
+    assert page.status_code == 200
+    assert b"Ada Lovelace" in page.content
+    assert explanations.of_task(task) is None
+    assert explanations.of_task(again)["method"] == "reopened"  # type: ignore[index]
+    lifecycle.set_status(task, "todo", by=user, now=NOW)  # and may be taken up again
+    assert explanations.of_task(task)["user_id"] == user.pk  # type: ignore[index]
 
 
 def keep(user: User, on: date, total: str | None) -> None:
