@@ -276,21 +276,21 @@ def test_tiny_teams_get_as_good_a_plan_as_can_be(team: list[Load]) -> None:
     assert rank(team, plan) == proven_best(team)
 
 
-def team_of_ten(seed: int) -> list[Load]:
-    """A hundred tasks given out without a look at hours, at 0.85 of what there is."""
+def team_of(people: int, tasks: int, seed: int) -> list[Load]:
+    """Tasks given out without a look at hours, at 0.85 of what there is."""
     chance = random.Random(seed)
-    capacity = [Decimal(chance.randint(60, 160)) / 4 for _ in range(10)]
-    skills = [{skill: chance.randint(1, 5) for skill in range(1, 7) if chance.random() < 0.6} for _ in range(10)]
-    sizes = [Decimal(max(1, min(64, round(chance.lognormvariate(2.48, 0.8))))) / 4 for _ in range(100)]
+    capacity = [Decimal(chance.randint(60, 160)) / 4 for _ in range(people)]
+    skills = [{skill: chance.randint(1, 5) for skill in range(1, 7) if chance.random() < 0.6} for _ in range(people)]
+    sizes = [Decimal(max(1, min(64, round(chance.lognormvariate(2.48, 0.8))))) / 4 for _ in range(tasks)]
     fill = Decimal("0.85") * sum(capacity) / sum(sizes)
-    works: list[list[Movable]] = [[] for _ in range(10)]
+    works: list[list[Movable]] = [[] for _ in range(people)]
     for id, size in enumerate(sizes):
         required = ((chance.randint(1, 6), chance.randint(1, 3)),)
-        able = [at for at in range(10) if skills[at].get(required[0][0], 0) >= required[0][1]] or [0]
+        able = [at for at in range(people) if skills[at].get(required[0][0], 0) >= required[0][1]] or [0]
         hours = max(Decimal("0.25"), size * fill // Decimal("0.25") / 4)
         works[chance.choice(able)].append(Movable(make_work(id, hours, required=required), hours))
     team = []
-    for at in range(10):
+    for at in range(people):
         booked = sum((one.hours for one in works[at]), Decimal(0))
         free_q = int(max(Decimal(0), capacity[at] - booked) * 4)
         person = Person(at + 1, f"P{at + 1}", skills[at], free_q, int(capacity[at] * 4))
@@ -302,11 +302,25 @@ def team_of_ten(seed: int) -> list[Load]:
 @pytest.mark.parametrize("seed", range(12))
 def test_ten_people_with_a_hundred_tasks_get_as_good_a_plan_as_can_be(seed: int) -> None:
     """All but the first, whose overload cannot all be taken away and where nothing is proven within so many nodes."""
-    team = team_of_ten(seed)
+    team = team_of(10, 100, seed)
     plan = rebalance(team, names={})
     assert rank(team, plan) <= plain_greedy(team)
     assert plan.proven or seed == 0
     assert rank(team, plan) == proven_best(team) or seed == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_large_teams_are_never_worse_off_than_by_plain_greedy_and_no_move_is_needless(seed: int) -> None:
+    team = team_of(50, 1000, seed)
+    plan = rebalance(team, names={})
+    left, moves = rank(team, plan)
+    assert (left, moves) <= plain_greedy(team)
+    given: dict[int, list[Decimal]] = {}
+    for move in plan.suggestions:
+        given.setdefault(move.from_id, []).append(move.hours)
+    for load in team:
+        hours = given.get(load.id, [Decimal(0)])
+        assert sum(hours) - min(hours) < load.booked - load.capacity or not given.get(load.id)
 
 
 def test_many_moves_are_proven_where_nobody_could_do_with_fewer() -> None:
