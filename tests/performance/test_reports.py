@@ -101,7 +101,7 @@ def test_one_report_a_local_day_told_once_to_leads_and_managers(team: Team, ann:
 
 
 def test_a_team_of_nobody_and_one_without_work_get_a_report(team: Team) -> None:
-    nobody = reports.make(team, now=NOW)
+    nobody = reporting.make(team, now=NOW)
     builders.make_lead(team=(idle := builders.make_team()))
     without_work = reporting.make(idle, now=NOW)
     for report in (nobody, without_work):
@@ -111,7 +111,7 @@ def test_a_team_of_nobody_and_one_without_work_get_a_report(team: Team) -> None:
         assert "There is not enough data for scores yet." in words
         assert letters.html(report, base_url=BASE)
         assert tables.of_report(report)
-    assert "No move is needed." in letters.text(without_work, base_url=BASE)
+        assert "No move is needed." in words
 
 
 def test_what_is_overdue_is_listed_oldest_first_and_capped(team: Team, ann: User) -> None:
