@@ -104,12 +104,12 @@ class Crew:
         if contact_ids:
             # Of one person their own history is read; of many that of the contacts: few worked for any one of them.
             some = lately.filter(user_id__in=ids) if len(ids) == 1 else lately
-            rows = some.filter(task__contact_id__in=contact_ids).values_list("user", "task__contact")
-            for user_id, contact_id in rows.distinct():
+            some = some.filter(task__contact_id__in=contact_ids)
+            for user_id, contact_id in some.values_list("user", "task__contact").distinct():
                 contacts.setdefault(user_id, set()).add(contact_id)
         if group_keys:
-            rows = lately.filter(user_id__in=ids, task__group_key__in=group_keys).values_list("user", "task__group_key")
-            for user_id, key in rows.distinct():
+            some = lately.filter(user_id__in=ids, task__group_key__in=group_keys)
+            for user_id, key in some.values_list("user", "task__group_key").distinct():
                 groups.setdefault(user_id, set()).add(key)
         return contacts, groups
 

@@ -138,6 +138,10 @@ class Task(models.Model):
                 condition=Q(priority__in=["low", "medium", "high", "urgent"]), name="task_priority_is_known"
             ),
             numbers_fit("task_hours_fit", "reminder_offset_hours", "estimated_hours", "actual_hours"),
+            models.CheckConstraint(
+                condition=Q(estimated_hours__gt=0, actual_hours__gte=0, reminder_offset_hours__gte=0),
+                name="task_hours_are_positive",
+            ),
         ]
         indexes = [
             models.Index(

@@ -246,6 +246,8 @@ class Choice(_Decision):
             lines = [_won(names.get(self.top[0].person_id, "?"), self.top[0])]
         else:
             lines = [f"Nobody: {self.code}{by}."]
+            if not self.rejected and not self.more_rejected and not others:
+                lines.append("The team has no active members: add one.")
         lines += [
             _came_after(names.get(other.person_id, "?"), place, other, self.top[0])
             for place, other in zip(("2nd", "3rd"), self.top[1:], strict=False)

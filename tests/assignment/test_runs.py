@@ -174,7 +174,9 @@ def test_what_nobody_got_is_kept_for_a_day_and_runs_for_ninety(team: Team, tasks
 
 def test_a_team_of_nobody_is_told_so(team: Team) -> None:
     builders.make_task(team=team)
-    assert [row["code"] for row in ran(team, now=MONDAY)["unassigned"]] == ["NO_SKILLED_PERSON"]
+    (row,) = ran(team, now=MONDAY)["unassigned"]
+    assert row["code"] == "NO_SKILLED_PERSON"
+    assert row["reason"] == "Nobody: NO_SKILLED_PERSON. The team has no active members: add one."
 
 
 def test_a_run_is_counted_for_whoever_asks_how_it_went(team: Team, tasks: list[Task]) -> None:

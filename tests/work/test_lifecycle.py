@@ -246,3 +246,11 @@ def test_who_lost_a_task_meanwhile_cannot_finish_it(manager: User, member: User)
     task.refresh_from_db()
     assert (task.status, task.assignee) == (Task.TODO, manager)
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "hours", [{"estimated_hours": 0}, {"estimated_hours": -1}, {"actual_hours": -1}, {"reminder_offset_hours": -1}]
+)
+def test_the_database_refuses_hours_below_nothing(member: User, hours: dict[str, int]) -> None:
+    with pytest.raises(IntegrityError, match="task_hours_are_positive"), transaction.atomic():
+        builders.make_task(member, **hours)
