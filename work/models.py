@@ -45,7 +45,7 @@ class TaskQuerySet(FilledInQuerySet):
         return changed
 
     def open(self) -> "TaskQuerySet":
-        return self.filter(status__in=Task.OPEN)
+        return self.filter(UNFINISHED)
 
     def waiting(self) -> "TaskQuerySet":
         """Ready work that nobody holds: what waits for other tasks is not ready."""
@@ -147,7 +147,7 @@ class Task(models.Model):
             models.Index(
                 fields=["assignee", "due_date", "id"],
                 name="task_held",
-                condition=Q(status__in=["todo", "in_progress", "blocked"]),
+                condition=UNFINISHED,
             ),
             models.Index(
                 fields=["team", "priority", "due_date"],

@@ -9,8 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from people.models import User
-from tests import builders
+from tests import builders, volume
 from work import capacity
+from work.models import Task
 
 WEDNESDAY = datetime(2026, 3, 4, 10, tzinfo=ZoneInfo("UTC"))
 
@@ -85,3 +86,14 @@ def test_everybodys_week_is_read_in_the_same_number_of_queries(member: User) -> 
     for one in many:
         builders.make_task(one, kind="call", estimated_hours=None)
     assert queries([member]) == queries(many)
+
+
+@pytest.mark.database
+def test_what_was_finished_long_ago_is_not_read(member: User) -> None:
+    """Of thousands of tasks that somebody held, only the open ones, in the index of these."""
+    volume.multiply(Task(team=member.team, assignee=member, title="Done", status="done", created_at=WEDNESDAY), 5000)
+    builders.make_task(member, estimated_hours=2)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    assert len(capacity.bookings([member])[member.pk]) == 1
+    assert "task_held" in Task.objects.filter(assignee_id__in=[member.pk]).open().explain()
