@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
@@ -208,11 +209,13 @@ def _fill(user: User, payload: UserPatch, manager: User) -> None:
     if user._state.adding:
         _set_password(user, getattr(payload, "password", None))
     _refuse_taken(user)
-    user.full_clean()
-    with MEMBER.changing(user, by=manager, now=timezone.now()):
-        user.save()
-        if "skills" in payload.model_fields_set:
-            _set_skills(user, payload.skills, manager)
+    # One transaction: whether somebody is the last of their team is asked under the team's lock, which it then holds.
+    with transaction.atomic():
+        user.full_clean()
+        with MEMBER.changing(user, by=manager, now=timezone.now()):
+            user.save()
+            if "skills" in payload.model_fields_set:
+                _set_skills(user, payload.skills, manager)
 
 
 def _set_password(user: User, password: str | None) -> None:

@@ -50,16 +50,19 @@ def deactivate(user: User, *, by: User | None, now: datetime) -> None:
 def check_move(user: User) -> None:
     """Raises ValidationError when the person is about to be saved in another team or role, and is the last of theirs.
 
-    As the database has them, they are in the team they would leave.
+    As the database has them, they are in the team they would leave. That team is locked until the transaction ends: of
+    two who would leave it together, the second sees it.
     """
     stored = User.objects.active().filter(pk=user.pk).first()
     if stored is None or (stored.team_id, stored.role) == (user.team_id, user.role):
         return
     try:
-        if stored.team_id != user.team_id:
-            _refuse_last(stored)
-        elif stored.manages:
-            _refuse_last_manager(stored)
+        with transaction.atomic():
+            Team.objects.select_for_update(no_key=True).get(pk=stored.team_id)
+            if stored.team_id != user.team_id:
+                _refuse_last(stored)
+            elif stored.manages:
+                _refuse_last_manager(stored)
     except StillNeeded as last:
         raise ValidationError({"team" if stored.team_id != user.team_id else "role": str(last)}) from None
 

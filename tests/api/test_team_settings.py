@@ -1,12 +1,17 @@
 """What managers set for matching: the team's weights, what a person may hold, what skills ask for."""
 
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from people.models import Change
+from people.models import Change, User
 from tests import builders
 from tests.api.conftest import Caller, World, problem
 
@@ -95,6 +100,29 @@ def test_what_a_person_may_hold(world: World, manager: Caller) -> None:
 def test_what_nobody_can_hold(name: str, value: float, world: World, manager: Caller) -> None:
     refused = problem(manager("PATCH", f"/api/users/{world.member.pk}", {name: value}), 422)
     assert [fault["pointer"] for fault in refused["errors"]] == [f"/{name}"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("other", ["is demoted", "leaves"])
+@pytest.mark.parametrize("attempt", range(3))
+def test_of_two_managers_who_go_at_once_one_stays(other: str, attempt: int) -> None:  # noqa: ARG001 (again and again)
+    ann = builders.make_manager()
+    bob = builders.make_manager(team=ann.team)
+    ask, path, start = Caller(ann), f"/api/users/{bob.pk}", threading.Barrier(2)
+    second = partial(ask, "PATCH", path, {"role": "lead"}) if other == "is demoted" else partial(ask, "DELETE", path)
+
+    def go(verb: Callable[[], HttpResponse]) -> None:
+        start.wait()
+        verb()
+        connections.close_all()
+
+    verbs = (partial(ask, "PATCH", f"/api/users/{ann.pk}", {"role": "lead"}), second)
+    threads = [threading.Thread(target=go, args=[verb]) for verb in verbs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert User.objects.active().filter(team=ann.team, role=User.MANAGER).count() == 1
 
 
 def skill(manager: Caller, name: str, **requires: Any) -> int:
