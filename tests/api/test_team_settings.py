@@ -105,7 +105,7 @@ def test_what_nobody_can_hold(name: str, value: float, world: World, manager: Ca
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("other", ["is demoted", "leaves"])
 @pytest.mark.parametrize("attempt", range(3))
-def test_of_two_managers_who_go_at_once_one_stays(other: str, attempt: int) -> None:  # noqa: ARG001 (again and again)
+def test_of_two_managers_who_go_at_once_one_stays(other: str, attempt: int) -> None:
     ann = builders.make_manager()
     bob = builders.make_manager(team=ann.team)
     ask, path, start = Caller(ann), f"/api/users/{bob.pk}", threading.Barrier(2)
