@@ -16,11 +16,11 @@ WEIGHTS: dict[str, Decimal] = {
 NOT_ENOUGH_DATA = "not enough data"
 HIGHER, LOWER, NOT_CLEAR = "higher", "lower", "not clearly different"
 FINISHED_FOR_LABEL = 5
+SMALL_TEAM = 20  # below this many tasks the team's own rate says little
 
-_HUNDRED, _TENTH = Decimal(100), Decimal("0.1")
+_HUNDRED, _TENTH, _EXACT = Decimal(100), Decimal("0.1"), Decimal("1e-20")
 _PRIOR_TASKS = 10  # K: how many tasks the team's rate weighs
 _MOST_TASKS = 15  # tasks of one person and time resemble each other: more of them add no certainty
-_SMALL_TEAM = 20  # below this many tasks the team's own rate says little
 _USUAL_RATE = 0.75
 _OUTSIDE = 0.1  # of what the rate could be, this share lies below the range and as much above: it holds 80 %
 _BUSY, _FULL, _TOO_FULL = Decimal("0.7"), Decimal("0.9"), Decimal("1.3")
@@ -143,15 +143,16 @@ def _scored(inputs: Inputs, parts: Parts, completion: Range | None) -> Score:
 
 
 def combine(parts: Mapping[str, Decimal | None]) -> Decimal | None:
-    """The weighted mean of the parts that have data, weights renormalised, unrounded.
+    """The weighted mean of the parts that have data, weights renormalised, to 20 decimals.
 
-    None without completion or with fewer than two parts.
+    None without completion or with fewer than two parts. Decimals hold 28 digits, so thirds and sixths that make 80
+    may come out a hair above it: that far behind the point no two scores differ.
     """
     known = {name: min(max(part, Decimal(0)), _HUNDRED) for name, part in parts.items() if part is not None}
     if len(known) < 2 or "completion" not in known:
         return None
     weight = sum((WEIGHTS[name] for name in known), Decimal(0))
-    return sum((WEIGHTS[name] * part for name, part in known.items()), Decimal(0)) / weight
+    return (sum((WEIGHTS[name] * part for name, part in known.items()), Decimal(0)) / weight).quantize(_EXACT)
 
 
 def label(total: Decimal, *, high: Decimal = Decimal(80), at_risk: Decimal = Decimal(50)) -> str | None:
@@ -186,7 +187,7 @@ def _mean(total: Decimal, count: Decimal | int) -> Decimal | None:
 
 def _comparison(inputs: Inputs, completion: Range) -> str:
     """Where the team's rate lies beside the person's range. A team of few tasks has no rate to speak of."""
-    if inputs.team_assigned < _SMALL_TEAM:
+    if inputs.team_assigned < SMALL_TEAM:
         return NOT_CLEAR
     rate = _HUNDRED * inputs.team_completed / inputs.team_assigned
     low, high = completion
@@ -219,7 +220,7 @@ def _completion_ranges(people: Sequence[Inputs]) -> dict[_Counts, Range | None]:
 def _posterior(assigned: int, completed: int, team_assigned: int, team_completed: int) -> tuple[float, float]:
     """a and b of the beta distribution that one's completion rate follows."""
     prior = _USUAL_RATE
-    if team_assigned >= _SMALL_TEAM:
+    if team_assigned >= SMALL_TEAM:
         # Half a task away from 0 and 1, where the beta distribution would collapse into a point.
         half = 0.5 / team_assigned
         prior = min(max(team_completed / team_assigned, half), 1 - half)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_05UP, Decimal
 from typing import Any
 
 from domain import calendars, scoring
@@ -13,6 +13,7 @@ from performance.models import ScoreSnapshot, TeamScore
 from work import capacity
 
 WINDOW = timedelta(days=90)
+_KEPT = Decimal("0.00001")
 INPUTS = tuple(field.name for field in fields(scoring.Inputs))
 
 
@@ -60,7 +61,7 @@ def compute_all(team: Team, people: Iterable[User], *, now: datetime) -> list[Sc
         ScoreSnapshot(
             user=users[pk],
             on=on,
-            total=_kept(score.total),
+            total=kept(score.total),
             provisional=score.provisional,
             label=score.label or "",
             details=_details(team.scoring, inputs, score),
@@ -90,7 +91,7 @@ def recompute_team(team: Team, *, now: datetime) -> list[ScoreSnapshot]:
         TeamScore(
             team=team,
             on=local_day(team, now),
-            average=_kept(average(totals)),
+            average=kept(average(totals)),
             people=len(totals),
             computed_at=now,
         )
@@ -160,8 +161,12 @@ def _numbers(inputs: scoring.Inputs) -> Mapping[str, float | int]:
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in values}
 
 
-def _kept(total: Decimal | None) -> Decimal | None:
-    return None if total is None else round(total, 5)
+def kept(total: Decimal | None) -> Decimal | None:
+    """To five decimals, and still on the same side of any threshold of four, or of a half that rounds to the next.
+
+    ROUND_05UP leaves a last digit of neither 0 nor 5 unless the number was exact: 80.0000001 becomes 80.00001.
+    """
+    return None if total is None else total.quantize(_KEPT, ROUND_05UP)
 
 
 def _number(value: Decimal | None) -> float | None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.scoring import POLICIES, Inputs, band, classic, combine, fair, label, score_all, shown
@@ -96,10 +96,39 @@ def test_classes_are_strict_and_unrounded():
     assert [label(D(x)) for x in ("80", "80.001", "50", "49.999")] == [None, "high", None, "at_risk"]
 
 
+def test_exactly_eighty_is_not_high_though_no_part_is_a_finite_decimal():
+    """5 of 6 tasks, 20 of 60 hours free and a match of 95 5/6 make 80, and not a hair more."""
+    score = classic(
+        make_inputs(
+            assigned=6,
+            completed=5,
+            accuracy_sum=D(300),
+            accuracy_n=3,
+            booked_hours=D(40),
+            capacity_hours=D(60),
+            skill_sum=D("287.5"),
+            skill_n=3,
+        )
+    )
+    assert (score.total, score.label) == (80, None)
+
+
+@given(st.tuples(*[st.tuples(st.integers(0, 100), st.integers(1, 60))] * 3), st.sampled_from([50, 80]))
+def test_a_total_of_exactly_a_threshold_is_neither_high_nor_at_risk(shares, threshold):
+    """Three parts of any fractions, and a fourth that fills up to the threshold."""
+    free = [Fraction(min(100 * part, 100 * whole), whole) for part, whole in shares]
+    known = Fraction(35, 100) * free[0] + Fraction(25, 100) * free[1] + Fraction(20, 100) * free[2]
+    fourth = (threshold - known) * 5
+    assume(0 <= fourth <= 100)
+    parts = [D(part.numerator) / part.denominator for part in (*free, fourth)]
+    total = combine(dict(zip(("completion", "estimation", "balance", "skill"), parts, strict=True)))
+    assert (total, label(total)) == (threshold, None)
+
+
 def test_missing_parts_are_left_out_and_weights_renormalised():
     score = classic(make_inputs(accuracy_sum=D(0), accuracy_n=0, skill_sum=D(0), skill_n=0))
     assert score.parts["estimation"] is None
-    assert score.total == (D("0.35") * 90 + D("0.20") * 70) / D("0.55")
+    assert score.total == round((D("0.35") * 90 + D("0.20") * 70) / D("0.55"), 20)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automation import tasks
+from domain import scoring
 from notifications.models import Notification
 from people.models import Team, User
 from performance import reports, scores, snapshots
@@ -111,6 +114,36 @@ def test_lists_are_strict_and_leave_the_provisional_out(member: User) -> None:
     assert [one["user_id"] for one in everybody] == [newcomer.pk]
     ScoreSnapshot.objects.filter(user=member).update(total=Decimal("49.99999"))
     assert [one["user_id"] for one in team_figures.at_risk(member.team, now=NOW)] == [member.pk]
+
+
+@pytest.mark.parametrize(
+    ("planned", "taken", "matches", "label"),
+    [
+        ("1", "1.5", ["41.66", "41.66", "41.67", "41.67", "41.67", "41.67"], "high"),  # 80.0000008...
+        ("1", "1.19", ["19.95", "19.96", "19.96", "19.96", "19.96"], "high"),  # 80.0000025
+        ("1", "1.5", ["41.66", "41.66", "41.66", "41.67", "41.67", "41.67"], None),  # a little under 80
+    ],
+)
+def test_label_and_list_agree_however_near_a_score_is_to_the_threshold(
+    member: User, planned: str, taken: str, matches: list[str], label: str | None
+) -> None:
+    for match in matches:
+        held(member, done=True, estimated=float(planned), actual=float(taken), match=float(match))
+    scores.recompute_team(member.team, now=NOW)
+    kept = ScoreSnapshot.objects.get()
+    listed = [one["user_id"] for one in team_figures.high_performers(member.team, now=NOW)]
+    shown = [one["user_id"] for one in team_figures.figures(member.team, now=NOW)["high_performers"]]
+    assert (kept.label or None) == label
+    assert listed == shown == ([member.pk] if label else [])
+
+
+@given(st.decimals(0, 100, places=20), st.decimals(0, 100, places=4))
+def test_what_is_kept_of_a_total_is_on_the_same_side_of_every_threshold(total: Decimal, threshold: Decimal) -> None:
+    for near in (total, threshold, threshold + Decimal("1e-20"), max(threshold - Decimal("1e-20"), Decimal(0))):
+        kept = scores.kept(near)
+        assert ((kept > threshold), (kept < threshold)) == ((near > threshold), (near < threshold))
+        assert scoring.shown(kept) == scoring.shown(near)
+        assert abs(kept - near) < Decimal("0.00001")
 
 
 def test_the_job_keeps_the_score_and_tells_once_a_day(member: User) -> None:
