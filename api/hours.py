@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, time
 from typing import Annotated, Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
@@ -90,12 +90,12 @@ def set_team_hours(request: HttpRequest, id: Id, payload: TeamHoursIn) -> dict[s
     sent = payload.model_dump(exclude_unset=True)
     with TEAM.changing(team, by=user, now=timezone.now()):
         if "working_spans" in sent:
-            _replace(
-                TeamSpan.objects.filter(team=team), (TeamSpan(team=team, **span) for span in sent["working_spans"])
-            )
+            spans = [TeamSpan(team=team, **span) for span in sent["working_spans"]]
+            _replace(TeamSpan.objects.filter(team=team), spans, sent_as="working_spans")
         if "days_off" in sent:
             days = {day["on"]: day for day in sent["days_off"]}
-            _replace(TeamDayOff.objects.filter(team=team), (TeamDayOff(team=team, **day) for day in days.values()))
+            rows = [TeamDayOff(team=team, **day) for day in days.values()]
+            _replace(TeamDayOff.objects.filter(team=team), rows, sent_as="days_off")
     return _team_hours(team)
 
 
@@ -115,21 +115,26 @@ def set_user_hours(request: HttpRequest, id: Id, payload: UserHoursIn) -> dict[s
     sent = payload.model_dump(exclude_unset=True)
     with MEMBER.changing(person, by=user, now=timezone.now()):
         if "working_spans" in sent:
-            rows = (WorkingSpan(user=person, **span) for span in sent["working_spans"])
-            _replace(WorkingSpan.objects.filter(user=person), rows)
+            spans = [WorkingSpan(user=person, **span) for span in sent["working_spans"]]
+            _replace(WorkingSpan.objects.filter(user=person), spans, sent_as="working_spans")
         if "time_off" in sent:
-            _replace(TimeOff.objects.filter(user=person), (TimeOff(user=person, **away) for away in sent["time_off"]))
+            away = [TimeOff(user=person, **stretch) for stretch in sent["time_off"]]
+            _replace(TimeOff.objects.filter(user=person), away, sent_as="time_off")
     return _user_hours(person)
 
 
-def _replace(kept: Any, rows: Iterable[Any]) -> None:
-    """The rows instead of those there were; what a row breaks is said with its place."""
+def _replace(kept: Any, rows: Iterable[Any], *, sent_as: str) -> None:
+    """The rows instead of those there were; what a row breaks is said with its place in the body."""
     kept.delete()
     for number, row in enumerate(rows):
         try:
             row.full_clean()
         except ValidationError as wrong:
-            raise by_field({f"{number}": wrong.messages}) from None
+            place = f"{sent_as}/{number}"
+            said = wrong.message_dict.items()
+            raise by_field(
+                {place if name == NON_FIELD_ERRORS else f"{place}/{name}": why for name, why in said}
+            ) from None
         row.save()
 
 

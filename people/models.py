@@ -1,5 +1,6 @@
 """Teams, their people, what these can do and when they work."""
 
+from datetime import time
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -21,6 +22,13 @@ def validate_zone(name: str) -> None:
     """Accepts an empty name (the next in line decides) or one that the time zone database knows."""
     if name and calendars.first_zone(name).unknown:
         raise ValidationError(f"{name!r} is no known time zone; write one such as Europe/Berlin.", code="zone")
+
+
+def validate_span(starts: time | None, ends: time | None) -> None:
+    """Accepts working time that ends after it starts. Raises ValidationError that names the field."""
+    if starts and ends is not None and ends <= starts:
+        why = "It ends before it starts: swap the two, or enter a night shift as one until 23:59 and one from 00:00 on."
+        raise ValidationError({"ends": why}, code="order")
 
 
 def default_zone() -> str:
@@ -137,6 +145,9 @@ class TeamSpan(models.Model):
     def __str__(self) -> str:
         return f"{self.team_id}: {self.weekday} {self.starts}-{self.ends}"
 
+    def clean(self) -> None:
+        validate_span(self.starts, self.ends)
+
 
 class TeamDayOff(models.Model):
     """A day on which the whole team is off, beside its public holidays."""
@@ -244,6 +255,9 @@ class WorkingSpan(models.Model):
     def __str__(self) -> str:
         return f"{self.user_id}: {self.weekday} {self.starts}-{self.ends}"
 
+    def clean(self) -> None:
+        validate_span(self.starts, self.ends)
+
 
 class TimeOff(models.Model):
     """Whole days away, both ends included."""
@@ -260,6 +274,10 @@ class TimeOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.starts_on} to {self.ends_on}"
+
+    def clean(self) -> None:
+        if self.starts_on and self.ends_on and self.ends_on < self.starts_on:
+            raise ValidationError({"ends_on": "The last day away lies before the first: swap them."}, code="order")
 
 
 class SkillQuerySet(models.QuerySet["Skill"]):

@@ -60,6 +60,9 @@ def test_who_may_change_hours(manager: User) -> None:
     put(stranger, f"/api/teams/{manager.team_id}/hours", week, status=404)
 
 
+WEEKDAY = {"weekday": 0, "starts": "08:00", "ends": "12:00"}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -73,6 +76,31 @@ def test_what_is_wrong_changes_nothing(manager: User, path: str, body: dict[str,
     put(manager, f"/api/teams/{manager.team_id}/{path}", {"days_off": [{"on": "2030-01-02"}]})
     put(manager, f"/api/teams/{manager.team_id}/{path}", body, status=422)
     assert manager.team.days_off.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("whose", "body", "pointer", "what_to_do"),
+    [
+        (
+            "teams",
+            {"working_spans": [WEEKDAY, {**WEEKDAY, "starts": "13:00"}]},
+            "/working_spans/1/ends",
+            "swap the two",
+        ),
+        ("users", {"working_spans": [{**WEEKDAY, "ends": "07:00"}]}, "/working_spans/0/ends", "until 23:59"),
+        ("users", {"working_spans": [WEEKDAY, WEEKDAY]}, "/working_spans/1", "already exists"),
+        ("users", {"time_off": [{"starts_on": "2030-01-04", "ends_on": "2030-01-02"}]}, "/time_off/0/ends_on", "swap"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_and_what_to_do(
+    manager: User, whose: str, body: dict[str, Any], pointer: str, what_to_do: str
+) -> None:
+    pk = manager.pk if whose == "users" else manager.team_id
+    (fault,) = put(manager, f"/api/{whose}/{pk}/hours", body, status=422)["errors"]
+    assert fault["pointer"] == pointer
+    assert what_to_do in fault["message"]
+    assert not manager.working_spans.exists()
+    assert not manager.time_off.exists()
 
 
 def test_a_country_that_is_none_is_refused_with_what_to_write(manager: User) -> None:
