@@ -10,7 +10,7 @@ from domain.matching.prices import Prices
 from domain.matching.problem import Ints, Problem, components, part, possible
 from domain.matching.standing import NOBODY, Standing
 
-VERSION = 2
+VERSION = 3
 """Rises when the same input may give another plan."""
 OWN = "own search"
 CLOSE_ENOUGH = 5e-4
@@ -26,7 +26,8 @@ Prove = Callable[[Problem, Ints, float], exact.Proof]
 class Plan:
     """Which edge each task has (-1: none), what that is worth, and what no plan could exceed.
 
-    `hour_price[i, b]` is what an hour of person i is worth to other work due by bucket b, in thousandths of a value.
+    `prices` are those that were found: what an hour of each person is worth to other work. Their own `bound` may be
+    above that of the plan, which a solver may have lowered.
     """
 
     chosen: Ints
@@ -34,7 +35,7 @@ class Plan:
     bound: int
     passes: int
     solver: str
-    hour_price: Ints
+    prices: Prices
     fault: str = ""
     version: int = VERSION
 
@@ -74,20 +75,22 @@ def solve(
     enough; when it fails, the plan found without it stands and `fault` says why.
     """
     whole = np.full(problem.tasks, NOBODY)
-    hour_price = np.zeros_like(problem.room)
-    value = bound = passes = 0
+    hour, turn = np.zeros_like(problem.room), np.zeros(problem.people, dtype=np.int64)
+    value = bound = priced = passes = 0
     solvers, faults = set(), []
     able, kept = possible(problem)
     for tasks, people in components(able):
         inner, edges = part(able, tasks, people)
         plan = _solve_part(inner, prove, effort or effort_for(inner), tolerance)
         whole[tasks] = np.where(plan.chosen == NOBODY, NOBODY, kept[edges[plan.chosen]])
-        hour_price[people] = plan.hour_price
+        hour[people], turn[people] = plan.prices.hour, plan.prices.task
         value, bound, passes = value + plan.value, bound + plan.bound, passes + plan.passes
+        priced += plan.prices.bound
         solvers.add(plan.solver)
         faults += [plan.fault] if plan.fault else []
     solver = " and ".join(sorted(solvers - {OWN})) or OWN
-    return Plan(whole, value, bound, passes, solver, hour_price, faults[0] if faults else "")
+    found = Prices(hour=hour, task=turn, bound=priced)
+    return Plan(whole, value, bound, passes, solver, found, faults[0] if faults else "")
 
 
 def _solve_part(problem: Problem, prove: Prove | None, effort: Effort, tolerance: float) -> Plan:
@@ -108,7 +111,7 @@ def _solve_part(problem: Problem, prove: Prove | None, effort: Effort, tolerance
             solver, bound = exact.version(), min(bound, proof.bound)
             if (better := problem.value(proof.chosen)) > value:
                 chosen, value = proof.chosen, better
-    return Plan(chosen, value, max(bound, value), passes, solver, found.hour, fault)
+    return Plan(chosen, value, max(bound, value), passes, solver, found, fault)
 
 
 def _best_start(standing: Standing, found: Prices, effort: Effort) -> int:

@@ -1,14 +1,14 @@
 """From people and work to a problem of numbers: who may do what, what it is worth, and by when the hours are needed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from domain.matching.model import Person, Weights, Work
-from domain.matching.prices import SCALE
-from domain.matching.problem import UNLIMITED, Ints, Problem
+from domain.matching.prices import SCALE, Prices
+from domain.matching.problem import UNLIMITED, Ints, Mask, Problem, possible
 from domain.matching.rules import refusal
 from domain.matching.values import STEPS, base_value, continuity_of, highest_price, skill_value, step_of
 
@@ -17,7 +17,8 @@ CANDIDATES = 64
 _BEST = 16  # of these, those who match best; the others take turns, so that nobody is overlooked
 STICKINESS = 100
 """In value per hour: what moving a task from who has it already must be worth."""
-_MOST_DUES = 60
+MOST_DUES = 60
+_NEVER = -(1 << 62)
 
 Required = tuple[tuple[int, int], ...]
 
@@ -37,7 +38,9 @@ class Pairing:
     """A problem and what its positions mean: tasks are `works`, people `people`, both in a total order.
 
     `base` is the value per hour of each task whoever does it. `dues` are the ends of the buckets but the last, which
-    holds all the hours there are. `kept` is what leaving all held work with its holders would add to the value.
+    holds all the hours there are. Of very many dates only some are kept: a task is then searched as due by the bucket
+    before its own (`problem.bucket`), and `until` is the first that ends no earlier than it is due. `kept` is what
+    leaving all held work with its holders would add to the value.
     """
 
     problem: Problem
@@ -46,34 +49,58 @@ class Pairing:
     able: Mapping[Required, Able]
     base: Ints
     dues: tuple[datetime, ...]
+    until: Ints
     kept: int
 
-    def bound(self, hour_price: Ints, found: int) -> int:
-        """A value that no plan exceeds, whoever of the able takes the tasks; `found` is that of the pairs searched."""
-        above = {
-            required: (SCALE * able.worth[:, None] - hour_price[able.people]).max(axis=0)
-            for required, able in self.able.items()
-            if len(able.people) > CANDIDATES
-        }
-        if not above:
-            return found
-        searched, extra = self._best_searched(hour_price), 0
-        for at, work in enumerate(self.works):
-            if work.required in above:
-                best = SCALE * max(1, int(self.base[at])) + int(above[work.required][self.problem.bucket[at]])
-                extra += max(0, work.hours_q * best - int(searched[at]))
-        return found - (-extra // SCALE)
+    @property
+    def early(self) -> Mask:
+        """Which tasks are searched as due before they are."""
+        return self.until != self.problem.bucket
 
-    def _best_searched(self, hour_price: Ints) -> Ints:
+    def bound(self, prices: Prices, found: int) -> int:
+        """A value that no plan exceeds, whoever of the able takes the tasks and however late they may be done.
+
+        `found` is that of the pairs and buckets searched: it holds when these are all there are.
+        """
+        all_searched = all(len(able.people) <= CANDIDATES for able in self.able.values())
+        if all_searched and not self.early.any():
+            return found
+        best, of_all = self._best_searched(prices), _BestOfAll(self.problem, prices)
+        for at, work in enumerate(self.works):
+            able = self.able[work.required]
+            if len(able.people) > CANDIDATES:
+                above = of_all.above(able, work)[self.until[at]]
+                best[at] = max(best[at], work.hours_q * SCALE * max(1, int(self.base[at])) + int(above))
+        return (prices.of_limits(self.problem) + int(best.sum())) // SCALE
+
+    def _best_searched(self, prices: Prices) -> Ints:
         """What the best pair of each task gains above its person's price, in thousandths; not below nothing."""
-        problem = self.problem
-        bucket = problem.bucket[problem.task_of_edge()]
-        reduced = SCALE * problem.gain - problem.hours * hour_price[problem.person, bucket]
-        best = np.zeros(problem.tasks, dtype=np.int64)
-        having = np.flatnonzero(np.diff(problem.first) > 0)
+        exact = replace(self.problem, bucket=self.until)
+        fitting, edges = possible(exact)
+        reduced = prices.reduced(exact)[edges]
+        best = np.zeros(exact.tasks, dtype=np.int64)
+        having = np.flatnonzero(np.diff(fitting.first) > 0)
         if len(having):
-            best[having] = np.maximum(0, np.maximum.reduceat(reduced, problem.first[having]))
+            best[having] = np.maximum(0, np.maximum.reduceat(reduced, fitting.first[having]))
         return best
+
+
+class _BestOfAll:
+    """What skill is worth above the price of whoever suits best, of all the able who could ever fit it in."""
+
+    def __init__(self, problem: Problem, prices: Prices) -> None:
+        self.problem, self.prices = problem, prices
+        self.known: dict[tuple[Required, int], Ints] = {}
+
+    def above(self, able: "Able", work: Work) -> Ints:
+        """By bucket, in thousandths; very low where nobody has the hours."""
+        key = work.required, work.hours_q
+        if key not in self.known:
+            people, hours = able.people, work.hours_q
+            worth = hours * (SCALE * able.worth[:, None] - self.prices.hour[people]) - self.prices.task[people][:, None]
+            fits = (hours <= self.problem.room[people]) & (self.problem.most[people] > 0)[:, None]
+            self.known[key] = np.where(fits, worth, _NEVER).max(axis=0)
+        return self.known[key]
 
 
 def pair(
@@ -105,10 +132,16 @@ def pair(
     per_hour = np.maximum(
         1, base[task] + worth
     )  # by some weights work is worth nothing, and is to be done all the same
-    dues, bucket = _buckets(tasks)
+    dues, bucket, until = _buckets(tasks, team)
     room = np.array([[*(one.free_for(due) for due in dues), one.free_q] for one in team], dtype=np.int64)
     if highest is None:
-        highest = highest_price(int(per_hour.min()), weights) if len(per_hour) else 0
+        offers = [
+            base[at] + int(able[work.required].worth.min())
+            for at, work in enumerate(tasks)
+            if len(able[work.required].people) > searched
+        ]
+        lowest = min([*per_hour.tolist(), *offers], default=0)
+        highest = highest_price(int(lowest), weights)
     problem = Problem(
         first=np.concatenate(([0], np.cumsum(counts))),
         person=person,
@@ -121,7 +154,7 @@ def pair(
         step_price=np.array([highest * step // (STEPS - 1) for step in range(STEPS)], dtype=np.int64),
     )
     kept = sum(STICKINESS * work.hours_q for work, at in zip(tasks, holder, strict=True) if at >= 0)
-    return Pairing(problem, tasks, team, able, base, dues, kept)
+    return Pairing(problem, tasks, team, able, base, dues, until, kept)
 
 
 def _able(required: Required, team: Sequence[Person], weights: Weights) -> Able:
@@ -182,24 +215,28 @@ class _Pairs:
         return np.unique(np.concatenate((able.ranked[:_BEST], able.ranked[stretch], np.array(also, dtype=np.int64))))
 
 
-def _buckets(tasks: Sequence[Work]) -> tuple[tuple[datetime, ...], Ints]:
-    """The due dates that limit, and the bucket of each task. What is overdue or has no date needs its hours some time.
+def _buckets(tasks: Sequence[Work], team: Sequence[Person]) -> tuple[tuple[datetime, ...], Ints, Ints]:
+    """The due dates that limit; the bucket of each task; and the first that ends no earlier than the task is due.
 
-    Of very many dates only some are kept, and a task then counts as due at the one before its own: never too late.
+    What is overdue or has no date needs its hours some time. Dates between which nobody gains an hour are one, the
+    last of them. Of those that are left in very great number only some are kept, and a task then counts as due at the
+    one before its own: never too late.
     """
     dues = sorted({work.due for work in tasks if work.due is not None and not work.overdue})
-    if len(dues) > _MOST_DUES:
-        step = -(-len(dues) // _MOST_DUES)
-        dues = dues[::step]
-    stamps = np.array([due.timestamp() for due in dues])
-    last = len(dues)
-    bucket = [
-        last
-        if work.due is None or work.overdue
-        else int(np.searchsorted(stamps, work.due.timestamp(), side="right")) - 1
-        for work in tasks
-    ]
-    return tuple(dues), np.array(bucket, dtype=np.int64)
+    if not dues or not team:
+        last = np.zeros(len(tasks), dtype=np.int64)
+        return (), last, last
+    room = np.maximum(0, [[*(one.free_for(due) for due in dues), one.free_q] for one in team])
+    limiting = (room[:, 1:] != room[:, :-1]).any(axis=0)
+    place = dict(zip(dues, (np.cumsum(limiting) - limiting).tolist(), strict=True))
+    ends = [due for due, limits in zip(dues, limiting.tolist(), strict=True) if limits]
+    step = max(1, -(-len(ends) // MOST_DUES))
+    kept = ends[::step]
+    last = len(kept)
+    places = [len(ends) if work.due is None or work.overdue else place[work.due] for work in tasks]
+    bucket = [last if at == len(ends) else at // step for at in places]
+    until = [last if at == len(ends) else -(-at // step) for at in places]
+    return tuple(kept), np.array(bucket, dtype=np.int64), np.array(until, dtype=np.int64)
 
 
 def _steps(team: Sequence[Person]) -> Ints:

@@ -1,15 +1,16 @@
 """A plan for a whole team at once: who gets what, how good that is at least, and the reasons of each decision."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
 
 from domain.matching import engine, rules
 from domain.matching.choice import NO_CAPACITY_BEFORE_DUE, NO_SKILLED_PERSON, lates_marked, percent
 from domain.matching.model import REJECTIONS_KEPT, Candidate, Choice, Person, Rejection, Weights, Work
-from domain.matching.pairing import CANDIDATES, STICKINESS, Pairing, pair
+from domain.matching.pairing import CANDIDATES, MOST_DUES, STICKINESS, Pairing, pair
 from domain.matching.prices import SCALE
 from domain.matching.problem import Ints
 from domain.matching.standing import NOBODY
@@ -72,8 +73,8 @@ def plan(
         stays = {work.id for work in left}
         works = [work for work in works if work.id not in stays]
         people = [_holding(person, [work for work in left if work.holder == person.id]) for person in people]
-    bound = max(value, pairing.bound(found.hour_price, found.bound))
-    explained = _Explained(pairing, owner, found.hour_price, names, weights)
+    bound = max(value, pairing.bound(found.prices, found.bound))
+    explained = _Explained(pairing, owner, found.prices.hour, names, weights)
     decisions = {work.id: explained.decision(at) for at, work in enumerate(pairing.works)}
     decisions |= {work.id: _kept(work, people, weights) for work in kept}
     return TeamPlan(
@@ -88,12 +89,23 @@ def plan(
 
 
 def _offer_to_all(pairing: Pairing, owner: Ints, weights: Weights) -> int:
-    """Offers what is left over to everybody able, searched or not; what that adds to the value. Changes `owner`."""
+    """Offers what is left over to everybody able, searched or not; what that adds to the value. Changes `owner`.
+
+    Where dates were too many to be searched one by one, a few tasks at a time, so that each counts as due when it is.
+    """
     left = [
         at
-        for at, work in enumerate(pairing.works)
-        if owner[at] == NOBODY and len(pairing.able[work.required].people) > CANDIDATES
+        for at, (work, early) in enumerate(zip(pairing.works, pairing.early.tolist(), strict=True))
+        if owner[at] == NOBODY and (early or len(pairing.able[work.required].people) > CANDIDATES)
     ]
+    if not pairing.early.any():
+        return _offer(pairing, owner, left, weights)
+    left.sort(key=lambda at: (-int(pairing.base[at]), at))
+    parts = (left[start : start + MOST_DUES] for start in range(0, len(left), MOST_DUES))
+    return sum(_offer(pairing, owner, part, weights) for part in parts)
+
+
+def _offer(pairing: Pairing, owner: Ints, left: Sequence[int], weights: Weights) -> int:
     if not left:
         return 0
     remaining = [person for person in _remaining(pairing, owner) if person.free_q > 0]
@@ -117,14 +129,15 @@ def _holding(person: Person, works: Sequence[Work]) -> Person:
     """The person with the hours of these works spoken for."""
     if not works:
         return person
-
-    def until(due: datetime) -> int:
-        return sum(work.hours_q for work in works if work.due is not None and not work.overdue and work.due <= due)
-
+    dated = sorted((work.due, work.hours_q) for work in works if work.due is not None and not work.overdue)
+    dues = [due for due, _ in dated]
+    taken = [0, *accumulate(hours for _, hours in dated)]
+    # What is due between two of the person's own dates counts from there on.
+    dates = sorted({*dues, *(due for due, _ in person.free_by)}) if person.free_by else ()
     return replace(
         person,
         free_q=person.free_q - sum(work.hours_q for work in works),
-        free_by=tuple((due, free - until(due)) for due, free in person.free_by),
+        free_by=tuple((date, person.free_for(date) - taken[bisect_right(dues, date)]) for date in dates),
         may_take=None if person.may_take is None else max(0, person.may_take - len(works)),
         holding=person.holding + len(works),
     )
@@ -147,26 +160,10 @@ def _kept(work: Work, people: Sequence[Person], weights: Weights) -> Choice:
 
 def _remaining(pairing: Pairing, owner: Ints) -> list[Person]:
     """The people as they stand once the plan is carried out."""
-    problem = pairing.problem
-    given = np.flatnonzero(owner != NOBODY)
-    hours = np.array([work.hours_q for work in pairing.works], dtype=np.int64)
-    load = np.zeros_like(problem.room)
-    np.add.at(load, (owner[given], problem.bucket[given]), hours[given])
-    until = np.cumsum(load, axis=1)
-    count = np.bincount(owner[given], minlength=problem.people)
-    return [
-        replace(
-            person,
-            free_q=person.free_q - int(until[at, -1]),
-            # What is given may be due between two of the person's own dates: it counts from the bucket's end on.
-            free_by=tuple(
-                (due, person.free_for(due) - int(until[at, bucket])) for bucket, due in enumerate(pairing.dues)
-            ),
-            may_take=None if person.may_take is None else person.may_take - int(count[at]),
-            holding=person.holding + int(count[at]),
-        )
-        for at, person in enumerate(pairing.people)
-    ]
+    given: list[list[Work]] = [[] for _ in pairing.people]
+    for at in np.flatnonzero(owner != NOBODY).tolist():
+        given[owner[at]].append(pairing.works[at])
+    return [_holding(person, works) for person, works in zip(pairing.people, given, strict=True)]
 
 
 class _Explained:

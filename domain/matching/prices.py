@@ -36,6 +36,16 @@ class Prices:
         paid = problem.hours * self.hour[problem.person, bucket] + self.task[problem.person]
         return SCALE * problem.gain - paid // share
 
+    def of_limits(self, problem: Problem) -> int:
+        """What all the hours and turns that people have come to above the price of load, in thousandths.
+
+        With the best of each task above these prices, the sum is a value that no plan exceeds.
+        """
+        load, due = self.hour[:, -1], self.hour[:, :-1] - self.hour[:, 1:]
+        worth = int((problem.step_width * np.maximum(0, load[:, None] - SCALE * problem.step_price)).sum())
+        worth += int((due * problem.room[:, :-1]).sum())
+        return worth + int((self.task * np.where(self.task > 0, problem.most, 0)).sum())
+
 
 @dataclass
 class _Multipliers:
@@ -156,12 +166,10 @@ def _first_step(problem: Problem, dual: _Dual) -> float:
 def _certified(problem: Problem, found: _Multipliers) -> Prices:
     """The same prices in whole thousandths, and the bound they prove, without any rounding."""
     load, due, count = (np.rint(SCALE * part).astype(np.int64) for part in (found.load, found.due, found.count))
-    count = np.where(problem.most < UNLIMITED, count, 0)
     later = np.cumsum(due[:, ::-1], axis=1)[:, ::-1]
     hour = np.concatenate((later, np.zeros((len(load), 1), np.int64)), axis=1) + load[:, None]
-    prices = Prices(hour=hour, task=count, bound=0)
-    bound = int((problem.step_width * np.maximum(0, load[:, None] - SCALE * problem.step_price)).sum())
-    bound += int((due * problem.room[:, :-1]).sum()) + int((count * np.where(count > 0, problem.most, 0)).sum())
+    prices = Prices(hour=hour, task=np.where(problem.most < UNLIMITED, count, 0), bound=0)
+    bound = prices.of_limits(problem)
     having = np.flatnonzero(np.diff(problem.first) > 0)
     if len(having):
         best = np.maximum.reduceat(prices.reduced(problem), problem.first[having])

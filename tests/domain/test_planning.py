@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.matching import Person, Weights, Work, engine, planning, rejection
+from domain.matching import Person, Weights, Work, engine, pairing, planning, rejection
 from domain.matching.pairing import STICKINESS, pair
 from domain.matching.values import value_of
 
@@ -174,7 +174,7 @@ def test_the_value_is_the_sum_of_its_parts(team):
     works, people = team
     plan = planning.plan(works, people, names=NAMES, effort=LITTLE)
     kept = {one.work_id for one in plan.decisions if one.kept}
-    pairing = pair([work for work in works if work.id not in kept], people, weights=Weights())
+    found = pair([work for work in works if work.id not in kept], people, weights=Weights())
     by_work, by_id = {work.id: work for work in works}, {person.id: person for person in people}
     total = 0
     load = {person.id: person.booked_q for person in people}
@@ -190,7 +190,7 @@ def test_the_value_is_the_sum_of_its_parts(team):
             total += work.hours_q * value_of(work, by_id[decision.person_id]).total
         if work.holder in by_id and work.holder != decision.person_id:
             total -= STICKINESS * work.hours_q
-    prices = pairing.problem.step_price.tolist()
+    prices = found.problem.step_price.tolist()
     for decision in plan.decisions:
         if decision.person_id is not None and not decision.kept:
             person = by_id[decision.person_id]
@@ -210,6 +210,76 @@ def test_a_large_team_is_searched_in_part_and_left_over_work_is_offered_to_all()
     assert plan.value <= plan.bound
     assert plan.gap < 0.05
     assert {one.code for one in plan.decisions if one.person_id is None} == {planning.OUTRANKED}
+
+
+def dated_team(seed: int, people: int) -> tuple[list[Work], list[Person]]:
+    """90 tasks, each due at a time of its own, and people who work round the clock but have other work too."""
+    chance = random.Random(seed)
+    dues = [NOW + timedelta(minutes=chance.randrange(30, 5 * 24 * 60)) for _ in range(90)]
+    works = [
+        make_work(
+            number,
+            due=due,
+            hours_q=chance.randint(1, 8),
+            slack_q=chance.randint(0, 100),
+            priority=chance.choice(["low", "medium", "high", "urgent"]),
+        )
+        for number, due in enumerate(dues, start=1)
+    ]
+    by = tuple((due, int((due - NOW) / timedelta(hours=1))) for due in sorted(dues))
+    return works, [make_person(number, free_q=160, free_by=by) for number in range(1, people + 1)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_of_very_many_dates_none_leaves_somebody_idle_beside_work_they_could_do(seed: int):
+    works, people = dated_team(seed, people=4)
+    plan = planning.plan(works, people, names=NAMES, effort=LITTLE)
+    after = remaining(plan, works, people)
+    for work, decision in zip(sorted(works, key=lambda one: one.order), plan.decisions, strict=True):
+        if decision.person_id is None:
+            assert all(rejection(work, person, NAMES) for person in after.values())
+    for person in after.values():
+        assert person.free_q >= 0
+        assert all(free >= 0 for _, free in person.free_by)
+
+
+@pytest.mark.parametrize("seed", [0, 8, 20])
+def test_the_bound_holds_for_very_many_dates_and_each_of_them_counts(seed: int, monkeypatch: pytest.MonkeyPatch):
+    works, people = dated_team(seed, people=2)
+    plan = planning.plan(works, people, names=NAMES, prove=engine.prover())
+    monkeypatch.setattr(pairing, "MOST_DUES", 1000)
+    exact = planning.plan(works, people, names=NAMES, prove=engine.prover())
+    assert plan.value <= plan.bound
+    assert exact.value <= plan.bound
+
+
+def test_dates_between_which_nobody_gains_an_hour_are_one():
+    """200 dates of a night and of after the week limit nobody by themselves: each task counts as due when it is."""
+    people = [make_person(1, free_q=16, free_by=((NOW + timedelta(hours=8), 8), (NOW + timedelta(hours=30), 16)))]
+    night = [make_work(number, due=NOW + timedelta(hours=9, minutes=number), slack_q=9) for number in range(1, 101)]
+    later = [make_work(number, due=NOW + timedelta(hours=40, minutes=number), slack_q=9) for number in range(101, 201)]
+    found = pair([*night, *later], people, weights=Weights())
+    assert found.dues == (night[-1].due,)
+    assert found.problem.bucket.tolist() == [0] * 100 + [1] * 100
+    assert not found.early.any()
+
+
+def test_the_bound_of_a_large_team_holds_for_those_who_were_not_searched():
+    """64 match better and have no hours; who has them was not searched, and is counted all the same."""
+    full = [make_person(number, skills={1: 5}, free_q=0) for number in range(1, 65)]
+    works = [make_work(required=((1, 1),))]
+    found = pair(works, [*full, make_person(65, skills={1: 1})], weights=Weights())
+    assert 64 not in found.problem.person
+    solved = engine.solve(found.problem)
+    assert found.bound(solved.prices, solved.bound) == 8 * (100 + 40)
+
+
+def test_no_balance_leaves_work_undone_that_only_those_could_do_who_were_not_searched():
+    full = [make_person(number, skills={1: 5}, free_q=0) for number in range(1, 65)]
+    last = make_person(65, skills={1: 1}, free_q=8)
+    weights = Weights(priority=0, urgency=0, skill=1000, continuity=0, balance=1000)
+    (decision,) = planning.plan([make_work(required=((1, 1),))], [*full, last], names=NAMES, weights=weights).decisions
+    assert decision.person_id == 65
 
 
 def test_an_unassigned_task_names_what_took_the_hours():
