@@ -202,7 +202,8 @@ def _suggestions(data: Data) -> Section | None:
     ]
     more = data.get("more_suggestions", 0)
     rest = [Row("And more", value=more, unit="moves")] if more else []
-    return Section("suggestions", "Suggested moves", (*rows, *rest), "No move is needed.")
+    nothing = "No move would help." if data.get("stuck") else "No move is needed."
+    return Section("suggestions", "Suggested moves", (*rows, *rest), nothing)
 
 
 def _loads(loads: Data) -> str:

@@ -173,6 +173,13 @@ def test_the_load_with_moves_and_who_is_stuck(team: Team, ann: User) -> None:
     assert (stuck.who, stuck.detail) == ("Cid", "10 h over: no task may be moved (1 pinned)")
 
 
+def test_where_nothing_may_move_no_move_would_help(team: Team, ann: User) -> None:
+    builders.make_task(ann, estimated_hours=50, pinned=True)
+    words = letters.text(reporting.make(team, now=NOW), base_url=BASE)
+    assert "No move would help." in words
+    assert "No move is needed." not in words
+
+
 def test_of_very_many_moves_the_first_are_named(team: Team, ann: User) -> None:
     for _ in range(60):
         builders.make_task(ann, estimated_hours=2, created_at=NOW - timedelta(days=20))
