@@ -12,12 +12,10 @@ from people.models import User
 from performance import scores
 from performance import team as team_scores
 from performance.models import ScoreSnapshot
-from web import live
+from web import live, scorecard, sparkline
 from web.access import Request, for_leads, signed_in
 from work import capacity
 from work.models import Task
-
-PARTS = ("completion_rate", "estimation_accuracy", "workload_balance", "skill_utilization")
 
 
 @require_GET
@@ -42,9 +40,20 @@ def workload(request: Request) -> HttpResponse:
 @signed_in
 def performance(request: Request) -> HttpResponse:
     now, user = timezone.now(), request.user
-    context: dict[str, Any] = {"own": scores.current(user, now=now)}
+    own, today = scores.current(user, now=now), scores.local_day(user.team, now)
+    context: dict[str, Any] = {
+        "own": own,
+        "parts": scorecard.parts(own),
+        "comparison": scorecard.comparison(own),
+        "trend": sparkline.of(own["details"]["trend"], until=today),
+    }
     if rights.may(user, "view_team"):
-        context |= {"figures": team_scores.figures(user.team, now=now), "rows": _newest(user)}
+        figures = team_scores.figures(user.team, now=now)
+        context |= {
+            "figures": figures,
+            "team_trend": sparkline.of(figures["trend"], until=today),
+            "rows": _newest(user),
+        }
     return render(request, "web/team/performance.html", context)
 
 
@@ -52,7 +61,9 @@ def _newest(user: User) -> list[dict[str, Any]]:
     """The newest kept score of each active person, by name: no league table."""
     people = User.objects.visible_to(user).active()
     kept = {row.user_id: row for row in ScoreSnapshot.objects.visible_to(user).newest_of(people)}
-    return [
-        {"person": one, "score": scores.as_dict(kept[one.pk]) if one.pk in kept else None}
-        for one in people.order_by("first_name", "username")
-    ]
+    rows = []
+    for person in people.order_by("first_name", "username"):
+        score = scores.as_dict(kept[person.pk]) if person.pk in kept else None
+        compared = scorecard.comparison(score) if score else None
+        rows.append({"person": person, "score": score, "comparison": compared})
+    return rows

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Activity
+from domain import scoring
 from notifications.models import Notification
 
 Text = str | Promise
@@ -84,6 +85,19 @@ STATUSES: dict[str, Word] = {
     "done": Word(_("Done"), "circle-check", "good"),
     "cancelled": Word(_("Cancelled"), "circle-x"),
     "obsolete": Word(_("Obsolete"), "circle-x"),
+}
+
+SCORE_PARTS: dict[str, Text] = {
+    "completion": _("Completion"),
+    "estimation": _("Estimates"),
+    "balance": _("Balance"),
+    "skill": _("Skills"),
+}
+
+COMPARISONS: dict[str, Word] = {
+    scoring.HIGHER: Word(_("Higher than the team"), "trending-up", "good"),
+    scoring.LOWER: Word(_("Lower than the team"), "trending-down", "warn"),
+    scoring.NOT_CLEAR: Word(_("Not clearly different"), "equal-approximately"),
 }
 
 CONTACT_STATUSES: dict[str, str] = {"lead": "accent", "active": "good", "inactive": "", "lost": "warn"}

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from automation.models import TaskAutomationRule
 from crm.models import Contact
 from people.models import User
+from performance import scores
 from performance.models import DailyReport
 from tests import builders
 from tests.browser.conftest import PHONE, WIDE
@@ -144,6 +145,15 @@ def a_report(manager: User) -> DailyReport:
     return builders.make_report(manager.team)
 
 
+def some_scores(manager: User) -> None:
+    """Enough finished tasks to be compared, on days that make a trend."""
+    now = datetime.now(UTC)
+    for _ in range(25):
+        builders.make_done_task(manager, at=now - timedelta(days=30))
+    for days in (2, 1, 0):
+        scores.recompute_team(manager.team, now=now - timedelta(days=days))
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(theme: str, width: dict, page: Page, manager, live_server) -> None:
@@ -161,6 +171,7 @@ def test_axe_finds_nothing(theme: str, width: dict, page: Page, manager, live_se
         "rule": TaskAutomationRule.objects.get().pk,
         "report": a_report(manager).pk,
     }
+    some_scores(manager)
     for path in PAGES:
         page.goto(path.format(**ids))
         found += _violations(page)

@@ -127,7 +127,7 @@ def test_the_theme_is_a_cookie_that_the_server_renders(chosen: str, kept: str, d
 
 
 def test_members_see_their_own_score_only(office: Office, browser_of) -> None:
-    assert "The team" not in browser_of(office.member).get("/team/performance").content.decode()
+    assert "Scores by person" not in browser_of(office.member).get("/team/performance").content.decode()
     assert office.member.display_name in browser_of(office.lead).get("/team/performance").content.decode()
 
 
