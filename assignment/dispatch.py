@@ -80,8 +80,9 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
 def assign_best(task: Task, *, now: datetime, by: User | None = None, method: str = BEST_MATCH) -> matching.Choice:
     """Finds the best person for a task and assigns it; the choice says why, or why nobody.
 
-    When nobody has the hours before it is due, the best person takes it all the same and the reasons say it will be
-    late: a task given late beats a task given to nobody.
+    A task that somebody holds stays with them, without a notice, when they are the best. When nobody has the hours
+    before it is due, the best person takes it all the same and the reasons say it will be late: a task given late beats
+    a task given to nobody.
     """
     team = task.team
     waits_for = snapshot.waits_for(task)
@@ -89,10 +90,10 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
         return matching.Choice(code=matching.DEPENDENCY, work_id=task.pk, waits_for=waits_for)
     users = crew.members(team)
     works = snapshot.Reader(team, now).works([snapshot.row_of(task)])
-    people = crew.Crew(users, now=now).people(works)
+    people = crew.Crew(users, now=now, anew={task.pk}).people(works)
     (work,) = matching.lates_marked(works, people)
     choice = matching.choose_person(work, people, names=snapshot.skill_names(team), weights=team.weights)
-    if choice.person_id is not None:
+    if choice.person_id not in (None, task.assignee_id):
         by_id = {user.pk: user for user in users}
         assign(
             task,

@@ -1,5 +1,6 @@
 """The next task for one person: what a fresh plan has for them, else what is most worth their time."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,7 +57,7 @@ def _planned(user: User, everybody: crew.Crew, reader: snapshot.Reader) -> Decis
     for decision in theirs.prefetch_related("task__skill_levels").order_by("position"):
         works = reader.works([snapshot.row_of(decision.task)])
         (own,) = everybody.people(works, [user])
-        (work,) = matching.lates_marked(works, [own])
+        work = replace(works[0], late=bool(decision.reasons.get("late")))
         ready = not snapshot.waits_for(decision.task)
         if ready and matching.rejection(work, own, {}) is None and runs.give(decision, now=reader.now):
             return decision

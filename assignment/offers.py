@@ -5,7 +5,7 @@ costs more than running them. Tested on both databases.
 """
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db import connection
 
@@ -41,7 +41,8 @@ SELECT id FROM (
 
 
 def to(user: User, crew: Crew, reader: Reader, weights: Weights) -> list[Work]:
-    """Ready work for one of the crew who has the skills for it: the 64 tasks most worth their time, best first.
+    """Ready work for one of the crew who has the skills for it: the 64 tasks most worth their time, best first, and
+    some that take more hours than they have.
 
     They are picked by what the person makes of them less half of what the best skilled of the others with hours left
     would. Looked at are, of each priority, those due first and those without a date that wait longest.
@@ -62,7 +63,13 @@ def to(user: User, crew: Crew, reader: Reader, weights: Weights) -> list[Work]:
         theirs = 0 if rival is None else base_value(work, weights) + rival
         return 2 * value_of(work, own, weights).total - theirs
 
-    return heapq.nsmallest(SHORTLIST, works, key=lambda work: (-advantage(work), work.order))
+    def first_of(works: Iterable[Work], most: int) -> list[Work]:
+        return heapq.nsmallest(most, works, key=lambda work: (-advantage(work), work.order))
+
+    # What takes more hours than they have is told of, and takes nobody else's place.
+    fitting = [work for work in works if work.hours_q <= own.free_q]
+    too_long = [work for work in works if work.hours_q > own.free_q]
+    return first_of(fitting, SHORTLIST) + first_of(too_long, REJECTIONS_KEPT)
 
 
 def _that_count(levels: Mapping[int, int], reader: Reader) -> dict[int, int]:

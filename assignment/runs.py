@@ -188,11 +188,15 @@ def _planned(
 
 def _hash_of(works: Iterable[matching.Work], people: Iterable[matching.Person], weights: matching.Weights) -> str:
     """The same for the same input, in whatever order it comes."""
-    text = [repr(weights), *(repr(one) for one in sorted(works, key=lambda work: work.id))]
-    for person in sorted(people, key=lambda person: person.id):
-        parts = {**asdict(person), "skills": sorted(person.skills.items())}
-        text.append(repr({name: sorted(part) if isinstance(part, frozenset) else part for name, part in parts.items()}))
+    rows: list[dict[str, object]] = [vars(work) for work in sorted(works, key=lambda work: work.id)]
+    crew_in_order = sorted(people, key=lambda person: person.id)
+    rows += [{**asdict(person), "skills": sorted(person.skills.items())} for person in crew_in_order]
+    text = [repr(weights), *(repr({name: _in_order(part) for name, part in row.items()}) for row in rows)]
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
+
+
+def _in_order(part: object) -> object:
+    return sorted(part) if isinstance(part, frozenset) else part
 
 
 def _held_back(team: Team, rows: dict[int, snapshot.Row]) -> Iterator[matching.Choice]:
@@ -308,7 +312,11 @@ def _changed(decision: Decision, task: Task, user: User) -> str | None:
         return TAKEN
     if task.version != decision.task_version:
         return CHANGED
-    return None if user.is_active and user.team_id == task.team_id else LEFT
+    if snapshot.waits_for(task):  # what it waited for was reopened, which leaves the task itself as it was
+        return matching.DEPENDENCY
+    # Read anew, under a lock: who leaves during a run gives back what they hold, and is given nothing after that.
+    still = User.objects.active().filter(pk=user.pk, team=task.team_id).select_for_update(no_key=True)
+    return None if still.exists() else LEFT
 
 
 def _take_back(decision: Decision, *, by: User | None, now: datetime) -> bool:
@@ -322,7 +330,10 @@ def _take_back(decision: Decision, *, by: User | None, now: datetime) -> bool:
         giver = decision.from_user
         if giver is not None and giver.is_active and giver.team_id == task.team_id:
             reasons = {"sentence": "A plan was undone: the task is back where it was."}
-            dispatch.assign(task, giver, by=by, now=now, method=dispatch.BATCH, reasons=reasons)
+            try:
+                dispatch.assign(task, giver, by=by, now=now, method=dispatch.BATCH, reasons=reasons)
+            except lifecycle.Excluded:  # kept off since
+                return False
         else:
             lifecycle.unassign(task, by=by, now=now)
         Decision.objects.filter(pk=decision.pk).update(state=Decision.UNDONE)

@@ -137,7 +137,7 @@ class Reader:
             hours_q=hours_q,
             estimated=row.estimated_hours is not None,
             priority=row.priority,
-            due=row.due_date.astimezone(self.zone) if row.due_date else None,
+            due=self._shown(row.due_date) if row.due_date else None,
             slack_q=self.slack_q(row, hours_q),
             waiting_days=self.waiting_days(row),
             required=needs,
@@ -146,6 +146,12 @@ class Reader:
             created=row.created_at,
             holder=row.assignee_id,
         )
+
+    def _shown(self, due: datetime) -> datetime:
+        try:
+            return due.astimezone(self.zone)
+        except OverflowError:  # of the year 1 or 9999, by a row that was written by hand
+            return due
 
     def _kept_off(self, rows: Iterable[Row]) -> dict[int, frozenset[int]]:
         """Who must not have which of the tasks, for the task's sake or the contact's."""

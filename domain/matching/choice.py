@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from domain.matching.model import Candidate, Choice, Person, Rejection, TaskChoice, Value, Weights, Work
-from domain.matching.rules import SKILL, refusal, rejection
+from domain.matching.rules import SKILL, may_have, refusal, rejection
 from domain.matching.values import (
     DEFAULT_WEIGHTS,
     base_value,
@@ -49,13 +49,13 @@ def choose_person(
 
 
 def lates_marked(works: Sequence[Work], people: Sequence[Person]) -> list[Work]:
-    """What nobody can do in time is given out all the same: late is better than never."""
+    """What nobody who may have it can do in time is given out all the same: late is better than never."""
     most: dict[tuple[object, ...], int] = {}
     marked = []
     for work in works:
-        key = work.required, work.due
+        key = work.required, work.due, work.excluded
         if key not in most:
-            able = [person for person in people if refusal(work.required, person) is None]
+            able = [person for person in people if may_have(work, person)]
             most[key] = max((person.free_for(work.due) for person in able), default=0)
         late = work.due is not None and (work.overdue or most[key] < work.hours_q)
         marked.append(replace(work, late=True) if late else work)

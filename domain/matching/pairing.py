@@ -224,8 +224,8 @@ def _buckets(tasks: Sequence[Work], team: Sequence[Person]) -> tuple[tuple[datet
     """
     dues = sorted({work.due for work in tasks if work.due is not None and not work.overdue})
     if not dues or not team:
-        last = np.zeros(len(tasks), dtype=np.int64)
-        return (), last, last
+        nothing = np.zeros(len(tasks), dtype=np.int64)
+        return (), nothing, nothing
     room = np.maximum(0, [[*(one.free_for(due) for due in dues), one.free_q] for one in team])
     limiting = (room[:, 1:] != room[:, :-1]).any(axis=0)
     place = dict(zip(dues, (np.cumsum(limiting) - limiting).tolist(), strict=True))

@@ -68,7 +68,7 @@ def refusal(required: tuple[tuple[int, int], ...], person: Person) -> str | None
 
 
 def may_have(work: Work, person: Person) -> bool:
-    """Whether all rules but that on hours let the person have the task: for whoever gives work out in turn."""
+    """Whether all rules but that on hours let the person have the task."""
     return all(rule(work, person, {}) is None for code, rule in RULES if code != CAPACITY)
 
 

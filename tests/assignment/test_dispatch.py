@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assignment import dispatch, explanations, runs
+from assignment import dispatch, explanations, next_task, runs
 from people.models import Team, User
 from tests import builders
 from work.models import Assignment, Task
@@ -93,3 +93,24 @@ def test_whose_names_they_are_is_told_as_they_are_called_today(team: Team) -> No
     assert [(row["person"], row["task"]) for row in choice["top"]] == [(good.display_name, "Haggle")]
     assert [(row["person"], row["detail"]) for row in choice["rejected"]] == [("New Name", "Negotiation level 0 < 3")]
     assert choice["compared"] == "people"
+
+
+def test_the_best_of_what_somebody_holds_counts_its_hours_once(team: Team) -> None:
+    """24 of their 40 hours: counted twice, it would not fit whoever has it already."""
+    holder, task = builders.make_user(team=team), builders.make_task(team=team, estimated_hours=24)
+    dispatch.assign(task, holder, by=None, now=MONDAY)
+    builders.make_user(team=team)
+    choice = dispatch.assign_best(task, now=MONDAY)
+    assert (choice.person_id, choice.load_before, choice.load_after) == (holder.pk, 0, 60)
+    assert Assignment.objects.count() == holder.notifications.count() == 1
+
+
+@pytest.mark.parametrize("due", [datetime(9999, 12, 31, 23, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "America/New_York"])
+def test_a_date_that_no_clock_of_the_team_can_show_stops_nothing(due: datetime, zone: str) -> None:
+    team = builders.make_team(timezone=zone)
+    user = builders.make_user(team=team)
+    for _ in range(2):
+        builders.make_task(team=team, due_date=due, created_at=MONDAY)
+    assert next_task.give(user, now=MONDAY)["assigned"]
+    assert len(runs.as_dict(runs.run(team, now=MONDAY))["assigned"]) == 1

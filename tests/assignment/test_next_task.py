@@ -203,3 +203,27 @@ def test_the_queries_do_not_grow_with_people_and_tasks(team: Team) -> None:
         builders.make_task(builders.make_user(team=team), estimated_hours=1)
         builders.make_task(team=team, estimated_hours=1, created_at=MONDAY)
     assert queries() == few
+
+
+def test_a_short_task_is_found_behind_any_number_that_take_more_hours_than_are_left(team: Team) -> None:
+    user = builders.make_user(team=team)
+    builders.make_task(user, estimated_hours=38)
+    soon = MONDAY + timedelta(days=3)
+    for _ in range(offers.SHORTLIST):
+        builders.make_task(team=team, estimated_hours=8, priority="urgent", due_date=soon, created_at=MONDAY)
+    short = builders.make_task(team=team, estimated_hours=1, priority="low", created_at=MONDAY)
+    answer = next_task.give(user, now=MONDAY)
+    assert answer["assigned"] == short.pk
+    assert "lacks" in answer["reason"]
+
+
+def test_a_plan_gives_nobody_late_what_they_had_the_hours_for(team: Team) -> None:
+    """Two of their hours before it is due went elsewhere since: a colleague still has them."""
+    users = [builders.make_user(team=team) for _ in range(2)]
+    due = MONDAY + timedelta(hours=4)
+    task = builders.make_task(team=team, estimated_hours=4, due_date=due, created_at=MONDAY)
+    planned = runs.plan(team, now=MONDAY).decisions.get().to_user
+    builders.make_task(planned, estimated_hours=2, due_date=due, created_at=MONDAY)
+    assert next_task.give(planned, now=MONDAY)["code"] == "NOTHING_FITS"  # type: ignore[arg-type]
+    (other,) = set(users) - {planned}
+    assert next_task.give(other, now=MONDAY)["assigned"] == task.pk

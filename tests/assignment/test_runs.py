@@ -1,13 +1,14 @@
 """Runs of a whole team: what was planned is what happens, but for what changed meanwhile, and it can be taken back."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from assignment import dispatch, runs
+from assignment import dispatch, runs, snapshot
 from assignment.models import Decision, Run
 from domain.matching import engine
 from people.models import Team, User
@@ -286,3 +287,49 @@ def test_who_is_kept_off_since_the_plan_is_passed_over_and_the_others_get_theirs
     runs.apply(planned, now=MONDAY)
     assert list(planned.decisions.filter(state=Decision.SKIPPED).values_list("pk", "code")) == [(off.pk, "ACCESS")]
     assert [pk for pk, holder in holders().items() if holder is None] == [off.task_id]
+
+
+def test_what_is_held_back_again_since_the_plan_is_passed_over(team: Team) -> None:
+    manager = builders.make_user(team=team, role=User.MANAGER)
+    first, second = builders.make_task(manager), builders.make_task(team=team)
+    Dependency.objects.create(task=second, waits_for=first)
+    lifecycle.complete(first, by=manager, now=MONDAY)
+    planned = runs.plan(team, now=MONDAY)
+    first.refresh_from_db()
+    lifecycle.set_status(first, Task.TODO, by=manager, now=MONDAY)
+    runs.apply(planned, now=MONDAY)
+    assert holders()[second.pk] is None
+    assert planned.decisions.get().code == "DEPENDENCY"
+
+
+def test_who_leaves_while_a_run_is_carried_out_gets_nothing_more(team: Team) -> None:
+    user = builders.make_user(team=team)
+    builders.make_task(team=team)
+    decision = runs.plan(team, now=MONDAY).decisions.select_related(*runs.WITH_TASK).get()
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert not runs.give(decision, now=MONDAY)
+    assert Decision.objects.get(pk=decision.pk).code == runs.LEFT
+
+
+def test_an_undone_move_leaves_the_task_where_it_is_when_who_had_it_must_not_have_it_any_more(team: Team) -> None:
+    """Else the run would stay half undone, and the team's next runs would stumble over it."""
+    had = builders.make_user(team=team)
+    contact = builders.make_contact(team=team)
+    task = builders.make_task(had, team=team, contact=contact, estimated_hours=4)
+    builders.make_time_off(had, starts_on=MONDAY.date())
+    builders.make_user(team=team)
+    moved = runs.run(team, now=MONDAY, replan=True)
+    assert holders()[task.pk] not in (None, had.pk)
+    Exclusion.objects.create(user=had, contact=contact)
+    undone = runs.undo(moved, by=None, now=MONDAY)
+    assert (undone["state"], undone["kept"]) == (Run.UNDONE, [task.pk])
+    assert holders()[task.pk] not in (None, had.pk)
+
+
+def test_the_input_hash_knows_no_order_of_those_who_are_kept_off(team: Team) -> None:
+    """Sets of whole numbers are told in an order that depends on which came first."""
+    works = snapshot.Reader(team, MONDAY).works([snapshot.row_of(builders.make_task(team=team))])
+    one, other = (
+        runs._hash_of([replace(works[0], excluded=frozenset(ids))], [], team.weights) for ids in ([0, 8], [8, 0])
+    )
+    assert one == other

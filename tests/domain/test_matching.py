@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.matching import Person, Work, choose_person, choose_task, rejection, skill_match, value_of
+from domain.matching import Person, Work, choose_person, choose_task, lates_marked, rejection, skill_match, value_of
 from domain.matching.values import load_price
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -200,3 +200,14 @@ def test_the_sentence_reads_well():
 def test_work_without_hours_is_refused():
     with pytest.raises(ValueError, match="median"):
         make_work(hours_q=0)
+
+
+@pytest.mark.parametrize("kept_off", [{"excluded": frozenset({1})}, {}])
+def test_what_nobody_who_may_have_it_can_do_in_time_is_late_whoever_else_has_the_hours(kept_off: dict):
+    """Ann has the hours and must not have the task, or holds as many as she may: Bob does it late."""
+    work = make_work(due=NOW + timedelta(hours=8), **kept_off)
+    ann = make_person(id=1, free_by=((work.due, 40),), may_take=None if kept_off else 0)
+    bob = make_person(id=2, free_by=((work.due, 4),))
+    (late,) = lates_marked([work], [ann, bob])
+    choice = choose_person(late, [ann, bob], names=SKILLS)
+    assert (choice.person_id, choice.late) == (2, True)
