@@ -77,7 +77,7 @@ def _held(users: Sequence[User], staff: crew.Crew) -> list[_Held]:
     for *values, status, pinned, started_at in tasks.values_list(*snapshot.Row._fields, *columns):
         row = snapshot.Row(*values)
         holder = row.assignee_id
-        if holder not in ends or row.pk not in left or (row.due_date is not None and row.due_date >= ends[holder]):
+        if holder not in ends or row.pk not in left or (row.due_date is not None and row.due_date > ends[holder]):
             continue
         why = _why_kept(row, status, pinned, started_at is not None, row.pk in moved, now, soon[holder])
         found.append(_Held(row, holder, left[row.pk], why))

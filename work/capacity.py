@@ -143,9 +143,9 @@ def left_of(whole: Decimal, spent: Decimal | None) -> Decimal:
 
 
 def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, Decimal]:
-    """Hours left of open work that is due before each person's `ends`, overdue or undated."""
+    """Hours left of open work that is due by each person's `ends`, that instant included, overdue or undated."""
     return {
-        holder: sum((one.left for one in held if one.due is None or one.due < ends[holder]), Decimal(0))
+        holder: sum((one.left for one in held if one.due is None or one.due <= ends[holder]), Decimal(0))
         for holder, held in bookings(people).items()
     }
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from assignment import loads
 from people.models import User
 from tests import builders, volume
 from work import capacity
@@ -32,6 +33,17 @@ def test_the_focus_factor_takes_its_share_of_what_may_be_filled_and_none_of_what
     assert week.is_overloaded
     assert week.available_capacity == 0
     assert capacity.team_status(member.team, now=WEDNESDAY)["total_capacity_hours"] == 40
+
+
+def test_what_is_due_as_the_week_ends_fills_the_week_as_it_does_its_last_day(member: User) -> None:
+    midnight = datetime(2026, 3, 9, tzinfo=ZoneInfo("UTC"))
+    builders.make_task(member, estimated_hours=41, due_date=midnight)
+    builders.make_task(member, estimated_hours=50, due_date=midnight + timedelta(seconds=1))
+    assert capacity.week(member, now=WEDNESDAY).used_hours == 41
+    assert capacity.days(member, now=WEDNESDAY)[4].due_hours == 41
+    builders.make_user(team=member.team)
+    (load, _) = loads.weeks(list(User.objects.select_related("team").order_by("pk")), now=WEDNESDAY).loads.values()
+    assert [float(one.hours) for one in load.tasks] == [41], "and it may move"
 
 
 @pytest.mark.parametrize(
