@@ -59,10 +59,16 @@ def run(
     if not dry_run:
         _finish_what_was_left(team, now=now)
     made = Run.objects.filter(key=key).first() if key else None
+    fresh = made is None
     if made is None:
         made = plan(team, now=now, replan=replan, by=by, key=key)
     if not dry_run and made.state in (Run.PLANNED, Run.APPLYING):
-        apply(made, now=now)
+        try:
+            apply(made, now=now)
+        except Busy:
+            if fresh:  # it knows nothing of what the other gives: whoever asks again gets a plan that does
+                made.delete()
+            raise
     return made
 
 

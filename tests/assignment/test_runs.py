@@ -333,3 +333,21 @@ def test_the_input_hash_knows_no_order_of_those_who_are_kept_off(team: Team) -> 
         runs._hash_of([replace(works[0], excluded=frozenset(ids))], [], team.weights) for ids in ([0, 8], [8, 0])
     )
     assert one == other
+
+
+def test_a_run_that_comes_second_leaves_no_plan_behind(
+    team: Team, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both plan at once, and one begins to carry its plan out."""
+    first = runs.plan(team, now=MONDAY)
+    make = runs.plan
+
+    def meanwhile(*args: Any, **options: Any) -> Run:
+        made = make(*args, **options)
+        runs._hold(first, Run.APPLYING, now=MONDAY)
+        return made
+
+    monkeypatch.setattr(runs, "plan", meanwhile)
+    with pytest.raises(runs.Busy):
+        runs.run(team, now=MONDAY, key="assign:1")
+    assert Run.objects.get() == first
