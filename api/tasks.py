@@ -199,6 +199,8 @@ def create_task(request: HttpRequest, payload: TaskIn) -> Status[SavedTask]:
     if payload.pinned and assignee is None:
         raise invalid("/pinned", "pinned", "Nobody would hold this task: name an assignee, or pin it later.")
     with transaction.atomic():
+        if assignee is not None and fields.get("contact") is not None:
+            ties.keep(fields["contact"])
         task = lifecycle.create(user.team, by=user, now=now, required_skills=needs, **fields)
         _tie(task, payload, user)
         if assignee is not None:

@@ -95,6 +95,8 @@ def page(request: Request) -> HttpResponse:
 @transaction.atomic
 def _create(user: User, given: dict[str, Any], now: datetime) -> Task:
     who, waits_for = given.pop("who"), given.pop("waits_for")
+    if given["contact"] is not None:
+        ties.keep(given["contact"])
     task = lifecycle.create(user.team, by=user, owner=user, now=now, **given)
     if waits_for is not None:
         ties.wait_for(task, [waits_for], by=user, now=now)

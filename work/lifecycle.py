@@ -132,7 +132,7 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
     with transaction.atomic():
         kept = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         before = TASK.facts(kept)
-        derived_date = kept.due_date
+        derived_date, contact_id = kept.due_date, kept.contact_id
         for name, value in fields.items():
             setattr(kept, name, value)
         if kept.due_date != derived_date:  # a person's own date follows no calendar
@@ -142,7 +142,7 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         kept.version += 1
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
-        _check_holder(kept, fields)
+        _check_holder(kept, fields, moved=kept.contact_id != contact_id)
         kept.save()
         corrections.follow(kept, now=now)
         if by is not None:
@@ -340,11 +340,11 @@ def release_work_of(user: User, by: User | None, now: datetime) -> None:
         unassign(task, by=by, now=now)
 
 
-def _check_holder(task: Task, fields: dict[str, Any]) -> None:
-    """Whether whoever holds the task, or nobody, goes with what was edited."""
+def _check_holder(task: Task, fields: dict[str, Any], *, moved: bool) -> None:
+    """Whether whoever holds the task, or nobody, goes with what was edited; `moved` to another contact, or to none."""
     if fields.get("pinned"):
         task.clean()
-    if fields.get("contact") is not None and task.assignee is not None and task.is_open:
+    if moved and task.contact is not None and task.assignee is not None and task.is_open:
         ties.check_contact(task.assignee, task.contact)
 
 

@@ -112,8 +112,17 @@ def obstacle(task: Task, user: User) -> str:
     )
 
 
-def check_contact(holder: User, contact: Contact | None) -> None:
-    """Raises ValidationError when a task can't move to this contact with whoever holds it."""
+def keep(contact: Contact) -> None:
+    """Lets nobody be excluded from the work of a contact until the transaction ends.
+
+    For whoever gives out a task that becomes the contact's in the same transaction: who excludes cannot see it yet.
+    """
+    Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+
+
+def check_contact(holder: User, contact: Contact) -> None:
+    """Raises ValidationError when a task can't move to this contact with whoever holds it. Be in a transaction."""
+    keep(contact)
     if Exclusion.objects.filter(contact=contact, user=holder).exists():
         why = f"{holder.display_name} must not have work of this contact: give the task to somebody else first."
         raise ValidationError({"contact_id": [why]})

@@ -1,9 +1,12 @@
 """By the API: what tasks wait for, who must not have them, pins, hours, and what nobody can do."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connections
+from django.http import HttpResponse
 
 from people.models import User
 from tests import builders
@@ -176,6 +179,34 @@ def test_two_who_would_close_a_circle_together(of: str) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answers) == [200, 422]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["made", "moved"])
+@pytest.mark.parametrize("attempt", range(8))
+def test_nobody_gets_work_of_a_contact_while_being_excluded_from_it(how: str, attempt: int) -> None:
+    boss = builders.make_manager()
+    contact, ann, start = builders.make_contact(boss), builders.make_user(team=boss.team), threading.Barrier(2)
+    body = {"title": "Call", "contact_id": contact.pk, "assignee_id": ann.pk}
+    held = builders.make_task(ann)
+    verbs = [
+        partial(Caller(boss), "PATCH", f"/api/contacts/{contact.pk}", {"excluded_user_ids": [ann.pk]}),
+        partial(Caller(boss), "POST", "/api/tasks", body)
+        if how == "made"
+        else partial(Caller(boss), "PATCH", f"/api/tasks/{held.pk}", {"contact_id": contact.pk}),
+    ]
+
+    def ask(verb: Callable[[], HttpResponse]) -> None:
+        start.wait()
+        verb()
+        connections.close_all()
+
+    threads = [threading.Thread(target=ask, args=[verb]) for verb in verbs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert contact.exclusions.exists() != Task.objects.filter(contact=contact, assignee=ann).exists()
 
 
 def test_skills_that_nobody_has_are_told_not_refused(world: World, manager: Caller) -> None:
