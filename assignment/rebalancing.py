@@ -173,10 +173,17 @@ def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]],
 
 
 def overloaded(team: Team, users: list[User], *, now: datetime) -> list[int]:
-    """Of whom the leads are warned, by id: over 110 % now, or since they were not under 100 % again."""
-    used = {pk: week.utilization for pk, week in capacity.weeks(users, now=now).items()}
-    begun = [pk for pk, share in used.items() if share is not None and share > WARN_OVER]
-    ended = [pk for pk, share in used.items() if share is None or share < CLEAR_UNDER]
+    """Of whom the leads are warned, by id: over 110 % now, or since they were not under 100 % again.
+
+    A week without hours, such as one away, is no percentage: it begins nothing, and ends it when no work is left.
+    """
+    used = capacity.weeks(users, now=now)
+    begun = [pk for pk, week in used.items() if week.utilization is not None and week.utilization > WARN_OVER]
+    ended = [
+        pk
+        for pk, week in used.items()
+        if not week.used_hours or (week.utilization is not None and week.utilization < CLEAR_UNDER)
+    ]
     with transaction.atomic():
         Overload.objects.filter(user__team=team).filter(Q(user__in=ended) | ~Q(user__in=list(used))).delete()
         Overload.objects.bulk_create([Overload(user_id=pk, since=now) for pk in begun], ignore_conflicts=True)

@@ -382,6 +382,16 @@ def test_overload_is_told_once_from_110_percent_until_it_has_ended(team: Team, m
     assert "5 h over: no feasible receiver of the 45 h" in notice.body
 
 
+def test_a_week_away_ends_no_overload_but_its_work_done_does(team: Team) -> None:
+    user, week = full(team, 50), timedelta(days=7)
+    builders.make_time_off(user, starts_on=(MONDAY + week).date(), ends_on=(MONDAY + week).date() + timedelta(days=6))
+    for weeks in range(3):
+        assert rebalancing.overloaded(team, [user], now=MONDAY + weeks * week) == [user.pk]
+    assert Overload.objects.get(user=user).since == MONDAY, "it never ended"
+    Task.objects.filter(assignee=user).update(status=Task.CANCELLED)
+    assert rebalancing.overloaded(team, [user], now=MONDAY + week) == []
+
+
 def test_a_second_person_the_same_day_is_told_too(team: Team) -> None:
     lead = builders.make_lead(team=team)
     for name in ("Ann", "Bea"):
