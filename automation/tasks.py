@@ -232,7 +232,7 @@ def update_user_performance_metrics(user_id: int) -> dict[str, Any]:
         request = queue.Request(
             "automation.tasks.send_performance_update_notification",
             [user_id],
-            key=f"performance:{user_id}:{now:%Y-%m-%d}:told",
+            key=f"performance:{user_id}:{scores.local_day(user.team, now)}:told",
             team_id=user.team_id,
             user_id=user_id,
         )
@@ -258,7 +258,7 @@ def send_task_assignment_notification(assignment_id: int) -> dict[str, Any]:
 
 @shared_task(name="automation.tasks.send_performance_update_notification")
 def send_performance_update_notification(user_id: int) -> dict[str, Any]:
-    """Tells the person their score, once a day at most."""
+    """Tells the person their score, once a day of their team at most."""
     now = timezone.now()
     user = arguments.found("user_id", user_id, User.objects.active().select_related("team"))
     if user is None:
@@ -269,7 +269,7 @@ def send_performance_update_notification(user_id: int) -> dict[str, Any]:
     outbox.tell(
         user,
         kind=Notification.PERFORMANCE,
-        key=f"performance:{user_id}:{now:%Y-%m-%d}",
+        key=f"performance:{user_id}:{scores.local_day(user.team, now)}",
         title=f"Your performance score is {score:g}",
         path="/team/performance",
         now=now,

@@ -115,7 +115,8 @@ def _fair_parts(inputs: Inputs) -> Parts:
     }
 
 
-POLICIES: dict[str, Callable[[Inputs], Parts]] = {"classic": _classic_parts, "fair": _fair_parts}
+USUAL_POLICY = "classic"
+POLICIES: dict[str, Callable[[Inputs], Parts]] = {USUAL_POLICY: _classic_parts, "fair": _fair_parts}
 
 
 def band(booked: Decimal, capacity: Decimal) -> Decimal | None:

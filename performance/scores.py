@@ -52,10 +52,14 @@ def compute(user: User, *, now: datetime) -> ScoreSnapshot:
 
 
 def compute_all(team: Team, people: Iterable[User], *, now: datetime) -> list[ScoreSnapshot]:
-    """The scores of people of one team now, unsaved; as many queries for many as for few."""
+    """The scores of people of one team now, unsaved; as many queries for many as for few.
+
+    By the usual policy in a team whose own, written by hand, is none: its scores stop nobody's.
+    """
     users = {user.pk: user for user in people}
     gathered = gather(team, now=now, users=users.values())
-    found = scoring.score_all(team.scoring, list(gathered.values()))
+    policy = team.scoring if team.scoring in scoring.POLICIES else scoring.USUAL_POLICY
+    found = scoring.score_all(policy, list(gathered.values()))
     on = local_day(team, now)
     return [
         ScoreSnapshot(
@@ -64,7 +68,7 @@ def compute_all(team: Team, people: Iterable[User], *, now: datetime) -> list[Sc
             total=kept(score.total),
             provisional=score.provisional,
             label=score.label or "",
-            details=_details(team.scoring, inputs, score),
+            details=_details(policy, inputs, score),
             computed_at=now,
         )
         for (pk, inputs), score in zip(gathered.items(), found, strict=True)
@@ -134,7 +138,7 @@ def as_dict(snapshot: ScoreSnapshot) -> dict[str, Any]:
             "provisional": snapshot.provisional,
             "label": snapshot.label or None,
             "reason": details["reason"],
-            "policy": details.get("policy", "classic"),
+            "policy": details.get("policy", scoring.USUAL_POLICY),
             "window_days": WINDOW.days,
             "inputs": inputs,
         },

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from automation import tasks
 from domain import scoring
+from jobs.models import Job
 from notifications.models import Notification
 from people.models import Team, User
 from performance import reports, scores, snapshots
@@ -19,7 +21,7 @@ from performance import team as team_figures
 from performance.models import DailyReport, ScoreSnapshot, TeamScore
 from tests import builders
 from work import lifecycle
-from work.models import Assignment
+from work.models import Assignment, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -83,6 +85,16 @@ def test_moved_dropped_and_old_work_counts_for_nobody(member: User) -> None:
     assert scores.as_dict(scores.compute(member, now=NOW))["total_assignments"] == 1
 
 
+def test_a_policy_that_is_none_stops_nobody(member: User) -> None:
+    Team.objects.filter(pk=member.team_id).update(scoring="fairer")
+    other = builders.make_user()
+    done = tasks.recalculate_team_performance()["teams"]
+    assert done[str(member.team_id)] == done[str(other.team_id)] == {"scores": 1}
+    row = scores.latest(member)
+    assert row is not None
+    assert scores.as_dict(row)["details"]["policy"] == "classic"
+
+
 def test_without_data_there_is_no_score(member: User) -> None:
     answer = scores.as_dict(scores.compute(member, now=NOW))
     assert answer["performance_score"] is None
@@ -114,6 +126,71 @@ def test_lists_are_strict_and_leave_the_provisional_out(member: User) -> None:
     assert [one["user_id"] for one in everybody] == [newcomer.pk]
     ScoreSnapshot.objects.filter(user=member).update(total=Decimal("49.99999"))
     assert [one["user_id"] for one in team_figures.at_risk(member.team, now=NOW)] == [member.pk]
+
+
+def many(user: User, *, done: int, given: int, estimated: str, actual: str, match: str = "90") -> None:
+    """Tasks finished in time, with an estimate that was so good; the rest is still open and due in a month."""
+    due = NOW + timedelta(days=30)
+    ended = {"ended_at": NOW, "outcome": Assignment.COMPLETED, "actual_hours": Decimal(actual)}
+    made = Task.objects.bulk_create(
+        Task(
+            team=user.team,
+            assignee=user,
+            owner=user,
+            title="Call",
+            created_at=NOW,
+            due_date=due,
+            estimated_hours=Decimal(estimated),
+            status=Task.DONE if number < done else Task.TODO,
+        )
+        for number in range(given)
+    )
+    Assignment.objects.bulk_create(
+        Assignment(
+            task=task,
+            user=user,
+            method="manual",
+            assigned_at=NOW - timedelta(days=1),
+            due_date=due,
+            estimated_hours=task.estimated_hours,
+            skill_match=Decimal(match),
+            **(ended if task.status == Task.DONE else {}),
+        )
+        for task in made
+    )
+
+
+def booked(user: User, hours: str) -> None:
+    """Work of this week that was given before the ninety days."""
+    held(user, done=False, estimated=float(hours), assigned_at=NOW - timedelta(days=91))
+
+
+@pytest.mark.parametrize(
+    ("done", "given", "hours", "total", "shown"),
+    [(181, 200, "12", "84.925", 84.9), (923, 1000, "8.6", "87.255", 87.3)],
+)
+def test_the_worked_figures_from_rows(
+    member: User, done: int, given: int, hours: str, total: str, shown: float
+) -> None:
+    """90.5, 85, 70, 90 and 92.3, 85, 78.5, 90: shares of tasks, 8.5 of 10 hours, a week of 40 hours, matches."""
+    many(member, done=done, given=given, estimated="8.5", actual="10")
+    booked(member, hours)
+    row = scores.recompute(member, now=NOW)
+    assert (row.total, ScoreSnapshot.objects.get().total) == (Decimal(total), Decimal(total))
+    assert scores.as_dict(row)["performance_score"] == shown
+
+
+@pytest.mark.parametrize(("policy", "busy", "idle"), [("classic", 76.5, 91.5), ("fair", 93.0, 81.2)])
+def test_what_the_two_policies_reward_from_rows(member: User, policy: str, busy: float, idle: float) -> None:
+    """10 of 10 tasks with a week booked to 95 %, and 2 of 2 with one booked to 20 %."""
+    Team.objects.filter(pk=member.team_id).update(scoring=policy)
+    member.refresh_from_db()
+    colleague = builders.make_user(team=member.team)
+    for user, count, hours in ((member, 10, "38"), (colleague, 2, "8")):
+        many(user, done=count, given=count, estimated="9", actual="10")
+        booked(user, hours)
+    found = [scores.as_dict(row)["performance_score"] for row in scores.recompute_team(member.team, now=NOW)]
+    assert found == [busy, idle]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +230,20 @@ def test_the_job_keeps_the_score_and_tells_once_a_day(member: User) -> None:
         tasks.send_performance_update_notification(member.pk)
     assert ScoreSnapshot.objects.filter(user=member).count() == 1
     assert Notification.objects.filter(user=member, kind="performance").count() == 1
+
+
+def test_one_is_told_once_a_day_of_the_team_and_again_the_next(member: User) -> None:
+    """A day in Auckland is two in UTC, and two may begin on one of these."""
+    Team.objects.filter(pk=member.team_id).update(timezone="Pacific/Auckland")
+    told = []
+    for at in ("2026-03-03 12:00", "2026-03-04 09:30", "2026-03-04 11:30", "2026-03-05 01:00"):
+        with time_machine.travel(f"{at}:00+00:00", tick=False):
+            held(member, done=True, estimated=4, actual=4 + len(told), assigned_at=timezone.now())
+            tasks.update_user_performance_metrics(member.pk)
+            tasks.send_performance_update_notification(member.pk)
+        told.append(Notification.objects.filter(user=member, kind="performance").count())
+    assert told == [1, 1, 2, 2]
+    assert Job.objects.filter(name__endswith="send_performance_update_notification").count() == 2
 
 
 def test_the_daily_report_is_made_once_and_told_to_leads(member: User) -> None:
