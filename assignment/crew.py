@@ -1,6 +1,7 @@
 """The people of a team as the matching engine sees them: what they can do, and the hours they have."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,8 @@ from work.models import Assignment
 
 HORIZON = timedelta(days=7)
 """Whose hours count: the week that begins now, so that a Friday's task finds Monday's hours."""
+FARTHEST = timedelta(days=28)
+"""Until when hours are counted by due date, so that run after run gives nobody more than fits before a far one."""
 RECENT = timedelta(days=90)
 _QUARTER_US = 900_000_000
 
@@ -45,20 +48,22 @@ class Crew:
     def people(self, works: Collection[Work] = (), users: Sequence[User] | None = None) -> list[Person]:
         """They, or some of them, as the engine sees them: of history and of hours by a date what these works need."""
         asked = self.users if users is None else users
-        end = self.now + HORIZON
-        dues = sorted({work.due for work in works if work.due is not None and self.now < work.due < end})
+        end, far = self.now + HORIZON, self.now + FARTHEST
+        dues = sorted({work.due for work in works if work.due is not None and self.now < work.due < far})
+        instants = [*dues, far] if dues else []
+        within = bisect_left(instants, end)
         contacts, groups = self._recent(works, [user.pk for user in asked])
         found = []
         for user in asked:
             held = self.held[user.pk]
-            worked = self._worked(user, [*dues, end])
-            spoken_for = capacity.booked_by(held, dues)
+            worked = self._worked(user, [*instants, end])
+            spoken_for = capacity.booked_by(held, instants)
             total = -(-worked[-1] // _QUARTER_US)
             booked = sum((one.left for one in held if one.due is None or one.due < end), Decimal(0))
             free = total - quarters(booked)
             left = [
                 (due, math.floor(Decimal(until) / _QUARTER_US - taken * 4))
-                for due, until, taken in zip(dues, worked, spoken_for, strict=False)
+                for due, until, taken in zip(instants, worked, spoken_for, strict=False)
             ]
             found.append(
                 Person(
@@ -70,8 +75,8 @@ class Crew:
                     away=self.is_away(user),
                     recent_contacts=frozenset(contacts.get(user.pk, ())),
                     recent_groups=frozenset(groups.get(user.pk, ())),
-                    # What is due later than the week needs its hours within the week or later.
-                    free_by=(*left, (end, free)) if left else (),
+                    # What is due later than the week is given hours of the week all the same.
+                    free_by=(*left[:within], (end, free), *left[within:]) if left else (),
                     may_take=None if user.wip_limit is None else max(0, user.wip_limit - len(held)),
                     holding=len(held),
                 )
@@ -86,7 +91,7 @@ class Crew:
         """The time that tasks may fill until each instant, in microseconds."""
         plan = self.plans[user.pk]
         if plan not in self._clocks:  # most of a team work the same hours: these are counted once
-            self._clocks[plan] = calendars.Clock(plan, start=self.now, end=self.now + HORIZON)
+            self._clocks[plan] = calendars.Clock(plan, start=self.now, end=self.now + FARTHEST)
         clock, focus = self._clocks[plan], int(user.focus_factor * 100)
         return [clock.microseconds(instant) * focus // 100 for instant in instants]
 

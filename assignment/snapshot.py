@@ -2,22 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import F, QuerySet
 
-from assignment.crew import quarters
+from assignment.crew import FARTHEST, quarters
 from domain import calendars
 from domain.matching import Work
 from people import hours, skills
 from people.models import Skill, Team
 from work import capacity
 from work.models import Dependency, Exclusion, Task, TaskSkill
-
-FARTHEST_SLACK = timedelta(days=28)
-"""Beyond this a due date is not urgent at all, so its working time need not be counted."""
 
 MOST_WAITING = 5000
 """So many tasks of a team are given out at once, those that are due first."""
@@ -89,7 +86,7 @@ class Reader:
         self.team, self.now = team, now
         plan = hours.team_schedule(team)
         self.zone = plan.zone
-        self.clock = calendars.Clock(plan, start=now, end=now + FARTHEST_SLACK)
+        self.clock = calendars.Clock(plan, start=now, end=now + FARTHEST)  # beyond it nothing is urgent
         self.today = now.astimezone(self.zone).date()
         self.usual = capacity.UsualEstimates()
         self.closure = skills.closure(team)

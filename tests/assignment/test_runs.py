@@ -351,3 +351,14 @@ def test_a_run_that_comes_second_leaves_no_plan_behind(
     with pytest.raises(runs.Busy):
         runs.run(team, now=MONDAY, key="assign:1")
     assert Run.objects.get() == first
+
+
+def test_run_after_run_gives_nobody_more_than_fits_before_a_far_date(team: Team) -> None:
+    """80 working hours until then: what is given beyond them, as a late task is better than nobody's, says so."""
+    builders.make_user(team=team)
+    for _ in range(6):
+        builders.make_task(team=team, estimated_hours=20, due_date=MONDAY + timedelta(days=14), created_at=MONDAY)
+    for minute in range(3):
+        runs.run(team, now=MONDAY + timedelta(minutes=minute))
+    late = [one.reasons["late"] for one in Assignment.objects.order_by("pk")]
+    assert late == [False] * 3 + [True] * 2
