@@ -96,7 +96,7 @@ def _completed(inputs: Inputs) -> str:
 def _completed_fair(inputs: Inputs) -> str:
     if not inputs["due_hours"]:
         return _("Nothing was due.")
-    return _("Of %(due)s that were due, %(on_time)s were on time and %(late)s late, which is half.") % {
+    return _("Of %(due)s that were due, %(on_time)s were on time and %(late)s late, which count half.") % {
         "due": hours(inputs["due_hours"]),
         "on_time": hours(inputs["on_time_hours"]),
         "late": hours(inputs["late_hours"]),

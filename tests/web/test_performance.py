@@ -70,7 +70,7 @@ def test_the_fair_policy_is_told_in_hours(member: User, browser_of) -> None:
     finish(member, 2, hours=2, due_date=datetime.now(UTC))
     finish(member, 1, hours=2, due_date=datetime.now(UTC) - 9 * DAY)
     page = told(browser_of(member))
-    assert "Of 6 h that were due, 4 h were on time and 2 h late, which is half." in page
+    assert "Of 6 h that were due, 4 h were on time and 2 h late, which count half." in page
     assert "Planned against actual hours of 3 finished tasks, long ones counting more." in page
 
 
