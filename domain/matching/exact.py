@@ -42,11 +42,14 @@ def solve(problem: Problem, start: Ints, tolerance: float) -> Proof:
     """Branch and bound from the plan `start`, until the gap is within `tolerance` or 2,000 nodes were looked at.
 
     One thread and one seed, and no limit by time, so that the same problem has the same answer.
-    Raises SolverFailed when it ends without a plan, or with one that breaks a limit.
+    Raises SolverFailed when it cannot be loaded, ends without a plan, or with one that breaks a limit.
     """
-    import highspy
+    try:
+        import highspy
 
-    solver = _loaded(problem, whole=True)
+        solver = _loaded(problem, whole=True)
+    except (ImportError, OSError) as fault:  # installed in part, or for another machine
+        raise SolverFailed(f"HiGHS cannot be loaded: {fault}") from fault
     solver.setOptionValue("mip_rel_gap", tolerance)
     solver.setOptionValue("mip_abs_gap", 0.999)  # values are whole numbers
     solver.setOptionValue("mip_max_nodes", NODES)

@@ -285,3 +285,10 @@ def large() -> Problem:
         for task in range(40)
     ]
     return make_problem(edges, [[40]] * 6)
+
+
+def test_a_solver_that_cannot_be_loaded_has_failed_like_any_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "highspy", None)
+    problem = make_problem([[(0, 5, 1), (1, 4, 1)], [(0, 6, 2)]], [[2], [2]])
+    with pytest.raises(exact.SolverFailed, match="cannot be loaded"):
+        exact.solve(problem, np.array([NOBODY, NOBODY]), 0)
