@@ -14,7 +14,7 @@ from domain import balancing, calendars
 from notifications import outbox
 from notifications.models import Notification
 from people.models import Team, User
-from work import capacity
+from work import capacity, lifecycle
 from work.models import Assignment, Task
 
 WARN_OVER, CLEAR_UNDER = 110, 100
@@ -60,7 +60,7 @@ def apply(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
             raise Stale(f"{obstacle}: ask for new suggestions.")
         Suggestion.objects.filter(pk=suggestion.pk).update(state=Suggestion.APPLIED, applied_at=now, applied_by=by)
         reasons = {"sentence": f"{suggestion.reason}. Applied by {by.display_name}.", "loads": suggestion.loads}
-        assignment = dispatch.assign(task, receiver, by=by, now=now, method=dispatch.REBALANCE, reasons=reasons)
+        assignment = _give(task, receiver, by=by, now=now, method=dispatch.REBALANCE, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: ask for new suggestions.")
         _tell_former(giver, assignment, f"{by.display_name} moved it to {receiver.display_name}: {suggestion.reason}.")
@@ -97,7 +97,7 @@ def undo(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
             raise Stale(f"{giver.display_name} is not in the team any more: assign the task by hand.")
         Suggestion.objects.filter(pk=suggestion.pk).update(state=Suggestion.UNDONE)
         reasons = {"sentence": f"Moved back by {by.display_name}.", "loads": suggestion.loads}
-        assignment = dispatch.assign(task, giver, by=by, now=now, method=dispatch.MANUAL, reasons=reasons)
+        assignment = _give(task, giver, by=by, now=now, method=dispatch.MANUAL, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: assign it by hand.")
         _tell_former(receiver, assignment, f"{by.display_name} moved it back to {giver.display_name}.")
@@ -129,6 +129,14 @@ def _obstacle(suggestion: Suggestion, task: Task, giver: User, receiver: User, n
         return f"The task takes {float(movable.hours):g} h now, not {float(suggestion.hours):g}"
     refusal = balancing.refusal(movable, weeks.loads[receiver.pk], names=snapshot.skill_names(task.team))
     return None if refusal is None else f"{receiver.display_name} {refusal}"
+
+
+def _give(task: Task, user: User, **how: Any) -> Assignment | None:
+    """As `dispatch.assign`. Raises Stale for somebody who must not have the task any more."""
+    try:
+        return dispatch.assign(task, user, **how)
+    except lifecycle.Excluded as refusal:
+        raise Stale(str(refusal)) from None
 
 
 def _tell_former(user: User, assignment: Assignment, why: str) -> None:

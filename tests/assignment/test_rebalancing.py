@@ -18,7 +18,7 @@ from automation import tasks
 from notifications.models import Notification
 from people.models import Change, Skill, Team, User
 from tests import builders
-from work import capacity, lifecycle
+from work import capacity, lifecycle, ties
 from work.models import Exclusion, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -312,6 +312,17 @@ def test_all_suggestions_are_applied_but_for_what_no_longer_fits_and_each_can_be
     lifecycle.set_status(Task.objects.get(pk=last.task_id), Task.IN_PROGRESS, by=free, now=MONDAY)
     with pytest.raises(rebalancing.Stale, match="assign it by hand"):
         rebalancing.undo(last, by=full, now=MONDAY)
+
+
+def test_a_move_is_not_taken_back_to_whom_must_not_have_the_task_any_more(team: Team) -> None:
+    user, boss = full(team, 20, 20, 20), builders.make_manager(team=team)
+    (move,) = moves_of(team)
+    task = rebalancing.apply(move, by=boss, now=MONDAY).task
+    ties.exclude(task, [user], by=boss, now=MONDAY)
+    with pytest.raises(rebalancing.Stale, match="must not have this task: choose somebody else"):
+        rebalancing.undo(move, by=boss, now=MONDAY)
+    move.refresh_from_db()
+    assert move.state == Suggestion.APPLIED
 
 
 def test_both_people_are_told_of_a_move_and_of_its_undoing_and_the_log_says_who_did_it(
