@@ -84,6 +84,10 @@ class Run(models.Model):
     version = models.PositiveIntegerField(help_text="Of the engine")
     fault = models.CharField(max_length=255, blank=True, help_text="Why the solver was of no use")
     input_hash = models.CharField(max_length=64, help_text="The same input has the same plan")
+    given = models.PositiveIntegerField(null=True, help_text="How many tasks it has given, once carried out")
+    given_before = models.PositiveIntegerField(
+        default=0, help_text="How many of the team's runs had given something when it was planned"
+    )
     replan = models.BooleanField(default=False, help_text="It may move work that somebody holds and has not started")
 
     objects = RunQuerySet.as_manager()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 HOLD = timedelta(minutes=5)
 """How long a run may stand still before others think it was killed."""
+_TRIES = 3
 KEEP, KEEP_UNGIVEN = timedelta(days=90), timedelta(days=1)
 TAKEN, CHANGED, LEFT = "TAKEN", "CHANGED", "LEFT"
 WITH_TASK = ("task__team", "to_user__team")
@@ -41,6 +42,10 @@ class Busy(Exception):
 
 class NotThis(Exception):
     """This run can't be carried out or undone any more; the message says why."""
+
+
+class Stale(NotThis):
+    """Other runs have given out work since this one was planned: it would promise the same hours again."""
 
 
 def run(
@@ -59,21 +64,25 @@ def run(
     if not dry_run:
         _finish_what_was_left(team, now=now)
     made = Run.objects.filter(key=key).first() if key else None
-    fresh = made is None
-    if made is None:
+    if dry_run:
+        return made or plan(team, now=now, replan=replan, by=by, key=key)
+    if made is not None:
+        return apply(made, now=now) if made.state in (Run.PLANNED, Run.APPLYING) else made
+    for _ in range(_TRIES):
         made = plan(team, now=now, replan=replan, by=by, key=key)
-    if not dry_run and made.state in (Run.PLANNED, Run.APPLYING):
         try:
-            apply(made, now=now)
+            return apply(made, now=now)
+        except Stale:
+            made.delete()  # another run was faster, and this plan knows nothing of what it gave
         except Busy:
-            if fresh:  # it knows nothing of what the other gives: whoever asks again gets a plan that does
-                made.delete()
+            made.delete()
             raise
-    return made
+    raise Busy("Other runs of this team are being carried out one after the other: wait until they have ended.")
 
 
 def plan(team: Team, *, now: datetime, replan: bool = False, by: User | None = None, key: str | None = None) -> Run:
     """Works out who gets what and keeps it; changes no task."""
+    before = _that_gave(team)  # asked first: what is given from here on makes the plan stale
     users, held = crew.members(team), snapshot.movable(team) if replan else []
     rows = {row.pk: row for row in (*snapshot.waiting(team), *held)}
     works = snapshot.Reader(team, now).works(list(rows.values()))
@@ -93,6 +102,7 @@ def plan(team: Team, *, now: datetime, replan: bool = False, by: User | None = N
             version=found.version,
             fault=found.fault[:255],
             input_hash=_hash_of(works, people, team.weights),
+            given_before=before,
             replan=replan,
         )
         Decision.objects.bulk_create(decisions.of(made, [*found.decisions, *_held_back(team, rows)]), batch_size=500)
@@ -100,15 +110,24 @@ def plan(team: Team, *, now: datetime, replan: bool = False, by: User | None = N
 
 
 def apply(run: Run, *, now: datetime) -> Run:
-    """Gives each task to whom the run chose, unless it was changed meanwhile. Raises Busy or NotThis."""
+    """Gives each task to whom the run chose, unless it was changed meanwhile. Raises Busy, NotThis or Stale."""
     if run.state not in (Run.PLANNED, Run.APPLYING):
         raise NotThis(f"This run is {run.state} already: make a new one.")
+    planned = run.state == Run.PLANNED
     _hold(run, Run.APPLYING, now=now)
+    if planned and _that_gave(run.team) != run.given_before:  # under the hold nobody else's run can end
+        Run.objects.filter(pk=run.pk).update(state=Run.PLANNED, held_until=None)
+        run.state = Run.PLANNED
+        raise Stale("Work was given out since this was planned, so its hours may be spoken for: make a new plan.")
     open_ones = run.decisions.filter(state=Decision.PLANNED, to_user__isnull=False)
     for decision in open_ones.select_related(*WITH_TASK).prefetch_related("task__skill_levels").order_by("position"):
         give(decision, now=now)
     _end(run, Run.DONE, now=now)
     return run
+
+
+def _that_gave(team: Team) -> int:
+    return Run.objects.filter(team=team, given__gt=0).count()
 
 
 def undo(run: Run, *, by: User | None, now: datetime) -> dict[str, Any]:
@@ -279,8 +298,9 @@ def _hold(run: Run, state: str, *, now: datetime) -> None:
 
 
 def _end(run: Run, state: str, *, now: datetime) -> None:
-    Run.objects.filter(pk=run.pk).update(state=state, held_until=None, ended_at=now)
-    run.state, run.ended_at = state, now
+    given = run.decisions.filter(state=Decision.APPLIED).count() if state == Run.DONE else run.given
+    Run.objects.filter(pk=run.pk).update(state=state, held_until=None, ended_at=now, given=given)
+    run.state, run.ended_at, run.given = state, now, given
 
 
 def give(decision: Decision, *, now: datetime) -> bool:

@@ -362,3 +362,42 @@ def test_run_after_run_gives_nobody_more_than_fits_before_a_far_date(team: Team)
         runs.run(team, now=MONDAY + timedelta(minutes=minute))
     late = [one.reasons["late"] for one in Assignment.objects.order_by("pk")]
     assert late == [False] * 3 + [True] * 2
+
+
+def test_a_plan_made_before_another_was_carried_out_promises_no_hours_again(team: Team, people: list[User]) -> None:
+    """Each has forty hours; two plans of thirty hours each, the second made before the first was carried out."""
+    first = [builders.make_task(team=team, estimated_hours=30, created_at=MONDAY) for _ in range(3)]
+    early = runs.plan(team, now=MONDAY)
+    late = runs.plan(team, now=MONDAY)
+    for task in first[1:]:
+        Task.objects.filter(pk=task.pk).update(version=9)  # so that the second has something left to give
+    runs.apply(early, now=MONDAY)
+    with pytest.raises(runs.Stale, match="make a new plan"):
+        runs.apply(late, now=MONDAY)
+    late.refresh_from_db()
+    assert (late.state, late.held_until) == (Run.PLANNED, None)
+    assert Task.objects.filter(assignee__isnull=False).count() == 1
+    assert ran(team, now=MONDAY)["state"] == Run.DONE
+    assert sorted(Counter(holders().values()).values()) == [1, 1, 1], "each got one"
+
+
+def test_a_run_that_was_overtaken_while_it_planned_plans_anew(
+    team: Team, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        builders.make_task(team=team, estimated_hours=30, created_at=MONDAY)
+    other, plan = runs.plan(team, now=MONDAY), runs.plan
+    made: list[Run] = []
+
+    def overtaken(*args: Any, **options: Any) -> Run:
+        made.append(plan(*args, **options))
+        if len(made) == 1:
+            builders.make_task(team=team, estimated_hours=9, created_at=MONDAY)  # ten are left of each
+            runs.apply(other, now=MONDAY)
+        return made[-1]
+
+    monkeypatch.setattr(runs, "plan", overtaken)
+    done = runs.run(team, now=MONDAY, key="assign:1")
+    assert len(made) == 2
+    assert (done.pk, done.state, done.given) == (made[1].pk, Run.DONE, 1)
+    assert Run.objects.count() == 2, "the overtaken plan is gone"
