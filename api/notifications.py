@@ -1,17 +1,25 @@
-"""/api/notifications: what you were told."""
+"""/api/notifications: what you were told, what was sent to you outside, and what you want to hear of."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Any
+from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
+from pydantic import Field
 
 from api.auth import caller, scope
-from api.fields import Id, Out, one
+from api.errors import invalid
+from api.fields import UNSET, Id, In, LocalTime, Out, one
 from api.paging import Cursor, Limit, Page, page
-from notifications.models import Notification
+from notifications import preferences
+from notifications.kinds import KINDS
+from notifications.models import Delivery, Notification
+from notifications.routing import CHANNELS
+from people.models import User
 
 router = Router(tags=["notifications"])
 
@@ -30,6 +38,39 @@ class NotificationOut(Out):
 class ReadAll(Out):
     success: bool = True
     read: int
+
+
+class DeliveryOut(Out):
+    id: UUID
+    notification_id: int
+    user_id: int
+    kind: str
+    channel: str
+    state: str = Field(description="queued, sending, sent, failed, unknown, skipped or bounced")
+    reason: str = Field(description="Why it failed, was not sent, or nobody can say whether it arrived")
+    created_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+
+
+class QuietIn(In):
+    starts: LocalTime
+    ends: LocalTime = Field(description="By your own clock; before `starts` it is over midnight")
+
+
+class QuietOut(Out):
+    starts: time
+    ends: time
+
+
+class PreferencesIn(In):
+    kinds: dict[str, dict[str, bool]] = Field(UNSET, max_length=50, description="By kind and channel; others stay")
+    quiet_hours: QuietIn | None = Field(UNSET, description="When nothing is sent; null for none")
+
+
+class PreferencesOut(Out):
+    kinds: dict[str, dict[str, bool]] = Field(description="By kind, whether it comes by each channel")
+    quiet_hours: QuietOut | None
 
 
 def shown(rows: Sequence[Notification]) -> list[NotificationOut]:
@@ -61,3 +102,52 @@ def read_notification(request: HttpRequest, id: Id) -> Notification:
     rows.filter(pk=notice.pk).mark_read(timezone.now())
     notice.refresh_from_db()
     return notice
+
+
+@router.get("/api/notifications/deliveries", auth=scope("notifications:read"), response=Page[DeliveryOut])
+def list_deliveries(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+    """What was sent to you outside the product, newest first, and what became of it; managers see their team's."""
+    rows = Delivery.objects.visible_to(caller(request)).select_related("notification")
+    return page(request, rows, limit=limit, cursor=cursor, shown=_deliveries, order=("-created_at", "-id"))
+
+
+@router.get("/api/notifications/preferences", auth=scope("notifications:read"), response=PreferencesOut)
+def read_preferences(request: HttpRequest) -> dict[str, Any]:
+    """What you hear of outside the product, and when you are left alone. The inbox always has everything."""
+    return _preferences(caller(request))
+
+
+@router.put("/api/notifications/preferences", auth=scope("notifications:write"), response=PreferencesOut)
+def change_preferences(request: HttpRequest, payload: PreferencesIn) -> dict[str, Any]:
+    """Chooses what is sent; what is left out stays as it is."""
+    user, sent = caller(request), payload.model_dump(exclude_unset=True)
+    _check(sent.get("kinds", {}))
+    with transaction.atomic():
+        preferences.choose(user, sent.get("kinds", {}))
+        if "quiet_hours" in sent:
+            quiet = sent["quiet_hours"]
+            preferences.be_quiet(user, None if quiet is None else (quiet["starts"], quiet["ends"]))
+    return _preferences(user)
+
+
+def _preferences(user: User) -> dict[str, Any]:
+    quiet = preferences.quiet_of(user)
+    return {
+        "kinds": preferences.of(user),
+        "quiet_hours": None if quiet is None else {"starts": quiet[0], "ends": quiet[1]},
+    }
+
+
+def _check(kinds: dict[str, dict[str, bool]]) -> None:
+    for kind, by_channel in kinds.items():
+        if kind not in KINDS:
+            raise invalid(f"/kinds/{kind}", "unknown", f"There is no kind {kind!r}: use one of {', '.join(KINDS)}.")
+        for channel in by_channel:
+            if channel not in CHANNELS:
+                there_is = ", ".join(CHANNELS)
+                said = f"There is no channel {channel!r}: use one of {there_is}."
+                raise invalid(f"/kinds/{kind}/{channel}", "unknown", said)
+
+
+def _deliveries(rows: Sequence[Delivery]) -> list[DeliveryOut]:
+    return [DeliveryOut.model_validate(row) for row in rows]

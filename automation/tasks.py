@@ -7,6 +7,7 @@ local time the schedule is read in.
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
@@ -32,7 +33,7 @@ from crm import contacts
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
-from notifications import outbox
+from notifications import delivery, outbox
 from notifications.models import Notification
 from people.models import Team, User
 from performance import scores
@@ -177,6 +178,12 @@ def schedule_recurring_contact_tasks(team_id: int | None = None) -> dict[str, An
 @shared_task(name="automation.tasks.send_task_reminders")
 def send_task_reminders() -> dict[str, int]:
     return reminders.send(now=timezone.now())
+
+
+@shared_task(name="automation.tasks.send_delivery", external=True)
+def send_delivery(delivery_id: str, *, key: str) -> dict[str, Any]:  # noqa: ARG001 (every call to the outside has one)
+    """Sends one notice to one person by one channel."""
+    return delivery.send(UUID(delivery_id), now=timezone.now())
 
 
 @shared_task(name="automation.tasks.assign_task")

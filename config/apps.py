@@ -13,8 +13,8 @@ class WiringConfig(AppConfig):
         from automation import erasure as automation_erasure
         from crm import contacts, erase, merge
         from jobs import hooks
+        from notifications import delivery, outbox
         from notifications import erasure as notifications_erasure
-        from notifications import outbox
         from people import deactivation
         from people.models import Team
         from performance import erasure as performance_erasure
@@ -25,6 +25,7 @@ class WiringConfig(AppConfig):
         hooks.register(hooks.Drain(tasks.sweep_team.name, sweeps.due_teams, every_seconds=15))
         hooks.register(hooks.Drain(tasks.follow_calendar.name, calendar_changes.teams, every_seconds=60))
         hooks.on_dead(outbox.tell_of_dead_job)
+        hooks.on_dead(delivery.give_up)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         contacts.register(cadence.contact_changed)
         deactivation.register(lifecycle.release_work_of)

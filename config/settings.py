@@ -6,12 +6,13 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import dj_database_url
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import logs
+from config import logs, mail
 from domain import calendars
 
 
@@ -77,6 +78,12 @@ class Environment(BaseSettings):
     def known_broker(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
             raise ValueError("use a redis:// or amqp:// address, or leave it unset to run without a broker")
+        return value
+
+    @field_validator("email_url")
+    @classmethod
+    def known_mail_server(cls, value: str) -> str:
+        mail.settings_of(value, host="localhost")
         return value
 
     @field_validator("database_url")
@@ -268,8 +275,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# No mail is sent yet: whatever would send one says so instead.
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+# Without an address nothing is sent: whatever would send a mail says so instead.
+MAILS = bool(ENV.email_url)
+globals().update(mail.settings_of(ENV.email_url, host=urlsplit(BASE_URL).hostname or OWN_NAME))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 CONTENT_SECURITY_POLICY = {

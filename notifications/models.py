@@ -1,4 +1,7 @@
-"""What people were told. A notice's key says what it is about, so it exists once."""
+"""What people were told, where they want to hear of it, and what was sent to them outside.
+
+A notice's key says what it is about, so it exists once.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -48,3 +51,76 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class PreferenceQuerySet(models.QuerySet["Preference"]):
+    def visible_to(self, user: User) -> "PreferenceQuerySet":
+        return self.filter(user=user)
+
+
+class Preference(models.Model):
+    """Somebody's choice for one kind of notice and one channel; without it the kind's own default holds."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="preferences")
+    kind = models.CharField(max_length=20)
+    channel = models.CharField(max_length=10)
+    wanted = models.BooleanField()
+
+    objects = PreferenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "kind", "channel"], name="one_preference_per_channel")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.kind} by {self.channel} {self.wanted}"
+
+
+class QuietHours(models.Model):
+    """When nothing is sent to somebody, by their own clock; from after until is over midnight."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="quiet_hours")
+    starts = models.TimeField()
+    ends = models.TimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.starts} to {self.ends}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def visible_to(self, user: User) -> "DeliveryQuerySet":
+        """What was sent to oneself; managers see their team's, without what it said."""
+        return self.filter(user__team_id=user.team_id) if user.manages else self.filter(user=user)
+
+
+class Delivery(models.Model):
+    """One notice sent to one person by one channel, once.
+
+    SENDING is written before the call, so a process that dies in it leaves UNKNOWN: nothing is sent twice for being
+    unsure whether it was sent.
+    """
+
+    QUEUED, SENDING, SENT, FAILED = "queued", "sending", "sent", "failed"
+    UNKNOWN, SKIPPED, BOUNCED = "unknown", "skipped", "bounced"
+
+    id = models.UUIDField(primary_key=True)
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.CharField(max_length=10)
+    state = models.CharField(max_length=10, default=QUEUED)
+    reason = models.CharField(max_length=255, blank=True, help_text="Why it failed, was not sent, or is unknown")
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="Not before then: quiet hours have passed")
+    sent_at = models.DateTimeField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notification", "channel"], name="one_delivery_per_channel")]
+        indexes = [models.Index(fields=["user", "-created_at"], name="delivery_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.notification_id} by {self.channel}: {self.state}"
+
+    @property
+    def kind(self) -> str:
+        return self.notification.kind

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 
 from jobs.models import Job
+from jobs.rows import insert_new
+from notifications import routing
 from notifications.models import Notification
 from people.models import User
 from work.models import Task
@@ -21,11 +24,16 @@ def tell(
     body: str = "",
     task: Task | None = None,
     path: str = "",
+    outside: bool = True,
 ) -> None:
-    """Writes the notice for each person once; the same key again changes nothing. Nobody who left is told."""
+    """Writes the notice for each person once, and what is to be sent of it outside; the same key again changes nothing.
+
+    Nobody who left is told. `outside` False keeps it to the inbox.
+    """
     people = [users] if isinstance(users, User) else list(users)
-    Notification.objects.bulk_create(
-        [
+    notices = {
+        notice.key: notice
+        for notice in (
             Notification(
                 team_id=user.team_id,
                 user=user,
@@ -39,9 +47,15 @@ def tell(
             )
             for user in people
             if user.is_active
-        ],
-        ignore_conflicts=True,
-    )
+        )
+    }
+    with transaction.atomic():
+        fresh = []
+        for pk, own_key in insert_new(list(notices.values()), returning=("id", "key")):
+            notices[own_key].pk = pk
+            fresh.append(notices[own_key])
+        if outside:
+            routing.route(fresh, now=now)
 
 
 def tell_of_dead_job(job: Job, now: datetime) -> None:
@@ -56,4 +70,6 @@ def tell_of_dead_job(job: Job, now: datetime) -> None:
         body=job.error,
         path="/automations/jobs?state=dead",
         now=now,
+        # A mail about mails that can't be sent would fail too, and so on without end.
+        outside=job.name != routing.SEND_JOB,
     )

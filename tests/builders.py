@@ -1,5 +1,6 @@
 """Rows for tests, with defaults that make sense: a test spells out only what matters to it."""
 
+import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -19,7 +20,7 @@ from automation.models import (
 )
 from crm.models import Activity, Contact, InboundSource
 from jobs.models import Job
-from notifications.models import Notification
+from notifications.models import Delivery, Notification
 from people.models import Skill, Team, TimeOff, User, UserSkill, WorkingSpan
 from performance.models import DailyReport, ScoreSnapshot
 from work.models import Assignment, Task, TaskSkill
@@ -209,6 +210,14 @@ def make_notification(user: User, **fields: Any) -> Notification:
         "created_at": datetime.now(UTC),
     }
     return Notification.objects.create(user=user, **defaults | fields)
+
+
+def make_delivery(user: User, **fields: Any) -> Delivery:
+    """A mail of a notice that was sent to them."""
+    now = datetime.now(UTC)
+    defaults = {"id": uuid.uuid4(), "channel": "email", "state": Delivery.SENT, "created_at": now, "due_at": now}
+    notification = fields.pop("notification", None) or make_notification(user)
+    return Delivery.objects.create(user=user, notification=notification, **defaults | fields)
 
 
 def make_suggestion(task: Task, *, to: User, **fields: Any) -> Suggestion:

@@ -3,7 +3,22 @@
 from django.urls import path
 from django.views.generic import RedirectView, TemplateView
 
-from web import activity, contacts, inbox, monitor, mywork, newtask, profile, reports, rules, tasks, team, theme, tokens
+from web import (
+    activity,
+    contacts,
+    inbox,
+    monitor,
+    mywork,
+    newtask,
+    notices,
+    profile,
+    reports,
+    rules,
+    tasks,
+    team,
+    theme,
+    tokens,
+)
 
 app_name = "web"
 # allauth's own pages would promise a letter that nobody sends.
@@ -45,6 +60,7 @@ urlpatterns = [
     path("inbox/<int:pk>/open", inbox.follow, name="notice"),
     path("settings", RedirectView.as_view(pattern_name="web:profile"), name="settings"),
     path("settings/profile", profile.page, name="profile"),
+    path("settings/notifications", notices.page, name="notices"),
     path("settings/tokens", tokens.page, name="tokens"),
     path("settings/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),

@@ -52,6 +52,7 @@ NO_LINES = {
     "POST /api/contacts/{id}/opt-in": "consent is in the ledger",
     "POST /api/contacts/{id}/opt-out": "consent is in the ledger",
     "POST /api/notifications/read": "one's own reading",
+    "PUT /api/notifications/preferences": "one's own wishes",
     "POST /api/notifications/{id}/read": "one's own reading",
     "POST /api/task-automation/batches/{id}/end": "the series is a row with when it ended",
     "POST /api/task-automation/campaigns/{id}/enrol": "the enrolment is a row with who and when",

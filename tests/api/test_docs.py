@@ -114,6 +114,8 @@ GET /api/audit
 GET PUT /api/teams/{id}/hours
 GET PUT /api/users/{id}/hours
 GET /api/notifications
+GET /api/notifications/deliveries
+GET PUT /api/notifications/preferences
 POST /api/notifications/read
 POST /api/notifications/{id}/read
 POST /hooks/mail/{provider}/{secret}

@@ -374,6 +374,9 @@ TABLE = [
     Row("GET", "/api/audit", "team:read", 403, 403, 200, 200),
     Row("GET", "/api/me", "", 200, 200, 200, 200),
     Row("GET", "/api/notifications", "notifications:read", 200, 200, 200, 200),
+    Row("GET", "/api/notifications/deliveries", "notifications:read", 200, 200, 200, 200),
+    Row("GET", "/api/notifications/preferences", "notifications:read", 200, 200, 200, 200),
+    Row("PUT", "/api/notifications/preferences", "notifications:write", 200, 200, 200, 200, body={"quiet_hours": None}),
     Row("POST", "/api/notifications/read", "notifications:write", 200, 200, 200, 200),
     Row("POST", "/api/notifications/{id}/read", "notifications:write", 200, 404, 404, 404, lambda world: {
         "id": builders.make_notification(world.member).pk

@@ -35,8 +35,8 @@ RULE_FORM = {
 }
 READ = {
     "no-reset", "no-email", "mywork", "bell", "theme", "tasks", "task", "task-peek", "contacts", "contact", "activity",
-    "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "settings",
-    "admin",
+    "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "notices",
+    "settings", "admin",
 }  # fmt: skip
 IN_THE_LEDGER = {"contact-new", "contact-status", "contact-cadence", "job-retry"}
 

@@ -43,6 +43,7 @@ PAGES = {
     "/team/reports/{report}": ("lead", "manager"),
     "/inbox": EVERYBODY,
     "/settings/profile": EVERYBODY,
+    "/settings/notifications": EVERYBODY,
     "/settings/tokens": EVERYBODY,
 }
 REFUSED = ("/team/workload", "/team/reports", "/team/reports/{report}")
