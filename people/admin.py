@@ -17,6 +17,7 @@ from people.audited import MEMBER, SKILL, TEAM
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import (
     ApiToken,
+    CalendarFeed,
     Change,
     Skill,
     SkillRequirement,
@@ -188,6 +189,15 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_filter = ("revoked_at", "expires_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "hint")
+    exclude = ("digest",)
+
+
+@admin.register(CalendarFeed)
+class CalendarFeedAdmin(ReadOnlyAdmin):
+    list_display = ("user", "shows", "made_at")
+    list_filter = ("shows",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
     exclude = ("digest",)
 
 

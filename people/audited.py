@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from people.audit import Facts, Kind, columns_of
-from people.models import ApiToken, Skill, Team, User
+from people.models import ApiToken, CalendarFeed, Skill, Team, User
 
 WEEK = ("weekday", "starts", "ends")
 
@@ -48,5 +48,11 @@ TOKEN = Kind(
     "token",
     columns_of(ApiToken, without=("digest", "hint", "last_used_at")),
     name_of=attrgetter("name"),
+    team_of=attrgetter("user.team_id"),
+)
+FEED = Kind(
+    "calendar_feed",
+    columns_of(CalendarFeed, without=("digest",)),
+    name_of=attrgetter("user.username"),
     team_of=attrgetter("user.team_id"),
 )

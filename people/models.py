@@ -354,6 +354,20 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.hint}…)"
 
 
+class CalendarFeed(models.Model):
+    """The private address at which calendars read somebody's tasks. Only the digest of its secret is kept."""
+
+    TODO, EVENT = "todo", "event"
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_feed")
+    digest = models.CharField(max_length=64, unique=True)
+    shows = models.CharField(max_length=5, choices=[(TODO, "To-dos"), (EVENT, "Appointments")], default=TODO)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"calendar of {self.user_id}"
+
+
 class ChangeQuerySet(models.QuerySet["Change"]):
     def visible_to(self, user: User) -> "ChangeQuerySet":
         """The team's managers read its lines, nobody else any."""

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView, TemplateView
 
 from web import (
     activity,
+    calendar,
     contacts,
     inbox,
     monitor,
@@ -61,6 +62,8 @@ urlpatterns = [
     path("settings", RedirectView.as_view(pattern_name="web:profile"), name="settings"),
     path("settings/profile", profile.page, name="profile"),
     path("settings/notifications", notices.page, name="notices"),
+    path("settings/calendar", calendar.page, name="calendar"),
+    path("calendar/<str:secret>.ics", calendar.feed, name="calendar-feed"),
     path("settings/tokens", tokens.page, name="tokens"),
     path("settings/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),

@@ -37,6 +37,7 @@ READ = {
     "no-reset", "no-email", "mywork", "bell", "theme", "tasks", "task", "task-peek", "contacts", "contact", "activity",
     "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "notices",
     "settings", "admin",
+    "calendar-feed",
 }  # fmt: skip
 IN_THE_LEDGER = {"contact-new", "contact-status", "contact-cadence", "job-retry"}
 
@@ -64,6 +65,7 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "rule-switch": (lambda office: office.rule, {"on": "0"}, "rule", "changed"),
     "rule-delete": (lambda office: office.rule, {}, "rule", "deleted"),
     "profile": (None, {"first_name": "Mai", "last_name": "Chen", "timezone": "UTC"}, "member", "changed"),
+    "calendar": (None, {"shows": "todo"}, "calendar_feed", "created"),
     "tokens": (None, {"name": "shop", "days": "30", "reach": "all"}, "token", "created"),
     "token-revoke": (lambda office: tokens.issue(office.manager, name="x", now=NOW)[0], {}, "token", "revoked"),
 }

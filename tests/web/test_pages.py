@@ -44,6 +44,7 @@ PAGES = {
     "/inbox": EVERYBODY,
     "/settings/profile": EVERYBODY,
     "/settings/notifications": EVERYBODY,
+    "/settings/calendar": EVERYBODY,
     "/settings/tokens": EVERYBODY,
 }
 REFUSED = ("/team/workload", "/team/reports", "/team/reports/{report}")

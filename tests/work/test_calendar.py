@@ -1,0 +1,100 @@
+"""The calendar of a person: read alike by two independent libraries, right over clock changes, and nobody else's."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import icalendar
+import pytest
+import vobject
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from people import deactivation, feeds
+from people.models import CalendarFeed, Change, User
+from tests import builders
+from work import calendar, lifecycle
+from work.models import Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture
+def person() -> User:
+    return builders.make_user(first_name="Ada", last_name="Byron", timezone="Europe/Berlin")
+
+
+def read(person: User, shows: str = CalendarFeed.TODO, *, now: datetime = NOW) -> list[Any]:
+    """The entries as one library reads them, once the other has agreed."""
+    feed = CalendarFeed(user=person, digest="x", shows=shows, made_at=now)
+    text = calendar.of(feed, now=now)
+    found = list(icalendar.Calendar.from_ical(text).subcomponents)
+    other = vobject.readOne(text.decode())
+    entries = list(getattr(other, "vtodo_list", [])) + list(getattr(other, "vevent_list", []))
+    assert sorted(entry.uid.value for entry in entries) == sorted(str(entry["uid"]) for entry in found)
+    assert sorted(entry.summary.value for entry in entries) == sorted(str(entry["summary"]) for entry in found)
+    assert all(len(line) <= 75 for line in text.split(b"\r\n")), "RFC 5545, 3.1: lines are folded"
+    return found
+
+
+def test_a_todo_has_its_date_its_reminder_and_where_to_open_it(person: User) -> None:
+    due = datetime(2026, 3, 29, 9, tzinfo=BERLIN)  # the clock was put forward that night
+    task = builders.make_task(
+        person, title="Call; Bo, today", description="One\nTwo", priority="high", due_date=due, reminder_offset_hours=24
+    )
+    (todo,) = read(person)
+    assert (todo.name, str(todo["summary"]), str(todo["description"])) == ("VTODO", "Call; Bo, today", "One\nTwo")
+    assert todo.decoded("due") == due
+    assert todo["due"].to_ical() == b"20260329T070000Z"
+    assert (todo["priority"], str(todo["status"])) == (3, "NEEDS-ACTION")
+    assert str(todo["url"]).endswith(f"/tasks/{task.pk}")
+    (alarm,) = todo.subcomponents
+    assert alarm.decoded("trigger") == due - timedelta(hours=24)
+
+
+def test_an_appointment_ends_when_the_task_is_due_and_blocks_nobody(person: User) -> None:
+    due = datetime(2026, 3, 29, 9, tzinfo=BERLIN)
+    builders.make_task(person, due_date=due, estimated_hours="1.5")
+    builders.make_task(person, due_date=None)
+    (event,) = read(person, CalendarFeed.EVENT)
+    assert (event.decoded("dtstart"), event.decoded("dtend")) == (due - timedelta(minutes=90), due)
+    assert str(event["transp"]) == "TRANSPARENT"
+
+
+def test_what_is_finished_stays_ticked_for_a_while_and_what_is_anothers_is_not_there(person: User) -> None:
+    builders.make_task(builders.make_user(team=person.team), title="Another's")
+    builders.make_task(team=person.team, title="Nobody's")
+    builders.make_task(person, title="Cancelled", status="cancelled")
+    task = builders.make_task(person, title="Mine")
+    lifecycle.complete(task, by=person, now=NOW)
+    (todo,) = read(person)
+    assert (str(todo["summary"]), str(todo["status"]), todo["percent-complete"]) == ("Mine", "COMPLETED", 100)
+    assert read(person, now=NOW + timedelta(days=31)) == []
+
+
+@given(title=st.text(min_size=1, max_size=255), description=st.text(max_size=400))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_breaks_the_file(person: User, title: str, description: str) -> None:
+    Task.objects.all().delete()
+    try:
+        builders.make_task(person, title=title.replace("\x00", ""), description=description.replace("\x00", ""))
+    except UnicodeEncodeError:
+        return  # half a surrogate pair is no text: no database keeps it
+    (todo,) = read(person)
+    assert todo.name == "VTODO"
+
+
+def test_a_new_address_ends_the_old_one_and_nobody_who_left_has_any(person: User, client: Any) -> None:
+    first = feeds.make(person, by=person, now=NOW)
+    second = feeds.make(person, shows=CalendarFeed.EVENT, by=person, now=NOW)
+    assert client.get(f"/calendar/{first}.ics").status_code == 404
+    answer = client.get(f"/calendar/{second}.ics")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    again = client.get(f"/calendar/{second}.ics", headers={"If-None-Match": answer["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert second not in str(list(Change.objects.values()))
+    builders.make_manager(team=person.team)
+    deactivation.deactivate(person, by=None, now=NOW)
+    assert client.get(f"/calendar/{second}.ics").status_code == 404
