@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from notifications import preferences
-from notifications.kinds import KINDS
+from notifications import kinds, preferences
 from notifications.models import Delivery
 from notifications.routing import CHANNELS
 from people.models import User
@@ -55,7 +54,8 @@ def page(request: Request) -> HttpResponse:
         ticked = {(kind, channel) for channel in CHANNELS for kind in request.POST.getlist(channel)}
         with transaction.atomic():
             preferences.choose(
-                user, {kind: {channel: (kind, channel) in ticked for channel in CHANNELS} for kind in KINDS}
+                user,
+                {one.code: {name: (one.code, name) in ticked for name in CHANNELS} for one in kinds.for_user(user)},
             )
             preferences.be_quiet(user, form.quiet)
         messages.success(request, _("Saved."))
@@ -67,7 +67,7 @@ def _shown(user: User, form: QuietForm) -> dict[str, Any]:
     chosen = preferences.of(user)
     return {
         "form": form,
-        "kinds": [{"kind": kind, "mailed": chosen[kind.code]["email"]} for kind in KINDS.values()],
+        "kinds": [{"kind": kind, "mailed": chosen[kind.code]["email"]} for kind in kinds.for_user(user)],
         "mails": settings.MAILS,
         "deliveries": Delivery.objects.filter(user=user).select_related("notification").order_by("-created_at")[:SHOWN],
     }

@@ -14,10 +14,12 @@ PAGE = "/settings/notifications"
 
 def test_what_is_ticked_is_kept_and_shown(office: Office, browser_of) -> None:
     browser = browser_of(office.member)
-    form = {"email": ["assigned", "report"], "starts": "22:00", "ends": "07:00"}
+    assert "daily report" not in browser.get(PAGE).content.decode(), "no member is told of it"
+    assert "daily report" in browser_of(office.lead).get(PAGE).content.decode()
+    form = {"email": ["assigned", "rule"], "starts": "22:00", "ends": "07:00"}
     assert browser.post(PAGE, form).status_code == 302
     wanted = {kind for kind, by in preferences.of(office.member).items() if by["email"]}
-    assert wanted == {"assigned", "report"}
+    assert wanted == {"assigned", "rule", *(code for code, kind in KINDS.items() if kind.for_leads)}
     assert preferences.quiet_of(office.member) == (time(22), time(7))
     html = browser.get(PAGE).content.decode()
     assert html.count(" checked") == 2
