@@ -82,7 +82,12 @@ def retry_job(request: HttpRequest, id: UUID) -> Status[JobOut]:
 def automation_log(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
     """What the automation did and why, newest first, as far as it concerns you or your team."""
     before = read_cursor(cursor, ORDER).values if cursor else None
-    found = log.entries(caller(request), limit=limit + 1, before=(before[0], before[1]) if before else None)
+    found = log.entries(
+        caller(request),
+        limit=limit + 1,
+        now=timezone.now(),
+        before=(before[0], before[1]) if before else None,
+    )
     entries, more = found[:limit], len(found) > limit
     following = write_cursor(ORDER, Place([entries[-1]["at"], entries[-1]["id"]])) if more else None
     return {"results": entries, "next": link(request, following) if following else None, "previous": None}

@@ -38,10 +38,13 @@ def assign(
     reasons: dict[str, Any] | None = None,
     version: int | None = None,
 ) -> Assignment | None:
-    """Gives the task to somebody and tells them; None when somebody else changed it meanwhile. Raises NotAllowed.
+    """Gives the task to somebody and tells them, and whoever had it; None when somebody else changed it meanwhile.
+
+    Raises NotAllowed.
 
     With `version`, any change of the task since that one counts.
     """
+    former = task.assignee
     with transaction.atomic():
         assignment = lifecycle.assign(
             task,
@@ -56,6 +59,8 @@ def assign(
         )
         if assignment is not None and by != user:
             tell_assigned(assignment, now=now)
+        if assignment is not None and former is not None and former not in (by, user):
+            _tell_former(former, assignment, now=now)
     return assignment
 
 
@@ -69,6 +74,22 @@ def tell_assigned(assignment: Assignment, *, now: datetime) -> None:
         body=str(assignment.reasons.get("sentence", "")),
         task=assignment.task,
         path=f"/tasks/{assignment.task_id}",
+        now=now,
+    )
+
+
+def _tell_former(user: User, assignment: Assignment, *, now: datetime) -> None:
+    """Lets somebody know whose task it is now, also when they may not see it any more."""
+    task = assignment.task
+    seen = Task.objects.visible_to(user).filter(pk=task.pk).exists()
+    outbox.tell(
+        user,
+        kind=Notification.MOVED,
+        key=f"moved:{assignment.pk}",
+        title=f"No longer yours: {task.title}",
+        body=f"{assignment.user.display_name} has it now. {assignment.reasons.get('sentence', '')}".strip(),
+        task=task if seen else None,
+        path=f"/tasks/{task.pk}" if seen else "/",
         now=now,
     )
 

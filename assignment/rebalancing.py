@@ -63,7 +63,6 @@ def apply(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
         assignment = _give(task, receiver, by=by, now=now, method=dispatch.REBALANCE, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: ask for new suggestions.")
-        _tell_former(giver, assignment, f"{by.display_name} moved it to {receiver.display_name}: {suggestion.reason}.")
     return assignment
 
 
@@ -100,7 +99,6 @@ def undo(suggestion: Suggestion, *, by: User, now: datetime) -> Assignment:
         assignment = _give(task, giver, by=by, now=now, method=dispatch.MANUAL, reasons=reasons)
         if assignment is None:
             raise Stale("The task was moved meanwhile: assign it by hand.")
-        _tell_former(receiver, assignment, f"{by.display_name} moved it back to {giver.display_name}.")
     return assignment
 
 
@@ -137,24 +135,6 @@ def _give(task: Task, user: User, **how: Any) -> Assignment | None:
         return dispatch.assign(task, user, **how)
     except lifecycle.Excluded as refusal:
         raise Stale(str(refusal)) from None
-
-
-def _tell_former(user: User, assignment: Assignment, why: str) -> None:
-    """Lets somebody know whose task it is now; who moves their own work away knows it."""
-    if user == assignment.by:
-        return
-    task = assignment.task
-    seen = Task.objects.visible_to(user).filter(pk=task.pk).exists()
-    outbox.tell(
-        user,
-        kind=Notification.WORKLOAD,
-        key=f"moved:{assignment.pk}",
-        title=f"No longer yours: {task.title}",
-        body=why,
-        task=task if seen else None,
-        path="" if seen else "/",
-        now=assignment.assigned_at,
-    )
 
 
 def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]], *, now: datetime) -> None:

@@ -1,8 +1,13 @@
-"""The automation log: what happened and why, read from the facts themselves, newest first."""
+"""The automation log: what happened and why, read from the facts themselves, newest first.
+
+Who was given what is read from the assignments, which have the reason, as long as none of them is ever cleaned up; what
+is older from the ledger, which keeps the line for good. So cleaning up changes nothing that the log tells.
+"""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -11,18 +16,23 @@ from automation.models import Firing
 from crm.models import Activity
 from jobs.models import Job
 from people.models import User
+from work import housekeeping
 from work.models import Assignment, Task
 
 Entry = dict[str, Any]
+GIVEN = (Activity.TASK_ASSIGNED,)
 TASK_KINDS = (Activity.TASK_CREATED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED)
 
 
-def entries(user: User, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Entry]:
-    """Up to `limit` entries older than the (at, id) of the last one read. Four short queries, merged by time."""
+def entries(user: User, *, limit: int, now: datetime, before: tuple[datetime, str] | None = None) -> list[Entry]:
+    """Up to `limit` entries older than the (at, id) of the last one read. Five short queries, merged by time."""
+    since = now - housekeeping.KEEP
+    names = _Names(user.team_id)
     sources = [
         _newest(_firings(user), "at", limit, before, _firing),
-        _newest(_assignments(user), "assigned_at", limit, before, _assignment),
-        _newest(_activities(user), "occurred_at", limit, before, _activity),
+        _newest(_assignments(user).filter(assigned_at__gte=since), "assigned_at", limit, before, _assignment),
+        _newest(_ledger(user, GIVEN).filter(occurred_at__lt=since), "occurred_at", limit, before, names.given),
+        _newest(_ledger(user, TASK_KINDS), "occurred_at", limit, before, _activity),
         _newest(_jobs(user), "created_at", limit, before, _job),
     ]
     merged = heapq.merge(*sources, key=lambda entry: (entry["at"], entry["id"]), reverse=True)
@@ -52,8 +62,8 @@ def _assignments(user: User) -> QuerySet[Assignment]:
     return Assignment.objects.visible_to(user).select_related("user", "by")
 
 
-def _activities(user: User) -> QuerySet[Activity]:
-    tasks = Activity.objects.filter(team_id=user.team_id, activity_type__in=TASK_KINDS)
+def _ledger(user: User, kinds: Sequence[str]) -> QuerySet[Activity]:
+    tasks = Activity.objects.filter(team_id=user.team_id, activity_type__in=kinds)
     if not user.leads:
         tasks = tasks.filter(
             Q(actor=user) | Q(task_id__in=Task.objects.visible_to(user).values("pk")),
@@ -89,6 +99,29 @@ def _assignment(row: Assignment) -> Entry:
         outcome=f"assigned to {row.user.display_name}",
         reason=str(row.reasons.get("sentence", row.method)),
     )
+
+
+class _Names:
+    """Lines of the ledger on who was given what; people's names are read when the first such line is met."""
+
+    def __init__(self, team_id: int) -> None:
+        self.team_id = team_id
+
+    @cached_property
+    def people(self) -> dict[int, str]:
+        return {user.pk: user.display_name for user in User.objects.filter(team_id=self.team_id)}
+
+    def given(self, row: Activity) -> Entry:
+        holder = row.data.get("user_id")
+        return _entry(
+            f"activity:{row.pk}",
+            row.occurred_at,
+            "assignment",
+            actor=row.actor.display_name if row.actor else "automation",
+            task_id=row.task_id,
+            outcome=f"assigned to {self.people.get(holder, f'user {holder}')}" if holder else "left waiting",
+            reason=str(row.data.get("note") or row.data.get("method", "")),
+        )
 
 
 def _activity(row: Activity) -> Entry:

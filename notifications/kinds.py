@@ -19,6 +19,7 @@ KINDS = {
     kind.code: kind
     for kind in (
         Kind(Notification.ASSIGNED, "A task was assigned to you", mailed=False),
+        Kind(Notification.MOVED, "A task of yours went to somebody else", mailed=False),
         Kind(Notification.REMINDER, "A task of yours is due soon", mailed=True),
         Kind(Notification.OVERDUE, "A task is overdue", mailed=True),
         Kind(Notification.PERFORMANCE, "Your performance score changed", mailed=False),

@@ -26,7 +26,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    ASSIGNED, REMINDER, OVERDUE = "assigned", "reminder", "overdue"
+    ASSIGNED, MOVED, REMINDER, OVERDUE = "assigned", "moved", "reminder", "overdue"
     PERFORMANCE, WORKLOAD, REPORT, JOB_DEAD = "performance", "workload", "report", "job_dead"
     RULE = "rule"
 

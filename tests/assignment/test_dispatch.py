@@ -114,3 +114,15 @@ def test_a_date_that_no_clock_of_the_team_can_show_stops_nothing(due: datetime, 
         builders.make_task(team=team, due_date=due, created_at=MONDAY)
     assert next_task.give(user, now=MONDAY)["assigned"]
     assert len(runs.as_dict(runs.run(team, now=MONDAY))["assigned"]) == 1
+
+
+def test_whoever_loses_a_task_hears_whose_it_is_now_unless_they_gave_it_away_themselves(team: Team) -> None:
+    lead, ada, bo = builders.make_lead(team=team), builders.make_user(team=team), builders.make_user(team=team)
+    task = builders.make_task(ada, title="Call", owner=lead)
+    dispatch.assign(task, bo, by=lead, now=MONDAY)
+    (told,) = ada.notifications.all()
+    assert (told.kind, told.title) == ("moved", "No longer yours: Call")
+    assert told.body.startswith(f"{bo.display_name} has it now. ")
+    assert told.task is None, "a member may not see it any more"
+    dispatch.assign(Task.objects.get(pk=task.pk), ada, by=bo, now=MONDAY)
+    assert not bo.notifications.filter(kind="moved").exists()

@@ -336,7 +336,9 @@ def test_both_people_are_told_of_a_move_and_of_its_undoing_and_the_log_says_who_
     assert [notice.title.partition(":")[0] for notice in receiver.notifications.all()] == ["New task"]
     (told,) = giver.notifications.all()
     assert told.title == f"No longer yours: {move.task.title}"
-    assert told.body.startswith(f"{manager.display_name} moved it to {receiver.display_name}: ")
+    assert told.kind == Notification.MOVED
+    assert told.body.startswith(f"{receiver.display_name} has it now. {giver.display_name} is at ")
+    assert told.body.endswith(f"Applied by {manager.display_name}.")
     (line,) = Change.objects.filter(kind="task")
     assert (line.actor, line.before, line.after) == (manager, {"assignee_id": giver.pk}, {"assignee_id": receiver.pk})
     rebalancing.undo(move, by=manager, now=MONDAY + timedelta(hours=1))
