@@ -60,6 +60,12 @@ def test_who_may_change_hours(manager: User) -> None:
     put(stranger, f"/api/teams/{manager.team_id}/hours", week, status=404)
 
 
+def test_a_night_shift_runs_into_the_next_day(manager: User) -> None:
+    member = builders.make_user(team=manager.team)
+    night = {"working_spans": [{"weekday": 4, "starts": "22:00", "ends": "06:00"}]}
+    assert put(manager, f"/api/users/{member.pk}/hours", night)["working_spans"][0]["ends"] == "06:00:00"
+
+
 WEEKDAY = {"weekday": 0, "starts": "08:00", "ends": "12:00"}
 
 
@@ -87,7 +93,7 @@ def test_what_is_wrong_changes_nothing(manager: User, path: str, body: dict[str,
             "/working_spans/1/ends",
             "swap the two",
         ),
-        ("users", {"working_spans": [{**WEEKDAY, "ends": "07:00"}]}, "/working_spans/0/ends", "until 23:59"),
+        ("users", {"working_spans": [{**WEEKDAY, "ends": "07:00"}]}, "/working_spans/0/ends", "16 hours at most"),
         ("users", {"working_spans": [WEEKDAY, WEEKDAY]}, "/working_spans/1", "already exists"),
         ("users", {"time_off": [{"starts_on": "2030-01-04", "ends_on": "2030-01-02"}]}, "/time_off/0/ends_on", "swap"),
     ],

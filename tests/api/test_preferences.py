@@ -26,7 +26,7 @@ def test_the_defaults_and_ones_own_choice(world: World) -> None:
 @pytest.mark.parametrize(
     ("sent", "pointer", "says"),
     [
-        ({"kinds": {"asigned": {"email": True}}}, "/kinds/asigned", "use one of assigned, reminder"),
+        ({"kinds": {"asigned": {"email": True}}}, "/kinds/asigned", "use one of assigned, moved, reminder"),
         ({"kinds": {"assigned": {"fax": True}}}, "/kinds/assigned/fax", "use one of email"),
         ({"kinds": {"assigned": {"email": "perhaps"}}}, "/kinds/assigned/email", "boolean"),
         ({"quiet_hours": {"starts": "25:00", "ends": "07:00"}}, "/quiet_hours/starts", "time"),

@@ -109,3 +109,9 @@ def test_what_was_finished_long_ago_is_not_read(member: User) -> None:
         cursor.execute("ANALYZE")
     assert len(capacity.bookings([member])[member.pk]) == 1
     assert "task_held" in Task.objects.filter(assignee_id__in=[member.pk]).open().explain()
+
+
+def test_a_night_shift_is_one_stretch_into_the_next_day(member: User) -> None:
+    builders.make_working_week(member, starts="22:00", ends="06:00")
+    assert capacity.week(member, now=WEDNESDAY).contracted_hours == 40
+    assert [day.hours for day in capacity.days(member, now=WEDNESDAY)] == [2, 8, 8, 6, 0, 2, 8]
