@@ -15,9 +15,12 @@ class WiringConfig(AppConfig):
         from jobs import hooks
         from notifications import delivery, outbox
         from notifications import erasure as notifications_erasure
+        from notifications.channels.email import letters
+        from notifications.models import Notification
         from people import deactivation
         from people.models import Team
         from performance import erasure as performance_erasure
+        from performance import letters as report_letters
         from work import contact_moves, lifecycle
         from work import erasure as work_erasure
 
@@ -27,6 +30,7 @@ class WiringConfig(AppConfig):
         hooks.on_dead(outbox.tell_of_dead_job)
         hooks.on_dead(delivery.give_up)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
+        letters.register(Notification.REPORT, report_letters.of_notice)
         contacts.register(cadence.contact_changed)
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)

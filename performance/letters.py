@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.template.loader import render_to_string
 
+from notifications.models import Notification
 from performance import reports, sections
 from performance.models import DailyReport
 
 WIDTH = 78
+
+
+def of_notice(notice: Notification) -> tuple[str, str] | None:
+    """Text and HTML of the report that the notice tells of; None when it is gone."""
+    report = DailyReport.objects.select_related("team").filter(pk=int(notice.key.split(":")[1])).first()
+    if report is None:
+        return None
+    return text(report, base_url=settings.BASE_URL), html(report, base_url=settings.BASE_URL)
 
 
 def title(report: DailyReport) -> str:

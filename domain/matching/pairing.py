@@ -129,9 +129,8 @@ def pair(
     hours = np.array([work.hours_q for work in tasks], dtype=np.int64)[task]
     place = {one.id: at for at, one in enumerate(team)}
     holder = np.array([place.get(work.holder or 0, -1) for work in tasks], dtype=np.int64)
-    per_hour = np.maximum(
-        1, base[task] + worth
-    )  # by some weights work is worth nothing, and is to be done all the same
+    # By some weights work is worth nothing, and is to be done all the same.
+    per_hour = np.maximum(1, base[task] + worth)
     dues, bucket, until = _buckets(tasks, team)
     room = np.array([[*(one.free_for(due) for due in dues), one.free_q] for one in team], dtype=np.int64)
     if highest is None:

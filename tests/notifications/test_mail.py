@@ -13,6 +13,7 @@ from notifications import delivery, outbox, routing
 from notifications.channels.email import Email
 from notifications.models import Delivery, Notification, Preference, QuietHours
 from people.models import User
+from performance import reports
 from tests import builders
 from tests.notifications.conftest import MailServer
 from work import lifecycle
@@ -205,3 +206,16 @@ def test_the_same_delivery_has_the_same_id_wherever_it_is_made(person: User, mai
     assert delivery.send(Delivery.objects.get().pk, now=NOON)["state"] == "sent"
     assert delivery.send(Delivery.objects.get().pk, now=NOON)["state"] == "sent"
     assert len(mail_server.letters) == 1
+
+
+def test_the_daily_report_comes_whole(person: User, mail_server: MailServer) -> None:
+    lead = builders.make_lead(team=person.team, email="lead@example.org")
+    builders.make_task(person, title="Call <Bo>", due_date=NOON - timedelta(days=2))
+    report = reports.make(person.team, now=NOON)
+    work(NOON)
+    (letter,) = mail_server.letters
+    assert letter["To"] == lead.email
+    assert letter["Subject"].startswith("Daily report of ")
+    assert "Call <Bo>" in part(letter, "plain")
+    assert "Call &lt;Bo&gt;" in part(letter, "html")
+    assert f"/team/reports/{report.pk}" in part(letter, "html")
