@@ -2,7 +2,6 @@
 
 import smtplib
 
-import requests
 from anymail.exceptions import AnymailAPIError
 from django.conf import settings
 from django.core.mail import get_connection
@@ -41,7 +40,7 @@ class Email:
             raise _answered(error.smtp_code, error.smtp_error) from error
         except AnymailAPIError as error:
             raise _refused_by_provider(error) from error
-        except (OSError, smtplib.SMTPException, requests.RequestException) as error:
+        except (OSError, smtplib.SMTPException) as error:
             raise Uncertain(f"The connection was lost while the mail was handed over: {error}") from error
         finally:
             connection.close()
