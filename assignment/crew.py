@@ -22,7 +22,10 @@ _QUARTER_US = 900_000_000
 
 
 def members(team: Team) -> list[User]:
-    return list(User.objects.active().filter(team=team).select_related("team").order_by("pk"))
+    found = list(User.objects.active().filter(team=team).order_by("pk"))
+    for user in found:
+        user.team = team  # known already: joined, it would be read once a person
+    return found
 
 
 def quarters(amount: Decimal) -> int:
@@ -108,8 +111,10 @@ class Crew:
         groups: dict[int, set[str]] = {}
         if contact_ids:
             # Of one person their own history is read; of many that of the contacts: few worked for any one of them.
-            some = lately.filter(user_id__in=ids) if len(ids) == 1 else lately
-            some = some.filter(task__contact_id__in=contact_ids)
+            if len(ids) == 1:
+                some = lately.filter(user_id__in=ids, task__contact__isnull=False)
+            else:
+                some = lately.filter(task__contact_id__in=contact_ids)
             for user_id, contact_id in some.values_list("user", "task__contact").distinct():
                 contacts.setdefault(user_id, set()).add(contact_id)
         if group_keys:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from django.db.models import F, QuerySet
@@ -150,16 +151,25 @@ class Reader:
         except OverflowError:  # of the year 1 or 9999, by a row that was written by hand
             return due
 
+    @cached_property
+    def exclusions(self) -> list[Exclusion]:
+        """All of the team's people who are here."""
+        return list(Exclusion.objects.filter(user__team=self.team, user__is_active=True).order_by("pk"))
+
+    @cached_property
+    def some_held_back(self) -> bool:
+        """Whether any of the team's work that nobody holds waits for other tasks."""
+        return Dependency.objects.unmet().filter(task__in=Task.objects.unheld().filter(team=self.team)).exists()
+
     def _kept_off(self, rows: Iterable[Row]) -> dict[int, frozenset[int]]:
         """Who must not have which of the tasks, for the task's sake or the contact's."""
-        kept_off = Exclusion.objects.filter(user__team=self.team, user__is_active=True).order_by("pk")
         by_task: dict[int, set[int]] = {}
         by_contact: dict[int, set[int]] = {}
-        for user_id, task_id, contact_id in kept_off.values_list("user", "task", "contact"):
-            if task_id is not None:
-                by_task.setdefault(task_id, set()).add(user_id)
-            else:
-                by_contact.setdefault(contact_id, set()).add(user_id)
+        for one in self.exclusions:
+            if one.task_id is not None:
+                by_task.setdefault(one.task_id, set()).add(one.user_id)
+            elif one.contact_id is not None:
+                by_contact.setdefault(one.contact_id, set()).add(one.user_id)
         if not by_task and not by_contact:
             return {}
         of = {row.pk: by_task.get(row.pk, set()) | by_contact.get(row.contact_id or 0, set()) for row in rows}
