@@ -46,7 +46,7 @@ class DeliveryOut(Out):
     user_id: int
     kind: str
     channel: str
-    state: str = Field(description="queued, sending, sent, failed, unknown, skipped or bounced")
+    state: str = Field(description="queued, sending, sent, failed, unknown or skipped")
     reason: str = Field(description="Why it failed, was not sent, or nobody can say whether it arrived")
     created_at: datetime
     due_at: datetime

@@ -100,7 +100,7 @@ class Delivery(models.Model):
     """
 
     QUEUED, SENDING, SENT, FAILED = "queued", "sending", "sent", "failed"
-    UNKNOWN, SKIPPED, BOUNCED = "unknown", "skipped", "bounced"
+    UNKNOWN, SKIPPED = "unknown", "skipped"
 
     id = models.UUIDField(primary_key=True)
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")

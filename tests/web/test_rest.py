@@ -152,5 +152,5 @@ def test_one_can_sign_in_by_name_or_address_and_out_again(db: None, client: Clie
 
 @pytest.mark.parametrize("path", ["/accounts/password/reset/", "/accounts/email/"])
 def test_nobody_is_promised_a_letter(db: None, client: Client, path: str) -> None:
-    assert "No mail is sent yet" in client.get(path).content.decode()
+    assert "No link is sent by mail" in client.get(path).content.decode()
     assert client.post(path, {"email": "ann@example.com"}).status_code == 405
