@@ -4,7 +4,7 @@ BOOTSTRAP = @$(PYTHON) -I config/bootstrap.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check bench lock
+.PHONY: help run test check bench chaos lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,10 @@ check: ## Run everything CI runs besides the tests
 bench: ## Measure Nextmove against plain alternatives
 	$(BOOTSTRAP) dev
 	@exec .venv/bin/python -m benchmarks
+
+chaos: ## Kill processes and servers of our own while events come in, and count what came of them
+	$(BOOTSTRAP) dev
+	@exec .venv/bin/python -m pytest -n0 -m chaos tests/chaos
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)

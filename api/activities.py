@@ -37,6 +37,7 @@ OWN_RECORDS = {
     Activity.TASK_CREATED: "make the task with POST /api/tasks",
     Activity.TASK_ASSIGNED: "assign the task with POST /automation/tasks/{id}/assign",
     Activity.TASK_COMPLETED: "complete the task with POST /automation/tasks/{id}/complete",
+    Activity.TASK_COMMENTED: "comment on the task's page, /tasks/{id}",
     Activity.TASK_STATUS_CHANGED: "change the task's status with PUT /automation/tasks/{id}/status",
 }
 """What is written down where it is done, so that it is never told without having happened: how to do each."""
@@ -164,7 +165,7 @@ def record_activities(request: HttpRequest, payload: Annotated[Any, Body(...)]) 
 
 def outcome(recorded: intake.Recorded, rejected: dict[int, list[Fault]]) -> RecordedOut:
     return RecordedOut(
-        accepted=len(recorded.accepted),
+        accepted=len(recorded.accepted) + recorded.own,
         duplicates=recorded.duplicates,
         rejected=[
             RejectedOut(index=index, errors=[FaultOut(**vars(fault)) for fault in found])

@@ -15,7 +15,22 @@ from people.models import Change
 
 router = Router(tags=["people"])
 
-Kind = Literal["rule", "sequence", "campaign", "task", "member", "team", "skill", "token", "source", "form", "contact"]
+Kind = Literal[
+    "rule",
+    "sequence",
+    "campaign",
+    "task",
+    "member",
+    "team",
+    "skill",
+    "token",
+    "source",
+    "form",
+    "contact",
+    "webhook",
+    "busy_times",
+    "calendar_push",
+]
 
 
 class AuditLineOut(Out):

@@ -11,7 +11,7 @@ from ninja.utils import check_csrf
 from api import limits
 from api.errors import Problem, forbidden
 from people import rights, tokens
-from people.models import User
+from people.models import ApiToken, User
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="nextmove"'}
 
@@ -40,8 +40,8 @@ class Bearer(HttpBearer):
                 401, "This token is unknown, expired or revoked. Make a new one under /api/tokens.", headers=CHALLENGE
             )
         limits.check_requests(f"token:{found.pk}")
-        if self.scope and not tokens.allows(found, self.scope):
-            raise Problem(403, f"This token lacks the scope {self.scope}. Make a token that has it.")
+        if self.scope:
+            _check_scope(found, self.scope)
         request.user = found.user
         return found
 
@@ -67,6 +67,18 @@ class Session(APIKeyCookie):
 
 def _sign_in() -> Problem:
     return Problem(401, "Send `Authorization: Bearer <token>`. Make a token under /api/tokens.", headers=CHALLENGE)
+
+
+def _check_scope(token: ApiToken, name: str) -> None:
+    if not tokens.allows(token, name):
+        raise Problem(403, f"This token lacks the scope {name}. Make a token that has it.")
+
+
+def need_scope(request: HttpRequest, name: str) -> None:
+    """Refuses with 403 a token without this scope too; a session has none and needs none."""
+    token = getattr(request, "auth", None)
+    if isinstance(token, ApiToken):
+        _check_scope(token, name)
 
 
 def scope(name: str) -> list[Any]:

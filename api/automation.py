@@ -108,7 +108,7 @@ def set_task_status(request: HttpRequest, id: Id, payload: StatusIn) -> StatusOu
     """Moves a task to another status. `done` obeys the rule of complete."""
     user = caller(request)
     task = one(Task.objects.visible_to(user), id, "task")
-    outcome = lifecycle.set_status(task, payload.status, by=user, now=timezone.now())
+    outcome = dispatch.set_status(task, payload.status, by=user, now=timezone.now())
     if isinstance(outcome, lifecycle.Completion):
         return StatusOut(
             message="Task completed", task_id=id, status=outcome.task.status, automation=_automation(outcome)

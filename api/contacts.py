@@ -118,7 +118,7 @@ def create_contact(request: HttpRequest, payload: ContactIn) -> Status[ContactDe
     fields = _rows_of(payload, user)
     try:
         with transaction.atomic():
-            contact = contacts.create(user.team, owner=fields.pop("owner", user), **fields)
+            contact = contacts.create(user.team, owner=fields.pop("owner", user), by=user, **fields)
             _exclude(contact, payload, user)
     except contacts.EmailTaken as taken:
         raise _taken(taken.contact, user) from None
@@ -158,7 +158,7 @@ def delete_contact(request: HttpRequest, id: Id) -> Status[None]:
     if contact.owner_id != user.pk:
         need(user, "manage_team", "delete a contact that is not yours")
     try:
-        contacts.delete(contact)
+        contacts.delete(contact, by=user, now=timezone.now())
     except contacts.HasHistory as kept:
         raise Problem(409, str(kept)) from None
     return Status(204, None)

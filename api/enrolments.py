@@ -154,7 +154,7 @@ def _rows(user: User) -> Any:
 
 def _editable(user: User, id: int) -> Enrolment:
     row: Enrolment = one(_rows(user), id, "enrolment")
-    if row.owner_id != user.pk and not rights.may_edit_contact(user, row.contact):
+    if not rights.may_edit_enrolment(user, row):
         need(user, "manage_team", "change an enrolment of a contact that is not yours")
     return row
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 log = logging.getLogger("nextmove.api")
 
 PROBLEM_TYPE = "application/problem+json"
-PATHS = ("/api/", "/automation/", "/hooks/")
+PATHS = ("/api/", "/automation/", "/hooks/", "/mcp")
 SLUGS = {
     400: "malformed",
     401: "sign-in-needed",
@@ -34,6 +34,7 @@ SLUGS = {
     422: "invalid",
     429: "too-many-requests",
     500: "internal-error",
+    501: "not-installed",
 }
 
 
@@ -110,7 +111,19 @@ def pointing_to(field: str) -> Iterator[None]:
         raise by_field({field: refused.messages}) from None
 
 
+def _hear_out(request: HttpRequest) -> None:
+    """Reads what is left of a body that is too large, up to 32 MiB: many clients whose sending is cut off never look
+    at the answer.
+    """
+    with suppress(UnreadablePostError):
+        for _ in range(512):
+            if not request.read(64 * 1024):
+                break
+
+
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
+    if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        _hear_out(request)
     document = {
         "type": f"/problems/{SLUGS.get(problem.status, 'error')}",
         "title": HTTPStatus(problem.status).phrase,

@@ -1,6 +1,9 @@
-"""/hooks: what mail providers and forms on other sites post. The secret in the address is what they prove themselves
-with; providers that sign their requests are held to it as soon as their source has the key."""
+"""/hooks: what mail providers, services that carry messages to phones, and forms on other sites post. The secret in the
+address is what they prove themselves with; who signs requests is held to it: mail providers as soon as their source has
+the key, the others always."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pydantic_core
@@ -18,11 +21,16 @@ from api.fields import Out
 from api.idempotency import HEADER, MAX_LENGTH
 from crm import forms, providers
 from crm.models import InboundForm, InboundSource
+from notifications import receipts
+from notifications.channels import reporting
+from notifications.models import Gateway
 
 router = Router(tags=["hooks"])
 
 MOST_MAIL = 35 * 1024 * 1024
 """Bytes of one inbound mail with its attachments; as much as mail providers take themselves."""
+MOST_REPORTS = 3 * 1024 * 1024
+"""Bytes of one request of WhatsApp, which has up to a thousand reports in it."""
 LATER: dict[str, Any] = {
     "responses": {
         503: {
@@ -74,25 +82,79 @@ def _source(request: HttpRequest, provider: str, secret: str) -> InboundSource:
 def _receive(request: HttpRequest, provider: str, secret: str, *, mail: bool) -> Status[RecordedOut]:
     source = _source(request, provider, secret)
     if mail:
-        _take_whole(request)
+        _take_whole(request, MOST_MAIL, "Let the provider leave attachments out.")
     try:
         recorded = providers.receive(source, request, now=timezone.now(), mail=mail)
     except providers.BadWebhook as bad:
         raise Problem(400, f"{bad}. Send what the provider documents.") from None
     except providers.NotReady as fault:
-        raise Problem(503, f"{fault} Send it again later.", headers={"Retry-After": "300"}) from None
+        raise _later(fault) from None
     rejected: dict[int, list[Fault]] = {}
     for refused in recorded.rejected:
         rejected.setdefault(refused.index, []).extend(Fault(**vars(fault)) for fault in refused.errors)
     return Status(202, outcome(recorded, rejected))
 
 
-def _take_whole(request: HttpRequest) -> None:
+def _take_whole(request: HttpRequest, most: int, advice: str) -> None:
     """Reads a body larger than the site takes elsewhere: mail comes with its attachments."""
     length: Any = request.META.get("CONTENT_LENGTH") or 0
-    if int(length) > MOST_MAIL:
-        raise Problem(413, f"A mail may have {MOST_MAIL // 1024 // 1024} MB. Let the provider leave attachments out.")
+    if int(length) > most:
+        raise Problem(413, f"A request here may have {most // 1024 // 1024} MB. {advice}")
     request._body = request.read()
+
+
+def _later(fault: Exception) -> Problem:
+    return Problem(503, f"{fault} Send it again later.", headers={"Retry-After": "300"})
+
+
+MESSAGES = "/hooks/messages/{secret}"
+SIGNED: dict[str, Any] = {
+    "responses": LATER["responses"] | {403: {"$ref": "#/components/responses/Forbidden"}},
+}
+
+
+@router.post(MESSAGES, auth=None, response={200: None}, openapi_extra=SIGNED)
+def receive_message_reports(request: HttpRequest, secret: str) -> Status[None]:
+    """What Twilio or WhatsApp says became of messages to phones, in its own format and signed by it. The same report
+    told twice changes nothing; one about a message that is not ours is taken and does nothing."""
+    gateway = _gateway(request, secret)
+    _take_whole(request, MOST_REPORTS, "Neither service sends more.")
+    behind = request.META.get("QUERY_STRING", "")
+    told = reporting.address_of(gateway.team_id, gateway.channel) + (f"?{behind}" if behind else "")
+    with _refusals(request):
+        asked = reporting.Asked(told, request.headers, request.body)
+        receipts.take(gateway, asked, now=timezone.now())
+    return Status(200, None)
+
+
+@router.api_operation(["GET", "HEAD"], MESSAGES, auth=None, response={200: None}, include_in_schema=False)
+def check_messages_address(request: HttpRequest, secret: str) -> HttpResponse:
+    """WhatsApp asks whether the address knows its verify token before it uses it."""
+    gateway = _gateway(request, secret)
+    with _refusals(request):
+        return HttpResponse(receipts.greet(gateway, request.GET.dict()), content_type="text/plain")
+
+
+def _gateway(request: HttpRequest, secret: str) -> Gateway:
+    limits.check_failures(address(request))
+    gateway = receipts.gateway_at(secret)
+    if gateway is None:
+        limits.failed(address(request))
+        raise Problem(404, "No account reports to this address. Settings, Channels shows the addresses there are.")
+    return gateway
+
+
+@contextmanager
+def _refusals(request: HttpRequest) -> Iterator[None]:
+    try:
+        yield
+    except reporting.Forged:
+        limits.failed(address(request))
+        raise Problem(403, "The service of this account did not send this. Send what it signed, as it is.") from None
+    except reporting.NotReady as fault:
+        raise _later(fault) from None
+    except reporting.Unclear as fault:
+        raise Problem(400, f"{fault}. Send what the service documents.") from None
 
 
 MOST_FORM = 64 * 1024

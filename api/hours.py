@@ -1,10 +1,10 @@
 """/api/teams/{id}/hours and /api/users/{id}/hours: when a team and its people work, and when they are off."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import date, time
 from typing import Annotated, Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
@@ -13,8 +13,8 @@ from pydantic import Field, StringConstraints
 from api.auth import caller, need, scope
 from api.errors import by_field
 from api.fields import UNSET, Id, In, LocalTime, Out, one
-from people.audited import MEMBER, TEAM
-from people.models import Team, TeamDayOff, TeamSpan, TimeOff, User, WorkingSpan
+from people import timetables
+from people.models import Team, User
 
 router = Router(tags=["people"])
 
@@ -87,15 +87,7 @@ def set_team_hours(request: HttpRequest, id: Id, payload: TeamHoursIn) -> dict[s
     user = caller(request)
     team = one(Team.objects.filter(pk=user.team_id), id, "team")
     need(user, "manage_team", "change the team's hours")
-    sent = payload.model_dump(exclude_unset=True)
-    with TEAM.changing(team, by=user, now=timezone.now()):
-        if "working_spans" in sent:
-            spans = [TeamSpan(team=team, **span) for span in sent["working_spans"]]
-            _replace(TeamSpan.objects.filter(team=team), spans, sent_as="working_spans")
-        if "days_off" in sent:
-            days = {day["on"]: day for day in sent["days_off"]}
-            rows = [TeamDayOff(team=team, **day) for day in days.values()]
-            _replace(TeamDayOff.objects.filter(team=team), rows, sent_as="days_off")
+    _set(timetables.of_team, team, user, payload.model_dump(exclude_unset=True))
     return _team_hours(team)
 
 
@@ -112,30 +104,18 @@ def set_user_hours(request: HttpRequest, id: Id, payload: UserHoursIn) -> dict[s
     person = one(User.objects.visible_to(user), id, "user")
     if person.pk != user.pk:
         need(user, "manage_team", "change others' hours")
-    sent = payload.model_dump(exclude_unset=True)
-    with MEMBER.changing(person, by=user, now=timezone.now()):
-        if "working_spans" in sent:
-            spans = [WorkingSpan(user=person, **span) for span in sent["working_spans"]]
-            _replace(WorkingSpan.objects.filter(user=person), spans, sent_as="working_spans")
-        if "time_off" in sent:
-            away = [TimeOff(user=person, **stretch) for stretch in sent["time_off"]]
-            _replace(TimeOff.objects.filter(user=person), away, sent_as="time_off")
+    _set(timetables.of_person, person, user, payload.model_dump(exclude_unset=True))
     return _user_hours(person)
 
 
-def _replace(kept: Any, rows: Iterable[Any], *, sent_as: str) -> None:
-    """The rows instead of those there were; what a row breaks is said with its place in the body."""
-    kept.delete()
-    for number, row in enumerate(rows):
-        try:
-            row.full_clean()
-        except ValidationError as wrong:
-            place = f"{sent_as}/{number}"
-            said = wrong.message_dict.items()
-            raise by_field(
-                {place if name == NON_FIELD_ERRORS else f"{place}/{name}": why for name, why in said}
-            ) from None
-        row.save()
+def _set(verb: Callable[..., None], whose: Team | User, by: User, sent: dict[str, Any]) -> None:
+    """What a row breaks is said with its place in the body."""
+    try:
+        verb(whose, by=by, now=timezone.now(), **sent)
+    except timetables.BadRow as wrong:
+        place = f"{wrong.what}/{wrong.number}"
+        said = wrong.errors.items()
+        raise by_field({place if name == NON_FIELD_ERRORS else f"{place}/{name}": why for name, why in said}) from None
 
 
 def _team_hours(team: Team) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from api import uploads
 from api.auth import caller
 from api.errors import Problem, invalid
 from api.models import IdempotentAnswer
@@ -116,5 +117,6 @@ def _same(row: IdempotentAnswer) -> Any:
 def _hash(request: HttpRequest) -> str:
     address = f"{request.method} {request.path_info.rstrip('/')}?{request.META['QUERY_STRING']}\n"
     digest = hashlib.sha256(address.encode("utf-8", "surrogatepass"))
-    digest.update(request.body)
+    for part in uploads.parts_of(request):
+        digest.update(part)
     return digest.hexdigest()

@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
-from pydantic import Field
+from ninja.responses import Status
+from pydantic import BeforeValidator, Field
 
 from api.auth import caller, scope
-from api.errors import invalid
+from api.errors import Problem, invalid
 from api.fields import UNSET, Id, In, LocalTime, Out, one
 from api.paging import Cursor, Limit, Page, page
-from notifications import preferences
+from automation import muting
+from notifications import mutes, preferences
 from notifications.kinds import KINDS
 from notifications.models import Delivery, Notification
-from notifications.routing import CHANNELS
+from notifications.routing import CHANNELS, NOW, OFF
 from people.models import User
 
 router = Router(tags=["notifications"])
@@ -46,7 +48,7 @@ class DeliveryOut(Out):
     user_id: int
     kind: str
     channel: str
-    state: str = Field(description="queued, sending, sent, failed, unknown or skipped")
+    state: str = Field(description="queued, sending, sent, failed, unknown, skipped or bounced")
     reason: str = Field(description="Why it failed, was not sent, or nobody can say whether it arrived")
     created_at: datetime
     due_at: datetime
@@ -63,13 +65,34 @@ class QuietOut(Out):
     ends: time
 
 
+def _in_words(wish: Any) -> Any:
+    """true and false, for those who ask no more than whether."""
+    return {True: NOW, False: OFF}[wish] if isinstance(wish, bool) else wish
+
+
+Wish = Annotated[Literal["off", "now", "daily", "weekly"], BeforeValidator(_in_words)]
+
+
 class PreferencesIn(In):
-    kinds: dict[str, dict[str, bool]] = Field(UNSET, max_length=50, description="By kind and channel; others stay")
+    kinds: dict[str, dict[str, Wish]] = Field(
+        UNSET, max_length=50, description="By kind and channel; others stay. true stands for now, false for off"
+    )
     quiet_hours: QuietIn | None = Field(UNSET, description="When nothing is sent; null for none")
 
 
+class MuteOut(Out):
+    subject: str = Field(description="Such as contact:12, rule:7, sequence:3 or campaign:5")
+    name: str
+
+
+class MutesOut(Out):
+    results: list[MuteOut]
+
+
 class PreferencesOut(Out):
-    kinds: dict[str, dict[str, bool]] = Field(description="By kind, whether it comes by each channel")
+    kinds: dict[str, dict[str, Wish]] = Field(
+        description="By kind and channel: off, now, or in one message at eight in the morning, daily or on Mondays"
+    )
     quiet_hours: QuietOut | None
 
 
@@ -111,6 +134,13 @@ def list_deliveries(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[
     return page(request, rows, limit=limit, cursor=cursor, shown=_deliveries, order=("-created_at", "-id"))
 
 
+@router.get("/api/notifications/deliveries/{uuid:id}", auth=scope("notifications:read"), response=DeliveryOut)
+def get_delivery(request: HttpRequest, id: UUID) -> Delivery:
+    """One of them: how a test went, for example."""
+    rows = Delivery.objects.visible_to(caller(request)).select_related("notification")
+    return one(rows, id, "delivery")
+
+
 @router.get("/api/notifications/preferences", auth=scope("notifications:read"), response=PreferencesOut)
 def read_preferences(request: HttpRequest) -> dict[str, Any]:
     """What you hear of outside the product, and when you are left alone. The inbox always has everything."""
@@ -130,6 +160,32 @@ def change_preferences(request: HttpRequest, payload: PreferencesIn) -> dict[str
     return _preferences(user)
 
 
+@router.get("/api/notifications/mutes", auth=scope("notifications:read"), response=MutesOut)
+def list_mutes(request: HttpRequest) -> dict[str, Any]:
+    """What you hear nothing of: the inbox keeps it, as read."""
+    user = caller(request)
+    return {"results": [{"subject": subject, "name": name} for subject, name in muting.of(user).items()]}
+
+
+@router.put("/api/notifications/mutes/{subject}", auth=scope("notifications:write"), response=MuteOut)
+def mute(request: HttpRequest, subject: str) -> dict[str, Any]:
+    """Mutes a contact's work, or all that a rule, a sequence or a campaign makes; once more changes nothing."""
+    user = caller(request)
+    name = muting.named(user, [subject]).get(subject)
+    if name is None:
+        raise Problem(404, f"There is no {subject}: name something you may see, such as contact:12 or rule:7.")
+    mutes.mute(user, subject, now=timezone.now())
+    return {"subject": subject, "name": name}
+
+
+@router.delete("/api/notifications/mutes/{subject}", auth=scope("notifications:write"), response={204: None})
+def unmute(request: HttpRequest, subject: str) -> Status[None]:
+    """Lets it be heard again."""
+    if not mutes.unmute(caller(request), subject):
+        raise Problem(404, f"You had not muted {subject}.")
+    return Status(204, None)
+
+
 def _preferences(user: User) -> dict[str, Any]:
     quiet = preferences.quiet_of(user)
     return {
@@ -138,7 +194,7 @@ def _preferences(user: User) -> dict[str, Any]:
     }
 
 
-def _check(kinds: dict[str, dict[str, bool]]) -> None:
+def _check(kinds: dict[str, dict[str, str]]) -> None:
     for kind, by_channel in kinds.items():
         if kind not in KINDS:
             raise invalid(f"/kinds/{kind}", "unknown", f"There is no kind {kind!r}: use one of {', '.join(KINDS)}.")

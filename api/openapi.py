@@ -69,7 +69,7 @@ def _statuses(details: dict[str, Any], method: str, operation: Any) -> Iterator[
         yield from (401, 403, 429)
     else:
         yield from (400, 413, 429)
-    if "{" in operation.path:
+    if "{" in operation.path or operation.path.startswith("/api/me/"):  # what everybody has at most one of
         yield 404
     if has_body:
         yield from (400, 413, 415)

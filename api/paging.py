@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
@@ -94,6 +95,8 @@ def _link(request: HttpRequest, order: Sequence[str], row: Model, *, before: boo
 
 
 def _written(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
     return {"at": value.isoformat()} if isinstance(value, datetime) else value
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
@@ -18,8 +16,7 @@ from api.fields import UNSET, Id, In, Level, Out, Share, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.teams import TeamOut
 from notifications.models import Notification
-from people import deactivation, rights
-from people.audited import MEMBER
+from people import deactivation, members, rights
 from people.models import Skill, User, UserSkill
 
 router = Router(tags=["people"])
@@ -192,7 +189,7 @@ def _managed(request: HttpRequest, id: int, to_do: str) -> tuple[User, User]:
     user = caller(request)
     person = one(User.objects.visible_to(user).select_related("team"), id, "user")
     need(user, "manage_team", to_do)
-    if person.is_superuser and not user.is_superuser:
+    if not rights.may_change_account(user, person):
         raise Problem(403, "This person runs the installation: only another superuser may change their account.")
     return user, person
 
@@ -208,40 +205,24 @@ def _fill(user: User, payload: UserPatch, manager: User) -> None:
         setattr(user, name, value)
     if user._state.adding:
         _set_password(user, getattr(payload, "password", None))
-    _refuse_taken(user)
-    # One transaction: whether somebody is the last of their team is asked under the team's lock, which it then holds.
-    with transaction.atomic():
-        user.full_clean()
-        with MEMBER.changing(user, by=manager, now=timezone.now()):
-            user.save()
-            if "skills" in payload.model_fields_set:
-                _set_skills(user, payload.skills, manager)
+    levels = _levels(payload.skills, manager) if "skills" in payload.model_fields_set else None
+    try:
+        members.save(user, by=manager, now=timezone.now(), skills=levels)
+    except members.Taken as taken:
+        raise conflict(str(taken), pointer=f"/{taken.field}") from None
 
 
 def _set_password(user: User, password: str | None) -> None:
-    if password is None:
-        user.set_unusable_password()
-        return
     try:
-        validate_password(password, user)
+        members.set_password(user, password)
     except ValidationError as weak:
         raise by_field({"password": weak.messages}) from None
-    user.set_password(password)
 
 
-def _refuse_taken(user: User) -> None:
-    others = User.objects.exclude(pk=user.pk)
-    if others.filter(username__iexact=user.username).exists():
-        raise conflict("This username is taken: choose another.", pointer="/username")
-    if user.email and others.filter(email__iexact=user.email).exists():
-        raise conflict("Somebody else has this e-mail address: send another.", pointer="/email")
-
-
-def _set_skills(user: User, skills: list[SkillLevel], manager: User) -> None:
+def _levels(skills: list[SkillLevel], manager: User) -> dict[Skill, int]:
     levels = {row.skill_id: row.level for row in skills}
     known = Skill.objects.visible_to(manager).in_bulk(levels)
     for index, row in enumerate(skills):
         if row.skill_id not in known:
             named(Skill.objects.none(), row.skill_id, f"/skills/{index}/skill_id", "skill")
-    UserSkill.objects.filter(user=user).delete()
-    UserSkill.objects.bulk_create(UserSkill(user=user, skill=known[pk], level=level) for pk, level in levels.items())
+    return {known[pk]: level for pk, level in levels.items()}

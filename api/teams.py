@@ -216,14 +216,10 @@ def delete_skill(request: HttpRequest, id: Id) -> Status[None]:
     user = caller(request)
     skill = one(Skill.objects.visible_to(user), id, "skill")
     need(user, "manage_team", "remove skills")
-    asking = Skill.objects.filter(requirements__needs=skill).order_by("name").values_list("name", flat=True)
-    if asking:
-        raise conflict(f"{', '.join(asking)} asks for this skill: take it out of its `requires` first.", code="in_use")
     try:
-        with SKILL.changing(skill, by=user, now=timezone.now()):
-            skill.delete()
-    except ProtectedError:
-        raise conflict("Tasks ask for this skill: rename it, or finish them first.", code="in_use") from None
+        skills.remove(skill, by=user, now=timezone.now())
+    except skills.InUse as used:
+        raise conflict(str(used), code="in_use") from None
     return Status(204, None)
 
 

@@ -31,7 +31,8 @@ class DayOut(Out):
 class CapacityOut(Out):
     user_id: int
     contracted_hours: float = Field(description="Working hours of the week less time off and holidays")
-    max_hours: float = Field(description="The share of these that tasks may fill, by the person's focus factor")
+    busy_hours: float = Field(description="How many of these the busy times of their calendar take")
+    max_hours: float = Field(description="The share of the rest that tasks may fill, by the person's focus factor")
     used_hours: float
     available_capacity: float
     is_overloaded: bool

@@ -3,8 +3,10 @@
 Every choice is kept with its reasons, applied by compare-and-set, and told once.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from django.db import transaction
@@ -28,6 +30,13 @@ MANUAL, OWNER, BEST_MATCH, NEXT_TASK, BATCH, REBALANCE, ROUND_ROBIN = (
 )
 
 
+class Unread(Enum):
+    UNREAD = "unread"
+
+
+UNREAD = Unread.UNREAD
+
+
 def assign(
     task: Task,
     user: User,
@@ -37,12 +46,14 @@ def assign(
     method: str = MANUAL,
     reasons: dict[str, Any] | None = None,
     version: int | None = None,
+    match: Decimal | Unread | None = UNREAD,
 ) -> Assignment | None:
     """Gives the task to somebody and tells them, and whoever had it; None when somebody else changed it meanwhile.
 
     Raises NotAllowed.
 
-    With `version`, any change of the task since that one counts.
+    With `version`, any change of the task since that one counts. `match` is what `skill_match` answers, for those who
+    know the skills already.
     """
     former = task.assignee
     with transaction.atomic():
@@ -53,14 +64,15 @@ def assign(
             now=now,
             method=method,
             reasons=reasons or {"sentence": _plain_sentence(user, by, method)},
-            skill_match=_skill_match(task, user),
+            skill_match=_skill_match(task, user) if match is UNREAD else match,
             expected=task.assignee_id,
             version=version,
         )
         if assignment is not None and by != user:
             tell_assigned(assignment, now=now)
         if assignment is not None and former is not None and former not in (by, user):
-            _tell_former(former, assignment, now=now)
+            why = f"{user.display_name} has it now. {assignment.reasons.get('sentence', '')}".strip()
+            _tell_former(former, task, key=f"moved:{assignment.pk}", why=why, now=now)
     return assignment
 
 
@@ -78,16 +90,15 @@ def tell_assigned(assignment: Assignment, *, now: datetime) -> None:
     )
 
 
-def _tell_former(user: User, assignment: Assignment, *, now: datetime) -> None:
-    """Lets somebody know whose task it is now, also when they may not see it any more."""
-    task = assignment.task
+def _tell_former(user: User, task: Task, *, key: str, why: str, now: datetime) -> None:
+    """Lets somebody know that a task is no longer theirs, also when they may not see it any more."""
     seen = Task.objects.visible_to(user).filter(pk=task.pk).exists()
     outbox.tell(
         user,
         kind=Notification.MOVED,
-        key=f"moved:{assignment.pk}",
+        key=key,
         title=f"No longer yours: {task.title}",
-        body=f"{assignment.user.display_name} has it now. {assignment.reasons.get('sentence', '')}".strip(),
+        body=why,
         task=task if seen else None,
         path=f"/tasks/{task.pk}" if seen else "/",
         now=now,
@@ -95,7 +106,35 @@ def _tell_former(user: User, assignment: Assignment, *, now: datetime) -> None:
 
 
 def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
-    return lifecycle.unassign(task, by=by, now=now)
+    """Puts an open task back into the queue and tells whoever had it; False when nobody did."""
+    former = task.assignee
+    with transaction.atomic():
+        left = lifecycle.unassign(task, by=by, now=now)
+        if left and former is not None and former != by:
+            last = Assignment.objects.filter(task=task).latest("pk").pk
+            why = "It is back in the queue, for whoever fits best."
+            _tell_former(former, task, key=f"moved:{last}:queue", why=why, now=now)
+    return left
+
+
+def set_status(task: Task, status: str, *, by: User, now: datetime) -> lifecycle.Completion | Task:
+    """Moves a task to another status, as `lifecycle.set_status`; whose finished task somebody reopens hears of it."""
+    was_open = task.is_open
+    with transaction.atomic():
+        outcome = lifecycle.set_status(task, status, by=by, now=now)
+        if not was_open and task.is_open and task.assignee is not None and task.assignee != by:
+            last = Assignment.objects.filter(task=task).latest("pk").pk
+            outbox.tell(
+                task.assignee,
+                kind=Notification.ASSIGNED,
+                key=f"assigned:{last}",
+                title=f"Yours again: {task.title}",
+                body=f"{by.display_name} reopened it.",
+                task=task,
+                path=f"/tasks/{task.pk}",
+                now=now,
+            )
+    return outcome
 
 
 def assign_best(task: Task, *, now: datetime, by: User | None = None, method: str = BEST_MATCH) -> matching.Choice:
@@ -110,10 +149,13 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
     if waits_for:
         return matching.Choice(code=matching.DEPENDENCY, work_id=task.pk, waits_for=waits_for)
     users = crew.members(team)
-    works = snapshot.Reader(team, now).works([snapshot.row_of(task)])
-    people = crew.Crew(users, now=now, anew={task.pk}).people(works)
+    books = crew.Books(team, now)
+    everybody = crew.Crew(users, books, anew={task.pk})
+    reader = snapshot.Reader(books)
+    works = reader.works([snapshot.row_of(task)])
+    people = everybody.people(works)
     (work,) = matching.lates_marked(works, people)
-    choice = matching.choose_person(work, people, names=snapshot.skill_names(team), weights=team.weights)
+    choice = matching.choose_person(work, people, names=reader.names, weights=team.weights)
     if choice.person_id not in (None, task.assignee_id):
         by_id = {user.pk: user for user in users}
         assign(
@@ -130,8 +172,10 @@ def assign_best(task: Task, *, now: datetime, by: User | None = None, method: st
 def round_robin(task: Task, *, now: datetime) -> Assignment | None:
     """Whoever of the skilled waited longest for one; None when nobody has the skills."""
     users = crew.members(task.team)
-    (work,) = works = snapshot.Reader(task.team, now).works([snapshot.row_of(task)])
-    people = crew.Crew(users, now=now).people(works)
+    books = crew.Books(task.team, now)
+    everybody = crew.Crew(users, books)
+    (work,) = works = snapshot.Reader(books).works([snapshot.row_of(task)])
+    people = everybody.people(works)
     fit = [user for user, person in zip(users, people, strict=True) if matching.may_have(work, person)]
     if not fit:
         return None
@@ -142,13 +186,15 @@ def round_robin(task: Task, *, now: datetime) -> Assignment | None:
     return assign(task, chosen, by=None, now=now, method=ROUND_ROBIN, reasons={"sentence": sentence})
 
 
-def _skill_match(task: Task, user: User) -> Decimal | None:
+def skill_match(required: Sequence[tuple[int, int]], levels: Mapping[int, int]) -> Decimal | None:
     """0 to 100 for a task that asks for skills; None for one that asks for none, which says nothing of anybody."""
+    return Decimal(matching.skill_match(tuple(required), levels)) / 10 if required else None
+
+
+def _skill_match(task: Task, user: User) -> Decimal | None:
     required = [(need.skill_id, need.min_level) for need in task.skill_levels.all()]
-    if not required:
-        return None
-    levels = dict(user.skill_levels.filter(skill_id__in=[pk for pk, _ in required]).values_list("skill", "level"))
-    return Decimal(matching.skill_match(tuple(required), levels)) / 10
+    asked = user.skill_levels.filter(skill_id__in=[pk for pk, _ in required])
+    return skill_match(required, dict(asked.values_list("skill", "level")) if required else {})
 
 
 def reasons_of(choice: matching.Choice, display: dict[int, str]) -> dict[str, Any]:

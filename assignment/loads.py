@@ -10,7 +10,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from assignment import crew, snapshot
 from domain import balancing, calendars
-from people.models import User
+from people.models import Team, User
 from work import capacity
 from work.models import Assignment, Task
 
@@ -37,13 +37,13 @@ class _Held:
     why_kept: str
 
 
-def weeks(users: Sequence[User], *, now: datetime) -> Weeks:
-    """The current weeks of people of one team (with it loaded), in a constant number of queries."""
-    used = capacity.weeks(users, now=now)
-    staff = crew.Crew(users, now=now)
+def weeks(team: Team, users: Sequence[User], *, now: datetime) -> Weeks:
+    """The current weeks of people of the team (with it loaded), in a constant number of queries."""
+    used, books = capacity.weeks(users, now=now), crew.Books(team, now)
+    staff = crew.Crew(users, books)
     held = _held([user for user in users if used[user.pk].is_overloaded], staff)
     free = [one for one in held if not one.why_kept]
-    works = snapshot.Reader(users[0].team, now).works([one.row for one in free]) if free else []
+    works = snapshot.Reader(books).works([one.row for one in free]) if free else []
     movable: dict[int, list[balancing.Movable]] = {}
     for one, work in zip(free, works, strict=True):
         movable.setdefault(one.holder, []).append(balancing.Movable(work, one.left))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from assignment import crew, dispatch, offers, runs, snapshot
@@ -19,19 +20,29 @@ def give(user: User, *, now: datetime) -> dict[str, Any]:
     users = crew.members(user.team)
     if user.pk not in {member.pk for member in users}:
         return _none(user, "AWAY", f"{user.display_name} has left.")
-    everybody, reader = crew.Crew(users, now=now), snapshot.Reader(user.team, now)
+    books = crew.Books(user.team, now)
+    everybody, reader = crew.Crew(users, books), snapshot.Reader(books)
+
+    def match(task: Task) -> Decimal | None:
+        return dispatch.skill_match(reader.asked.get(task.pk, ()), everybody.levels.get(user.pk, {}))
+
     planned = _planned(user, everybody, reader)
     if planned is not None:
         return _given(user, planned.task_id, planned.reasons["sentence"])
     for _ in range(3):  # somebody else may take the chosen task first; then the next best is right
         choice = _choose(user, everybody, reader)
-        sentence = choice.sentence(_titles(choice))
+        named = _named(choice)
+        sentence = choice.sentence({pk: task.title for pk, task in named.items()})
         if choice.work_id is None:
             return _none(user, choice.code, sentence)
-        task = Task.objects.select_related("team").prefetch_related("skill_levels").get(pk=choice.work_id)
+        task = named.get(choice.work_id)
         reasons = {"sentence": sentence, "choice": choice.as_dict()}
-        if task.assignee_id is None and dispatch.assign(
-            task, user, by=None, now=now, method=dispatch.NEXT_TASK, reasons=reasons
+        if (
+            task is not None
+            and task.assignee_id is None
+            and dispatch.assign(
+                task, user, by=None, now=now, method=dispatch.NEXT_TASK, reasons=reasons, match=match(task)
+            )
         ):
             return _given(user, task.pk, sentence)
     return _none(user, "TAKEN", "Others took the tasks first: ask again.")
@@ -43,7 +54,7 @@ def _choose(user: User, everybody: crew.Crew, reader: snapshot.Reader) -> matchi
     people = everybody.people(works)
     own = next(person for person in people if person.id == user.pk)
     works = matching.lates_marked(works, people)
-    return matching.choose_task(own, works, people, names=snapshot.skill_names(user.team), weights=weights)
+    return matching.choose_task(own, works, people, names=reader.names, weights=weights)
 
 
 def _planned(user: User, everybody: crew.Crew, reader: snapshot.Reader) -> Decision | None:
@@ -72,7 +83,7 @@ def _none(user: User, code: str | None, reason: str) -> dict[str, Any]:
     return {"user_id": user.pk, "assigned": None, "code": code, "reason": reason}
 
 
-def _titles(choice: matching.TaskChoice) -> dict[int, str]:
-    """Those of the tasks that the sentence names."""
+def _named(choice: matching.TaskChoice) -> dict[int, Task]:
+    """The tasks that the sentence names, the chosen one among them."""
     named = [one.work_id for one in choice.top] + [one.work_id for one in choice.rejected[:3]]
-    return dict(Task.objects.filter(pk__in=named).values_list("pk", "title"))
+    return Task.objects.in_bulk(named)

@@ -35,7 +35,7 @@ def suggestions(team: Team, *, now: datetime) -> tuple[list[Suggestion], list[di
     with transaction.atomic():
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         users = {user.pk: user for user in crew.members(team)}
-        weeks = loads.weeks(list(users.values()), now=now)
+        weeks = loads.weeks(team, list(users.values()), now=now)
         plan = balancing.rebalance(weeks.loads.values(), names=snapshot.skill_names(team))
         kept = _kept(team, plan.suggestions, now)
     stuck = [
@@ -115,7 +115,7 @@ def _obstacle(suggestion: Suggestion, task: Task, giver: User, receiver: User, n
         return "The task was moved, started or finished meanwhile"
     if not receiver.is_active or receiver.team_id != task.team_id:
         return f"{receiver.display_name} is not in the team any more"
-    weeks = loads.weeks([giver, receiver], now=now)
+    weeks = loads.weeks(receiver.team, [giver, receiver], now=now)
     if not weeks.loads[giver.pk].over:
         return f"{giver.display_name} is not overloaded any more"
     if task.pk in weeks.kept:
@@ -148,7 +148,7 @@ def tell_leads(team: Team, moves: list[Suggestion], stuck: list[dict[str, Any]],
         on = now.astimezone(calendars.first_zone(team.timezone).zone).date()
         about = [one for one in moves if one.from_user_id in fresh]
         outbox.tell(
-            User.objects.active().filter(team=team, role__in=(User.LEAD, User.MANAGER)),
+            User.objects.active().filter(team=team, role__in=(User.LEAD, User.MANAGER)).select_related("team"),
             kind=Notification.WORKLOAD,
             # Nobody begins to be overloaded twice, so whoever is named first tells one warning of a day from another.
             key=f"overload:{team.pk}:{on}:{fresh[0]}",

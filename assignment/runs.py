@@ -9,7 +9,7 @@ transaction, as on SQLite nobody else could write meanwhile.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,12 @@ def plan(team: Team, *, now: datetime, replan: bool = False, by: User | None = N
     before = _that_gave(team)  # asked first: what is given from here on makes the plan stale
     users, held = crew.members(team), snapshot.movable(team) if replan else []
     rows = {row.pk: row for row in (*snapshot.waiting(team), *held)}
-    works = snapshot.Reader(team, now).works(list(rows.values()))
-    people = crew.Crew(users, now=now, anew={row.pk for row in held}).people(works)
-    found = _planned(works, people, names=snapshot.skill_names(team), weights=team.weights)
+    books = crew.Books(team, now)
+    everybody = crew.Crew(users, books, anew={row.pk for row in held})
+    reader = snapshot.Reader(books)
+    works = reader.works(list(rows.values()))
+    people = everybody.people(works)
+    found = _planned(works, people, names=reader.names, weights=team.weights)
     decisions = _Decisions(rows, {user.pk: user.display_name for user in users})
     with transaction.atomic():
         made = Run.objects.create(
@@ -202,7 +205,7 @@ def _planned(
     works: Sequence[matching.Work],
     people: Sequence[matching.Person],
     *,
-    names: dict[int, str],
+    names: Mapping[int, str],
     weights: matching.Weights,
 ) -> "TeamPlan":
     # Here, not above: numbers and solver are loaded by whoever makes plans, not by every process.
@@ -361,6 +364,6 @@ def _take_back(decision: Decision, *, by: User | None, now: datetime) -> bool:
             except lifecycle.Excluded:  # kept off since
                 return False
         else:
-            lifecycle.unassign(task, by=by, now=now)
+            dispatch.unassign(task, by=by, now=now)
         Decision.objects.filter(pk=decision.pk).update(state=Decision.UNDONE)
     return True

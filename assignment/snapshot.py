@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from django.db.models import F, QuerySet
 
-from assignment.crew import FARTHEST, quarters
+from assignment.crew import FARTHEST, Books, quarters
 from domain import calendars
 from domain.matching import Work
-from people import hours, skills
+from people import skills
 from people.models import Skill, Team
 from work import capacity
 from work.models import Dependency, Exclusion, Task, TaskSkill
@@ -83,14 +83,16 @@ class Reader:
     What holds for the whole team is read once, when first asked for.
     """
 
-    def __init__(self, team: Team, now: datetime) -> None:
-        self.team, self.now = team, now
-        plan = hours.team_schedule(team)
+    def __init__(self, books: Books) -> None:
+        self.team, self.now, self.usual = books.team, books.now, books.usual
+        plan = books.hours.own
         self.zone = plan.zone
-        self.clock = calendars.Clock(plan, start=now, end=now + FARTHEST)  # beyond it nothing is urgent
-        self.today = now.astimezone(self.zone).date()
-        self.usual = capacity.UsualEstimates()
-        self.closure = skills.closure(team)
+        self.clock = calendars.Clock(plan, start=self.now, end=self.now + FARTHEST)  # beyond it nothing is urgent
+        self.today = self.now.astimezone(self.zone).date()
+        found = skills.read(self.team)
+        self.names, self.closure = found.names, found.closure
+        self.asked: dict[int, list[tuple[int, int]]] = {}
+        """By task, of those read, what skills it asks for itself and the least levels."""
 
     def works(self, rows: Sequence[Row], required: Mapping[int, Required] | None = None) -> list[Work]:
         """The tasks as the engine sees them; one without an estimate takes the median of its kind."""
@@ -110,6 +112,7 @@ class Reader:
         for start in range(0, len(ids), _CHUNK):
             found = TaskSkill.objects.filter(task__in=ids[start : start + _CHUNK]).order_by("pk")
             for task_id, skill_id, level in found.values_list("task_id", "skill_id", "min_level"):
+                self.asked.setdefault(task_id, []).append((skill_id, level))
                 asked = needs.setdefault(task_id, {})
                 for skill, least in ((skill_id, level), *self.closure.get(skill_id, ())):
                     asked[skill] = max(least, asked.get(skill, 0))
@@ -155,11 +158,6 @@ class Reader:
     def exclusions(self) -> list[Exclusion]:
         """All of the team's people who are here."""
         return list(Exclusion.objects.filter(user__team=self.team, user__is_active=True).order_by("pk"))
-
-    @cached_property
-    def some_held_back(self) -> bool:
-        """Whether any of the team's work that nobody holds waits for other tasks."""
-        return Dependency.objects.unmet().filter(task__in=Task.objects.unheld().filter(team=self.team)).exists()
 
     def _kept_off(self, rows: Iterable[Row]) -> dict[int, frozenset[int]]:
         """Who must not have which of the tasks, for the task's sake or the contact's."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from automation import occurring, rules, triggers
+from automation import occurring, pauses, rules, triggers
 from automation.audited import RULE
 from automation.events import Event
 from automation.models import Firing, TaskAutomationRule
@@ -53,6 +53,7 @@ def deactivate(rule: TaskAutomationRule, *, by: User | None = None, now: datetim
     with RULE.changing(rule, by=by, now=now):
         if not on.update(is_active=False, seen_active=False, off_since=now, off_before=before):
             return False
+        pauses.announce(rule, pauses.BY_HAND, pauses.SWITCHED_OFF, now=now, by=by)
     rule.is_active, rule.seen_active, rule.off_since, rule.off_before = False, False, now, before
     return True
 

@@ -6,6 +6,7 @@ One worker at a time drains a team, so repeat policies, order and limits cannot 
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -19,7 +20,7 @@ from crm.models import Activity, Contact
 from jobs import queue
 from jobs.models import Job
 
-__all__ = ["alone", "drain", "occur", "pending_teams", "process"]
+__all__ = ["alone", "drain", "occur", "pending_teams", "process", "redo_id"]
 
 log = logging.getLogger("nextmove.automation")
 
@@ -58,13 +59,18 @@ def process(activity: Activity, *, now: datetime) -> list[Firing]:
     """
     with alone(activity.team_id):
         mine = Activity.objects.filter(pk=activity.pk, processed_at__isnull=True).update(processed_at=now)
-        if not mine and not Job.objects.filter(pk=queue.job_id(_redo_key(activity))).exists():
+        if not mine and not Job.objects.filter(pk=redo_id(activity)).exists():
             return list(activity.firings.select_related("task", "rule").order_by("pk"))
         return _process(activity, ready_rules(activity.team_id, now), now)
 
 
 def _redo_key(activity: Activity) -> str:
     return f"activity:{activity.pk}:triggers"
+
+
+def redo_id(activity: Activity) -> UUID:
+    """Of the job that runs an activity's rules again, if ever they failed as a whole."""
+    return queue.job_id(_redo_key(activity))
 
 
 def _drain_batch(team_id: int, now: datetime, totals: dict[str, int]) -> bool:

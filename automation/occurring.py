@@ -11,15 +11,19 @@ from automation.events import Event
 from automation.models import EngineQueue, Firing, TaskAutomationRule
 from automation.readiness import Ready, make_ready, ready_rules
 from domain.conditions import ConditionFailed
+from jobs import announcing
 
 OFF_MEANWHILE = "the rule was switched off meanwhile"
 
 
 @contextlib.contextmanager
 def alone(team_id: int, *, skip: bool = False) -> Iterator[bool]:
-    """One transaction that holds the team's queue. With `skip`, yields False when somebody else holds it."""
+    """One transaction that holds the team's queue. With `skip`, yields False when somebody else holds it.
+
+    What is announced in it is told at its end, at one go.
+    """
     EngineQueue.objects.get_or_create(team_id=team_id)
-    with transaction.atomic():
+    with transaction.atomic(), announcing.together():
         held = EngineQueue.objects.select_for_update(skip_locked=skip).filter(team_id=team_id).first()
         yield held is not None
 

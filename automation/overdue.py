@@ -266,7 +266,7 @@ def _tell_leads(task: Task, holder: User | None, due: datetime, now: datetime) -
     late_hours = int((now - due) / timedelta(hours=1))
     outbox.tell(
         [one for one in leads if holder is None or one.pk != holder.pk],
-        kind=Notification.OVERDUE,
+        kind=Notification.ESCALATED,
         key=f"overdue-lead:{task.pk}:{due:%Y%m%dT%H%M%S}",
         title=f"Overdue for {late_hours} hours: {task.title}",
         body=whose,

@@ -3,12 +3,14 @@
 import logging
 from datetime import datetime, timedelta
 
-from automation import rules, values
+from automation import pauses, rules, values
 from automation.audited import RULE
 from automation.events import Event
 from automation.models import EngineQueue, Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
 from domain import conditions
+from notifications import outbox
+from notifications.models import Notification
 
 log = logging.getLogger("nextmove.automation")
 
@@ -73,7 +75,7 @@ class Ready:
 
 
 def ready_rules(team_id: int, now: datetime, *, kinds: tuple[str, ...] = ()) -> list[Ready]:
-    """The team's live rules that are sound. One that is not is parked with the reason, and says so on its page."""
+    """The team's live rules that are sound. One that is not is parked with the reason, and its owner is told."""
     live = TaskAutomationRule.objects.live().filter(team_id=team_id).select_related("owner", "team").order_by("pk")
     if kinds:
         live = live.filter(trigger_type__in=kinds)
@@ -93,9 +95,24 @@ def make_ready(rule: TaskAutomationRule, now: datetime) -> Ready | None:
             TaskAutomationRule.objects.filter(pk=rule.pk).update(
                 content_hash=rule.content_hash, parked_reason=rule.parked_reason
             )
+            if errors:
+                pauses.announce(rule, pauses.INVALID, rule.parked_reason, now=now)
+                _tell_owner(rule, now)
         if errors:
             log.warning("rule %s is parked: %s", rule.pk, rule.parked_reason)
     return None if rule.parked_reason else Ready(rule, digest)
+
+
+def _tell_owner(rule: TaskAutomationRule, now: datetime) -> None:
+    outbox.tell(
+        rule.owner,
+        kind=Notification.RULE,
+        key=f"invalid:{rule.pk}:{now:%Y%m%d}:{rule.content_hash}",  # two batches at once may find the same
+        title=f"“{rule.name}” cannot run",
+        body=f"{rule.parked_reason} Nothing comes of it until it is mended.",
+        path=f"/automations/task-scheduling/{rule.pk}",
+        now=now,
+    )
 
 
 def _notice_switched_on(rule: TaskAutomationRule, now: datetime) -> None:

@@ -19,6 +19,7 @@ from automation.drafting import template_values
 from automation.models import ScheduledTaskBatch
 from automation.setting_aside import put_aside
 from automation.task_templates import BadTemplate, checked_template
+from crm import announced
 from crm.models import Activity, Contact
 from domain import calendars, recurrence, templating, touches
 from people.models import Team, User
@@ -66,7 +67,7 @@ def schedule_recurring(
         morning = calendars.from_wall(datetime.combine(first.astimezone(zone).date(), touches.TOUCH_AT), zone)
         key = _key(morning if recurs_from == ScheduledTaskBatch.TOUCH else first)
         task = _make(batch, first, key=key, now=now)
-        _set_cadence(contact, cadence, morning, now.astimezone(zone).day)
+        _set_cadence(contact, cadence, morning, now.astimezone(zone).day, now)
     return batch, [task]
 
 
@@ -160,6 +161,7 @@ def end_by_hand(batch: ScheduledTaskBatch, *, by: User, now: datetime) -> bool:
             Contact.objects.filter(pk=contact.pk, contact_cadence=contact.contact_cadence).update(
                 contact_cadence="", seen_cadence="", cadence_anchor_day=None, next_touch_at=F("next_follow_up_at")
             )
+            announced.tell_changed(contact, ["contact_cadence"], now=now, by=by)
     return True
 
 
@@ -305,16 +307,19 @@ def take_up(pk: int, at: datetime, *, now: datetime) -> bool:
         return bool(rows.update(next_run_at=at)) and _run(pk, now)
 
 
-def _set_cadence(contact: Contact, cadence: str, touch: datetime, anchor_day: int) -> None:
+def _set_cadence(contact: Contact, cadence: str, touch: datetime, anchor_day: int, now: datetime) -> None:
     """The contact's own next touch falls on the first occurrence's day, if it may be contacted; a date that a person
     set stands before it.
     """
+    before = contact.contact_cadence
     contact.contact_cadence = contact.seen_cadence = cadence
     contact.cadence_anchor_day = anchor_day
     if contact.next_follow_up_at is None:
         contact.next_touch_at = None if contact.do_not_contact else touch
     names = ("contact_cadence", "seen_cadence", "cadence_anchor_day", "next_touch_at")
     Contact.objects.filter(pk=contact.pk).update(**{name: getattr(contact, name) for name in names})
+    if cadence != before:
+        announced.tell_changed(contact, ["contact_cadence"], now=now)
 
 
 def _following(batch: ScheduledTaskBatch, after: datetime, zone: ZoneInfo) -> datetime:

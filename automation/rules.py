@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from automation import cycles, drafting
+from automation import cycles, drafting, pauses
 from automation.audited import RULE
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
@@ -119,9 +119,13 @@ def update(
         rule.refresh_from_db(from_queryset=rows)
         for name, value in fields.items():
             setattr(rule, name, value)
-        if rule.is_active != rule.seen_active:
+        was_on = rule.seen_active
+        if rule.is_active != was_on:
             rule.note_switched(at)
-        return _save(rule, at)
+        _save(rule, at)
+        if was_on and not rule.is_active:
+            pauses.announce(rule, pauses.BY_HAND, pauses.SWITCHED_OFF, now=at, by=by)
+        return rule
 
 
 def archive(rule: TaskAutomationRule, *, by: User | None = None, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from automation import pauses
 from automation.audited import RULE
 from automation.models import Firing, TaskAutomationRule
 from automation.readiness import Ready
@@ -56,6 +57,7 @@ def _pause(rule: TaskAutomationRule, this_hour: int, now: datetime) -> None:
     with RULE.changing(rule, by=None, now=now, verb="paused"):
         if not mine.update(is_active=False, seen_active=False, paused_reason=reason, **off):
             return
+        pauses.announce(rule, pauses.RUSH, reason, now=now)
     outbox.tell(
         rule.owner,
         kind=Notification.RULE,

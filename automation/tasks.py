@@ -30,14 +30,18 @@ from automation import (
 )
 from automation.programmes import enrolments
 from crm import contacts
+from crm.files import imports
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
 from notifications import delivery, outbox
 from notifications.models import Notification
+from people import busy_times, devices
 from people.models import Team, User
 from performance import scores
-from work import housekeeping
+from webhooks import housekeeping as webhook_housekeeping
+from webhooks import sending
+from work import housekeeping, pushing
 from work.models import Assignment, Task
 
 
@@ -180,10 +184,34 @@ def send_task_reminders() -> dict[str, int]:
     return reminders.send(now=timezone.now())
 
 
-@shared_task(name="automation.tasks.send_delivery", external=True)
+@shared_task(name="automation.tasks.send_delivery", external=True, lane="notices")
 def send_delivery(delivery_id: str, *, key: str) -> dict[str, Any]:  # noqa: ARG001 (every call to the outside has one)
     """Sends one notice to one person by one channel."""
     return delivery.send(UUID(delivery_id), now=timezone.now())
+
+
+@shared_task(name="automation.tasks.send_webhook", external=True, lane="webhooks")
+def send_webhook(dispatch_id: str, turn: int, *, key: str) -> dict[str, Any]:  # noqa: ARG001 (every call to the outside has one)
+    """Tells one endpoint of one event, as often as its schedule says."""
+    return sending.send(UUID(dispatch_id), turn, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.read_busy_times", external=True, lane="calendars")
+def read_busy_times(user_id: int, turn: int, *, key: str) -> dict[str, Any]:  # noqa: ARG001 (every call to the outside has one)
+    """Reads when a person is busy from the address of their calendar, and again in an hour."""
+    return busy_times.read(user_id, turn, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.push_calendar", external=True, lane="calendars")
+def push_calendar(user_id: int, turn: int, *, key: str) -> dict[str, Any]:  # noqa: ARG001 (every call to the outside has one)
+    """Sends to somebody's calendar what changed among their tasks."""
+    return pushing.push(user_id, turn, now=timezone.now())
+
+
+@shared_task(name="automation.tasks.look_at_pushes", base=BellTask, ignore_result=True)
+def look_at_pushes(team_id: int) -> dict[str, Any]:
+    """Whose tasks have changed since they were pushed: looked at every minute, in two queries."""
+    return pushing.look(team_id, now=timezone.now())
 
 
 @shared_task(name="automation.tasks.assign_task")
@@ -286,12 +314,15 @@ def send_performance_update_notification(user_id: int) -> dict[str, Any]:
 
 @shared_task(name="automation.tasks.cleanup_old_assignments", external=True)
 def cleanup_old_assignments(team_id: int | None = None, *, key: str) -> dict[str, Any]:  # noqa: ARG001
-    """Deletes assignments that ended over 90 days ago, and jobs that were done over 30 days ago: piece by piece, not
-    in the one transaction of a job, and doing it again finds less to do.
+    """Deletes assignments that ended and sign-ins of over 90 days ago, jobs and webhooks that were done over 30 days
+    ago, and sessions that have run out: piece by piece, not in the one transaction of a job, and doing it again finds
+    less to do.
     """
     now = timezone.now()
     deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
-    return {**deleted, "jobs": queue.prune(now=now), "runs": runs.prune(now=now)}
+    done = {"jobs": queue.prune(now=now), "runs": runs.prune(now=now), "webhooks": webhook_housekeeping.prune(now=now)}
+    done["imports"] = imports.forget_old(now=now)
+    return {**deleted, **done, **devices.prune(now=now)}
 
 
 @shared_task(name="automation.tasks.generate_daily_reports")
@@ -317,3 +348,22 @@ def suggest_team_rebalancing(team_id: int | None = None) -> dict[str, Any]:
         return {"suggestions": [move.pk for move in moves], "stuck": stuck}
 
     return _each_team(team_id, suggest)
+
+
+@shared_task(name="automation.tasks.read_import", external=True)
+def read_import(import_id: str, *, key: str) -> dict[str, str]:  # noqa: ARG001
+    """Reads the rows of a large file: outside of a transaction, for that takes its time; done twice it is done once."""
+    return {"import_id": import_id, "state": imports.read(UUID(import_id))}
+
+
+@shared_task(name="automation.tasks.check_import", external=True)
+def check_import(import_id: str, round: int, *, key: str) -> dict[str, Any]:  # noqa: ARG001
+    """Compares the rows of a large file with what is there. It writes nothing but what it found."""
+    row = imports.compare(UUID(import_id), round, now=timezone.now())
+    return {"import_id": import_id, "state": row.state, **row.counts}
+
+
+@shared_task(name="automation.tasks.run_import")
+def run_import(import_id: str, part: int) -> dict[str, Any]:
+    """Carries out one part of a file; the next is a job of its own, written with it."""
+    return {"import_id": import_id, "part": part, "done": imports.carry_on(UUID(import_id), part, now=timezone.now())}

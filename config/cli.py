@@ -1,5 +1,5 @@
-"""The command line, `nextmove`: serve, web, jobs, demo, doctor, token, job, rule, source, form, contact, audit, backup,
-restore.
+"""The command line, `nextmove`: serve, web, jobs, demo, doctor, token, job, rule, source, form, contact, task,
+audit, mcp, backup, restore.
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly or a setting cannot be used. `--json` prints one object
 for programs. Modules are imported by the command that needs them, so that help needs no database and no settings.
@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from config import children
-from config.commands import audit, backups, inbound, rules
+from config.commands import agents, audit, backups, files, inbound, rules
 from config.commands.answers import AsJson, Refused
+from config.commands.answers import complain as _complain
 from config.commands.answers import print_json as _print_json
 from config.commands.answers import table as _table
 from config.commands.answers import user as _user
@@ -28,14 +29,19 @@ app = typer.Typer(
 )
 tokens = typer.Typer(help="Keys for programs.", no_args_is_help=True)
 jobs_list = typer.Typer(help="Automated work: what waits, what was done, what was given up.", no_args_is_help=True)
-contacts_list = typer.Typer(help="Contacts: making one of two, and erasing a person.", no_args_is_help=True)
+contacts_list = typer.Typer(
+    help="Contacts: bringing them in from files, making one of two, and erasing a person.", no_args_is_help=True
+)
 app.add_typer(tokens, name="token")
 app.add_typer(jobs_list, name="job")
 app.add_typer(rules.app, name="rule")
 app.add_typer(inbound.sources, name="source")
 app.add_typer(inbound.forms, name="form")
 app.add_typer(contacts_list, name="contact")
+app.add_typer(files.tasks, name="task")
 app.add_typer(audit.app, name="audit")
+contacts_list.command("import")(files.import_contacts)
+app.command()(agents.mcp)
 app.command()(backups.backup)
 app.command()(backups.restore)
 
@@ -68,13 +74,6 @@ def _answer_in_json() -> int:
         _complain(f"{wrong.format_message().rstrip('.')}: `{command} --help` says how to ask.")
         return wrong.exit_code
     return code if isinstance(code, int) else 0
-
-
-def _complain(text: str) -> None:
-    if "--json" in sys.argv:
-        _print_json({"error": text})
-    else:
-        sys.stderr.write(text + "\n")
 
 
 def _log_json(as_json: bool) -> None:

@@ -1,5 +1,7 @@
 """Log lines for people (console) or for machines (json): one event a line, with its request or job id."""
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -11,6 +13,13 @@ SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+
+class Faults(logging.Filter):
+    """Lets through what is a fault: that something is not installed (501) is said to whoever asks for it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != HTTPStatus.NOT_IMPLEMENTED
 
 
 def configuration(log_format: str) -> dict[str, Any]:
@@ -33,11 +42,13 @@ def configuration(log_format: str) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             }
         },
+        "filters": {"faults": {"()": Faults}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "nextmove": {"level": "INFO"},
-            "django.request": {"level": "ERROR"},
+            "django.request": {"level": "ERROR", "filters": ["faults"]},
             "axes": {"level": "ERROR"},
+            "urllib3": {"level": "INFO"},  # below that it writes down addresses, of which some are secrets
         },
     }

@@ -42,6 +42,8 @@ def settings_of(url: str, *, host: str) -> dict[str, Any]:
         known = ", ".join(f"{scheme}://" for scheme in (*PLACES, *PROVIDERS))
         raise ValueError(f"write an address that begins with one of {known}")
     found = dj_email_url.parse(url)
+    if parts.scheme == "file":
+        found["EMAIL_FILE_PATH"] = unquote(parts.path)  # the library takes the root off
     return {
         **{name: value for name, value in found.items() if name.startswith("EMAIL_")},
         "EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or _PATIENCE,

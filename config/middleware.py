@@ -1,4 +1,4 @@
-"""What every request passes: its id, its length, and the one place that makes a trailing slash not matter."""
+"""What every request passes: its id, length, language, compression, and the one place where a trailing slash ends."""
 
 import re
 import uuid
@@ -7,13 +7,17 @@ from collections.abc import Callable
 import structlog
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from django.middleware.locale import LocaleMiddleware
 from django.urls import is_valid_path
+from django.utils import translation
 
 from api.errors import Problem, respond
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-SLASH_FREE = ("/api/", "/automation/", "/hooks/")
+PROGRAMS = ("/api/", "/automation/", "/hooks/", "/mcp")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 NO_LENGTH = "A body sent in chunks is not read: send it whole, with a Content-Length."
 LENGTH = re.compile(r"[0-9]{0,18}", re.ASCII)
@@ -63,9 +67,37 @@ class SlashMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         path = request.path_info
-        if response.status_code == 404 and request.resolver_match is None and path.startswith(SLASH_FREE):
+        if response.status_code == 404 and request.resolver_match is None and path.startswith(PROGRAMS):
             other = path[:-1] if path.endswith("/") else path + "/"
             if is_valid_path(other):
                 request.path_info = other
                 return self.get_response(request)
         return response
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Pages in the viewer's language. Programs are answered in English, also by a thread that has shown a page in
+    another language before: Django does not end that by itself.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(PROGRAMS):
+            translation.activate("en")
+        else:
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path_info.startswith(PROGRAMS):
+            return response
+        return super().process_response(request, response)
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Sends pages compressed, padded at random, so that lengths tell nothing of secrets; programs get what they ask for
+    as it is.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)

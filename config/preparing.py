@@ -34,6 +34,8 @@ class Report:
     broker_options: dict[str, object]
     notes: list[str]
     admin_password: str
+    empty: bool
+    """Whether there is nothing yet, and the first run leads on."""
 
 
 def main() -> None:
@@ -49,9 +51,11 @@ def main() -> None:
         sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from None
     from config.celery import app
+    from web import first_run
 
     options = dict(app.conf.broker_transport_options or {})
-    report = Report(settings.ENV.host, port, settings.BROKER_URL, options, notes + demo_note, password)
+    notes += demo_note
+    report = Report(settings.ENV.host, port, settings.BROKER_URL, options, notes, password, first_run.is_empty())
     _send(report)
 
 

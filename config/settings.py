@@ -35,6 +35,7 @@ class Environment(BaseSettings):
     admin_password: str = ""
     base_url: str = ""
     allowed_hosts: str = ""
+    private_hosts: str = ""
     email_url: str = ""
     time_zone: str = Field(default="UTC", validation_alias=AliasChoices("NEXTMOVE_TIME_ZONE", "CELERY_TIMEZONE"))
     log_format: Literal["console", "json"] = "console"
@@ -141,6 +142,8 @@ ALLOWED_HOSTS = [
     ENV.host,
     *(h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()),
 ]
+# Hosts of the own network that addresses given by people may lead to: none, unless the operator names them.
+PRIVATE_HOSTS = [h.strip().lower() for h in ENV.private_hosts.split(",") if h.strip()]
 OWN_NAME = "localhost" if ENV.host in ("0.0.0.0", "::") else ENV.host  # noqa: S104 (compared, not bound)
 BASE_URL = ENV.base_url.rstrip("/") or f"http://{OWN_NAME}:{ENV.port or 5000}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if ENV.base_url else []
@@ -156,6 +159,7 @@ INSTALLED_APPS = [
     "crm",
     "work",
     "notifications",
+    "webhooks",
     "assignment",
     "performance",
     "automation",
@@ -168,11 +172,14 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "django_cotton",
     "lucide",
     "unfold",
     "django.contrib.admin",
+    "django.forms",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -183,10 +190,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.CompressionMiddleware",
     "config.middleware.RequestIdMiddleware",
     "config.middleware.LengthMiddleware",
     "config.middleware.SlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -202,6 +211,7 @@ PROGRAM_MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
     "config.middleware.LengthMiddleware",
     "config.middleware.SlashMiddleware",
+    "config.middleware.LanguageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -217,6 +227,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["web.templatetags.speech"],
         },
     }
 ]
@@ -254,9 +265,14 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_ADAPTER = "people.accounts.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers are not written to
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 # The lock-out by user and address is axes' work; allauth's own limit would answer first and say less.
 ACCOUNT_RATE_LIMITS: dict[str, str] = {"login_failed": ""}
+# Codes of an authenticator app and recovery codes; wrong ones are counted in people.two_step, in the database.
+MFA_ADAPTER = "people.two_step.Adapter"
+MFA_FORMS = {"authenticate": "people.two_step.SignInForm", "reauthenticate": "people.two_step.AgainForm"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 AXES_FAILURE_LIMIT = 10
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = 1
@@ -265,6 +281,8 @@ AXES_LOCKOUT_TEMPLATE = "account/locked.html"
 AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # our own options of a select are said in the language
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_TEAM_ZONE = ENV.time_zone

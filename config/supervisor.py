@@ -265,9 +265,10 @@ def _welcome(report: dict[str, Any], say: Say) -> Callable[[], None]:
         if next(progress, False):
             password = report["admin_password"]
             chosen = "admin, with its password (`.venv/bin/python manage.py changepassword admin` sets a new one)"
+            begin = f"{url}/setup" if report.get("empty") else url
             signing = f"admin, with the password {password} (shown this once)" if password else chosen
             say(
-                f"\n  Nextmove   {url}\n  Sign in    {signing}\n  API        {url}/api/docs\n  Stop       Ctrl-C\n",
+                f"\n  Nextmove   {begin}\n  Sign in    {signing}\n  API        {url}/api/docs\n  Stop       Ctrl-C\n",
                 url=url,
                 **({"user": "admin", "password": password} if password else {}),
             )

@@ -27,11 +27,12 @@ class ProgramHandler(WSGIHandler):
 
 
 programs = ProgramHandler()
+PROGRAMS = ("/api/", "/automation/", "/mcp")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     carries_token = environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer ")
-    for_programs = carries_token and environ["PATH_INFO"].startswith(("/api/", "/automation/"))
+    for_programs = carries_token and environ["PATH_INFO"].startswith(PROGRAMS)
     return (programs if for_programs else pages)(environ, start_response)
 
 

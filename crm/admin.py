@@ -4,9 +4,11 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
 from crm.audited import FORM, SOURCE
+from crm.files.models import Import, ImportPart
 from crm.models import (
     Activity,
     ActivityConflict,
+    ActivityRepeat,
     Contact,
     ContactIdentity,
     ContactMerge,
@@ -71,6 +73,12 @@ class InboundSourceAdmin(AuditedAdmin):
     readonly_fields = ("created_at",)
 
 
+@admin.register(ActivityRepeat)
+class ActivityRepeatAdmin(ReadOnlyAdmin):
+    list_display = ("activity", "times", "last_at")
+    list_select_related = ("activity",)
+
+
 @admin.register(InboundForm)
 class InboundFormAdmin(AuditedAdmin):
     audited = FORM
@@ -89,3 +97,20 @@ class ContactMergeAdmin(ReadOnlyAdmin):
     list_select_related = ("survivor", "absorbed", "by")
     search_fields = ("survivor__name", "absorbed__name")
     exclude = ("before",)
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnlyAdmin):
+    list_display = ("file_name", "kind", "format", "state", "rows", "done_rows", "by", "created_at")
+    list_filter = ("team", "kind", "state", "format")
+    list_select_related = ("by",)
+    search_fields = ("file_name",)
+    exclude = ("content",)
+    ordering = ("-created_at",)
+
+
+@admin.register(ImportPart)
+class ImportPartAdmin(ReadOnlyAdmin):
+    list_display = ("of", "number")
+    list_select_related = ("of",)
+    search_fields = ("of__file_name",)

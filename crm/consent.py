@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from crm import announced
 from crm.models import Activity, Contact
 from people.models import User
 
@@ -60,7 +61,7 @@ def opt_out(
     if kind not in KINDS:
         raise UnknownKind(f"There is no opt-out {kind!r}: use one of {', '.join(KINDS)}.")
     with transaction.atomic():
-        if not _note(contact, kind, now):
+        if not _note(contact, kind, now, now=now, by=by):
             return False
         tell(contact, kind, now=now, by=by, source=source, note=note)
     return True
@@ -80,6 +81,7 @@ def opt_in(contact: Contact, *, by: User, now: datetime, note: str) -> bool:
         if not lifted:
             return False
         _write(contact, dict.fromkeys(COLUMN.values()) | _mark(False))
+        announced.tell_changed(contact, [COLUMN.get(kind, kind) for kind in lifted], now=now, by=by)
         said: dict[str, object] = {"lifted": lifted, "note": note.strip()}
         _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data=said)
     return True
@@ -94,6 +96,7 @@ def set_do_not_contact(contact: Contact, value: bool, *, by: User, now: datetime
             return False
         contact.do_not_contact = contact.seen_do_not_contact = False
         tell_mark(contact, now=now, by=by)
+        announced.tell_changed(contact, [DO_NOT_CONTACT], now=now, by=by)
     return True
 
 
@@ -103,7 +106,6 @@ def follow(activity: Activity, *, now: datetime) -> bool:
     A bounce counts when `data.permanent` says so, and when its address is the contact's present one. What happened
     before somebody let the contact in again is over.
     """
-    del now  # an opt-out holds from when it happened
     kind, contact = KIND.get(activity.activity_type), activity.contact
     if kind is None or contact is None or contact.erased_at is not None:
         return False
@@ -111,7 +113,7 @@ def follow(activity: Activity, *, now: datetime) -> bool:
         return False
     if _let_in_since(contact, kind, activity.occurred_at):
         return False
-    return _note(contact, kind, activity.occurred_at)
+    return _note(contact, kind, activity.occurred_at, now=now)  # it holds from when it happened
 
 
 def tell(
@@ -133,17 +135,20 @@ def tell_mark(contact: Contact, *, now: datetime, by: User | None) -> Activity:
     return _record(contact, Activity.OPTED_IN, now=now, by=by, source=SOURCE, data={"lifted": [DO_NOT_CONTACT]})
 
 
-def _note(contact: Contact, kind: str, at: datetime) -> bool:
+def _note(contact: Contact, kind: str, at: datetime, *, now: datetime, by: User | None = None) -> bool:
     """Writes the column, under the row's lock, so that of two at once the earlier instant stays."""
     with transaction.atomic():
         kept = Contact.objects.select_for_update().get(pk=contact.pk)
         if kind == DO_NOT_CONTACT:
             fresh = not (kept.do_not_contact and kept.seen_do_not_contact)
             _write(contact, _mark(True))
-            return fresh
-        known = getattr(kept, COLUMN[kind])
-        _write(contact, {COLUMN[kind]: at if known is None else min(known, at)})
-        return known is None
+        else:
+            known = getattr(kept, COLUMN[kind])
+            fresh = known is None
+            _write(contact, {COLUMN[kind]: at if known is None else min(known, at)})
+        if fresh:
+            announced.tell_changed(contact, [COLUMN.get(kind, kind)], now=now, by=by)
+        return fresh
 
 
 def _let_in_since(contact: Contact, kind: str, at: datetime) -> bool:

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 
-from crm import addresses, consent, planning
+from crm import addresses, announced, consent, planning
 from crm.models import Activity, Contact
-from jobs import queue
+from jobs import announcing, bell, queue
+from jobs.rows import insert_new, write_all
 from people.models import Team, User
 
 log = logging.getLogger("nextmove.crm")
@@ -25,6 +27,11 @@ SEEN = {
     "owner_id": "seen_owner_id",
 }
 """What may be changed by hand and is followed, each with the column of what was seen last."""
+WRITTEN = (
+    *("name", "phone", "phone_e164", "company", "lead_score", "tags", *SEEN, *SEEN.values()),
+    *("next_touch_at", "look_late_at", "cadence_anchor_day"),
+)
+"""What `update_all` may have changed."""
 
 FOLLOW_JOB = "automation.tasks.follow_change"
 FIRST_WAIT = timedelta(seconds=60)
@@ -59,10 +66,11 @@ class HasHistory(Exception):
     """Something has happened to the contact; the ledger keeps it."""
 
 
-def delete(contact: Contact) -> None:
+def delete(contact: Contact, *, by: User | None, now: datetime) -> None:
     """Deletes a contact that nothing has happened to, such as one made by mistake. Raises HasHistory for any other."""
     try:
         with transaction.atomic():
+            announced.tell(contact, announced.DELETED, now=now, by=by)  # as it was
             contact.delete()
     except ProtectedError:
         raise HasHistory(
@@ -70,12 +78,15 @@ def delete(contact: Contact) -> None:
         ) from None
 
 
-def create(team: Team, *, owner: User | None, **fields: Any) -> Contact:
+def create(team: Team, *, owner: User | None, by: User | None = None, **fields: Any) -> Contact:
     """A new contact. Raises EmailTaken, ValidationError."""
     contact = Contact(team=team, owner=owner, **fields)
     contact.seen_follow_up_at = contact.next_follow_up_at
     contact.next_touch_at = contact.next_follow_up_at or contact.next_touch_at
-    return _save(contact)
+    with transaction.atomic():
+        _save(contact)
+        announced.tell(contact, announced.CREATED, now=contact.created_at, by=by)
+    return contact
 
 
 def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -> Contact:
@@ -83,32 +94,89 @@ def update(contact: Contact, *, by: User | None, now: datetime, **fields: Any) -
     touch, what higher rooms registered. Raises EmailTaken, ValidationError.
     """
     with transaction.atomic():
-        kept = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("team", "owner")
-        row = kept.get(pk=contact.pk)
-        if any(getattr(row, name) != getattr(row, seen) for name, seen in SEEN.items()):
-            notice(row.pk, now=now)  # what was changed by hand before is not forgotten
-            row = kept.get(pk=contact.pk)
-        before = {name: getattr(row, name) for name in SEEN}
-        address, zone = row.email, planning.zone_of(row, row.timezone, row.owner)
-        for name, value in fields.items():
-            setattr(row, name, value)
-        if row.email.strip().lower() != address.lower():
-            row.bounced_at = None  # it was the old address that bounced
-        changed = frozenset(name for name in SEEN if getattr(row, name) != before[name])
-        if "status" in changed:
-            record_status_change(row, before["status"], row.status, by=by, now=now)
-        for name, value in planning.replanned(row, changed, zone_before=zone).items():
-            setattr(row, name, value)
-        for name, seen in SEEN.items():
-            setattr(row, seen, getattr(row, name))
+        row = next(iter(_kept([contact.pk], now)), None)
+        if row is None:
+            raise Contact.DoesNotExist(f"Contact {contact.pk} was deleted meanwhile.")
+        edit = _edit(row, fields)
         _save(row)
-        _tell(row, changed, now, by=by)
+        _follow([edit], by=by, now=now)
     return row
+
+
+def update_all(wanted: Mapping[int, Mapping[str, Any]], *, by: User | None, now: datetime) -> frozenset[int]:
+    """Changes many contacts of one team as `update` does, by id: their fields checked before, no address among them.
+
+    Returns the ids of those that are there. What follows costs three statements beside one for each row, unless dates
+    on a contact's clock are moved. Be in a transaction.
+    """
+    with announcing.together():
+        edits = [_edit(row, wanted[row.pk]) for row in _kept(list(wanted), now)]
+        for edit in edits:
+            edit.row.fill_in()
+        write_all([edit.row for edit in edits], WRITTEN)
+        _follow(edits, by=by, now=now)
+    if edits:
+        transaction.on_commit(lambda: bell.ring(edits[0].row.team_id), robust=True)
+    return frozenset(edit.row.pk for edit in edits)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A contact that was given other values: which of SEEN are others now, and how it was."""
+
+    row: Contact
+    changed: frozenset[str]
+    status: str
+    told: dict[str, object]
+
+
+def _kept(pks: Sequence[int], now: datetime) -> list[Contact]:
+    """The rows, locked. What was changed by hand before is followed first, so that it is not forgotten."""
+    kept = Contact.objects.select_for_update(of=("self",), no_key=True).select_related("team", "owner")
+    rows = list(kept.filter(pk__in=pks).order_by("pk"))
+    for place, row in enumerate(rows):
+        if any(getattr(row, name) != getattr(row, seen) for name, seen in SEEN.items()):
+            notice(row.pk, now=now)
+            rows[place] = kept.get(pk=row.pk)
+    return rows
+
+
+def _edit(row: Contact, fields: Mapping[str, Any]) -> Edit:
+    """Gives the row its values and those that follow from them, in memory."""
+    before, told = {name: getattr(row, name) for name in SEEN}, announced.values_of(row)
+    address, zone = row.email, planning.zone_of(row, row.timezone, row.owner)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    if row.email.strip().lower() != address.lower():
+        row.bounced_at = None  # it was the old address that bounced
+    changed = frozenset(name for name in SEEN if getattr(row, name) != before[name])
+    for name, value in planning.replanned(row, changed, zone_before=zone).items():
+        setattr(row, name, value)
+    for name, seen in SEEN.items():
+        setattr(row, seen, getattr(row, name))
+    return Edit(row, changed, before["status"], told)
+
+
+def _follow(edits: Sequence[Edit], *, by: User | None, now: datetime) -> None:
+    """What follows from edits that are kept: the ledger's rows, and word to whoever listens."""
+    moved = [edit for edit in edits if "status" in edit.changed]
+    insert_new([_status_change(edit.row, edit.status, edit.row.status, by=by, now=now) for edit in moved])
+    if moved:
+        transaction.on_commit(lambda: bell.ring(moved[0].row.team_id), robust=True)
+    for edit in edits:
+        _tell(edit.row, edit.changed, now, by=by)
+        announced.tell_changed(edit.row, announced.differing(edit.told, edit.row), now=now, by=by)
 
 
 def record_status_change(contact: Contact, old: str, new: str, *, by: User | None, now: datetime) -> Activity:
     """The ledger's row of a status change, with both words."""
-    return Activity.objects.create(
+    row = _status_change(contact, old, new, by=by, now=now)
+    row.save(force_insert=True)
+    return row
+
+
+def _status_change(contact: Contact, old: str, new: str, *, by: User | None, now: datetime) -> Activity:
+    return Activity(
         team_id=contact.team_id,
         contact=contact,
         actor=by,
@@ -196,6 +264,10 @@ def notice(pk: int, *, now: datetime) -> bool:
     for name, value in (seen | planned).items():
         setattr(row, name, value)
     _tell(row, changed, now)
+    if as_read["seen_status"]:
+        announced.tell_changed(row, changed, now=now)
+    else:
+        announced.tell(row, announced.CREATED, now=now)
     # Nothing seen: a row made past `save()`, which is new, not changed.
     if "status" not in changed or not as_read["seen_status"]:
         return False

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from crm import addresses, keys, phones
+from crm import addresses, announced, keys, phones
 from crm.models import ERASED, Activity, ActivityConflict, Contact, ContactIdentity, ContactMerge, server_made_key
 from domain.redaction import Redaction, facts_of
 from jobs import deadlocks
@@ -100,6 +100,7 @@ def erase(contact: Contact, *, by: User | None, now: datetime) -> bool:
         _wipe_audit(subject)
         _wipe_contacts(subject)
         _record(subject)
+        announced.tell(subject.contact, announced.ERASED, now=now, by=by)
     contact.refresh_from_db()
     return True
 

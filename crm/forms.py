@@ -191,8 +191,9 @@ def _settle_contact(
     reached = fields.get("email") or (not finder.shared(incoming) and fields.get("phone"))
     if not form.creates_contacts or not reached:
         return None
+    columns: dict[str, Any] = {**fields, "name": fields.get("name") or reached}
     try:
-        return contacts.create(form.team, owner=form.owner, **{**fields, "name": fields.get("name") or reached})
+        return contacts.create(form.team, owner=form.owner, **columns)
     except contacts.EmailTaken as taken:  # something else made it meanwhile
         return _fill(taken.contact, fields, now)
     except ValidationError as fault:

@@ -2,19 +2,20 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 import jobs.bell
 import jobs.rows
 from crm import keys, signals
 from crm.finding import Finder
-from crm.models import Activity, ActivityConflict, Contact, server_made_key
+from crm.models import Activity, ActivityConflict, ActivityRepeat, Contact, server_made_key
 from jobs import deadlocks
 from people.models import Team
 
@@ -27,6 +28,7 @@ OWN_RECORDS = frozenset(
         *(Activity.STATUS_CHANGED, Activity.OPTED_IN),
         *(Activity.CONTACT_MERGED, Activity.CONTACT_PARTED, Activity.CONTACT_ERASED),
         *(Activity.TASK_CREATED, Activity.TASK_ASSIGNED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED),
+        Activity.TASK_COMMENTED,
     }
 )
 """Types that are written down where the thing is done, so that it is never told without having happened."""
@@ -76,6 +78,8 @@ class Recorded:
     accepted: list[int] = field(default_factory=list)
     duplicates: int = 0
     conflicts: int = 0
+    own: int = 0
+    """What was about the product's own letters, and is nothing that a contact did."""
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -218,9 +222,12 @@ def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
 def _settle_repeats(
     repeats: Iterable[Activity], stored: dict[tuple[str, str], Activity], outcome: Recorded, now: datetime
 ) -> None:
+    again: Counter[int] = Counter()
     for row in repeats:
         first = stored.get((row.source, row.source_key))  # none: it was erased since the insertion was refused
         outcome.duplicates += 1
+        if first is not None and first.content_hash == row.content_hash:
+            again[first.pk] += 1
         if first is not None and first.content_hash != row.content_hash:
             outcome.conflicts += 1
             said = {"data": row.data, "contact": row.contact, "received_at": now}
@@ -229,6 +236,17 @@ def _settle_repeats(
             )
             # The row is a hold on the contact: an erasure that was not seen by now comes after, and finds it.
             ActivityConflict.objects.filter(pk=kept.pk, contact__erased_at__isnull=False).delete()
+    _count_repeats(again, now)
+
+
+def _count_repeats(again: Counter[int], now: datetime) -> None:
+    """Beside the ledger, in a statement or two more for any number of them; always in the order of ids."""
+    if not again:
+        return
+    jobs.rows.insert_new([ActivityRepeat(activity_id=pk, times=0, last_at=now) for pk in sorted(again)])
+    for times in sorted(set(again.values())):
+        rows = ActivityRepeat.objects.filter(activity__in=sorted(pk for pk, count in again.items() if count == times))
+        rows.update(times=F("times") + times, last_at=now)
 
 
 def _unknown(finder: Finder, item: Incoming) -> Fault:

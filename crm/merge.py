@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 import jobs.bell
-from crm import addresses, consent, moving, phones, traces
+from crm import addresses, announced, consent, moving, phones, traces
 from crm.models import Activity, Contact, ContactIdentity, ContactMerge
 from domain import uniting
 from jobs import deadlocks
@@ -27,6 +27,9 @@ AT_REST = {"contact_cadence": "", "seen_cadence": "", "next_touch_at": None, "qu
 }
 """An absorbed contact is due for nothing: no sweep finds it."""
 OPT_OUTS = {column: kind for kind, column in consent.COLUMN.items()} | {"do_not_contact": consent.DO_NOT_CONTACT}
+
+
+ITSELF = "A contact cannot be merged with itself: name another one."
 
 
 class CannotMerge(ValueError):
@@ -70,11 +73,30 @@ def register(step: Step) -> None:
         _steps.append(step)
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What a merge would do, as things stand."""
+
+    moves: dict[str, int]
+    """How many rows of the absorbed contact would be the survivor's, by "app.Model.field"; never 0."""
+    fills: dict[str, Any]
+    """Columns of the survivor that would change, with their new values."""
+
+
+def preview(survivor: Contact, absorbed: Contact) -> Preview:
+    """Tells what `merge` would do, and writes nothing. Raises CannotMerge as it does."""
+    _check(Merging(survivor, absorbed, None, survivor.created_at))
+    own = {column: getattr(survivor, column) for column in uniting.COLUMNS}
+    fills = uniting.united(own, {column: getattr(absorbed, column) for column in uniting.COLUMNS})
+    counts = ((name, rows.filter(**{field: absorbed}).count()) for name, rows, field in moving.pointers())
+    return Preview({name: count for name, count in counts if count}, fills)
+
+
 @deadlocks.begun_again
 def merge(survivor: Contact, absorbed: Contact, *, by: User | None, now: datetime) -> ContactMerge:
     """Makes `absorbed` part of `survivor`. Of several callers at once one wins. Raises CannotMerge."""
     if survivor.pk == absorbed.pk:
-        raise CannotMerge("A contact cannot be merged with itself: name another one.")
+        raise CannotMerge(ITSELF)
     with transaction.atomic():
         one = _locked(survivor, absorbed, by, now)
         _check(one)
@@ -86,6 +108,7 @@ def merge(survivor: Contact, absorbed: Contact, *, by: User | None, now: datetim
             team_id=one.survivor.team_id, survivor=one.survivor, absorbed=one.absorbed, by=by, at=now, before=before
         )
         _record(one, Activity.CONTACT_MERGED, absorbed_id=one.absorbed.pk, merge_id=row.pk)
+        _announce(one, announced.MERGED)
     survivor.refresh_from_db()
     absorbed.refresh_from_db()
     return row
@@ -110,6 +133,7 @@ def unmerge(row: ContactMerge, *, by: User | None, now: datetime) -> Contact:
             step.part(one, row.before["rooms"].get(step.room, {}))
         ContactMerge.objects.filter(pk=row.pk).update(undone_at=now)
         _record(one, Activity.CONTACT_PARTED, absorbed_id=one.absorbed.pk, merge_id=row.pk)
+        _announce(one, announced.PARTED)
     return one.absorbed
 
 
@@ -131,6 +155,8 @@ def _locked(survivor: Contact, absorbed: Contact, by: User | None, now: datetime
 
 
 def _check(one: Merging) -> None:
+    if one.survivor.pk == one.absorbed.pk:
+        raise CannotMerge(ITSELF)
     if one.survivor.team_id != one.absorbed.team_id:
         raise CannotMerge("The two contacts belong to different teams: only contacts of one team can be merged.")
     for contact in (one.survivor, one.absorbed):
@@ -212,6 +238,11 @@ def _part_columns(row: ContactMerge, one: Merging) -> None:
         del absorbed["email"]  # somebody has it now
     traces.revert(one.absorbed, absorbed)
     traces.change(one.absorbed, **{column: value for column, value in optouts.items() if value})
+
+
+def _announce(one: Merging, action: str) -> None:
+    for contact, other in ((one.survivor, one.absorbed), (one.absorbed, one.survivor)):
+        announced.tell(contact, action, now=one.now, by=one.by, other=other)
 
 
 def _record(one: Merging, kind: str, **data: Any) -> None:

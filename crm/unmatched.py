@@ -75,6 +75,12 @@ def dismiss(activity: Activity, *, now: datetime) -> bool:
     return bool(rows.update(dismissed_at=now))
 
 
+def bring_back(activity: Activity) -> bool:
+    """Puts a dismissed event into the list again. False when it was in it, or is somebody's by now."""
+    rows = Activity.objects.filter(pk=activity.pk, contact__isnull=True, dismissed_at__isnull=False)
+    return bool(rows.update(dismissed_at=None))
+
+
 def conflicts(user: User) -> QuerySet[Any]:
     """Second versions of events that nobody has looked at yet, of the activities the user sees."""
     return ActivityConflict.objects.filter(
@@ -85,6 +91,12 @@ def conflicts(user: User) -> QuerySet[Any]:
 def dismiss_conflict(conflict: ActivityConflict, *, now: datetime) -> bool:
     """Takes it out of the list. False when it was out of it."""
     return bool(ActivityConflict.objects.filter(pk=conflict.pk, dismissed_at__isnull=True).update(dismissed_at=now))
+
+
+def bring_conflict_back(conflict: ActivityConflict) -> bool:
+    """Puts it into the list again. False when it was in it."""
+    rows = ActivityConflict.objects.filter(pk=conflict.pk, dismissed_at__isnull=False)
+    return bool(rows.update(dismissed_at=None))
 
 
 def _same_address(activity: Activity, address: str) -> list[Activity]:

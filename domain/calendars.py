@@ -1,11 +1,12 @@
 """Local time made certain: which zone counts, what a wall time means across clock changes, and working time."""
 
-from bisect import bisect_left
-from collections.abc import Container, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -36,14 +37,16 @@ class Span:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Somebody's working week in their zone, without the spans that begin on a day off.
+    """Somebody's working week in their zone, without the spans that begin on a day off, and less what is `busy`.
 
-    `days_off` is only asked whether it holds a date, so holidays can be worked out a year at a time.
+    `days_off` is only asked whether it holds a date, so holidays can be worked out a year at a time. `busy` are
+    stretches as `merged` makes them: hours within them are not counted, while a day stays a working day.
     """
 
     spans: tuple[Span, ...]
     zone: ZoneInfo
     days_off: Container[date] = frozenset()
+    busy: tuple[tuple[datetime, datetime], ...] = ()
 
 
 class NoWorkingTime(ValueError):
@@ -55,6 +58,19 @@ class NoWorkingTime(ValueError):
 
 DEFAULT_WEEK: tuple[Span, ...] = tuple(Span(day, time(9), time(17)) for day in range(5))
 """Monday to Friday, 09:00 to 17:00: 40 hours."""
+
+
+def merged(stretches: Iterable[tuple[datetime, datetime]]) -> tuple[tuple[datetime, datetime], ...]:
+    """The same instants as stretches in UTC that are in order and neither overlap nor touch."""
+    joined: list[tuple[datetime, datetime]] = []
+    for begins, ends in sorted((begins.astimezone(UTC), ends.astimezone(UTC)) for begins, ends in stretches):
+        if begins >= ends:
+            continue
+        if joined and begins <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
+        else:
+            joined.append((begins, ends))
+    return tuple(joined)
 
 
 def first_zone(*names: str | None) -> Zone:
@@ -219,10 +235,26 @@ def _stretches(
         idle += 1
         for begins, ends in _spans_on(schedule, day):
             if ends > (begin := max(begins, covered)):
-                yield begin, ends
+                for free in _less_busy(schedule.busy, begin, ends):
+                    yield free
+                    idle = 0
                 covered = ends
-                idle = 0
         day += timedelta(days=1)
+
+
+def _less_busy(
+    busy: tuple[tuple[datetime, datetime], ...], begins: datetime, ends: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """What is left of a stretch of working time, in order."""
+    for at in range(bisect_right(busy, begins, key=itemgetter(1)), len(busy)):
+        start, end = busy[at]
+        if start >= ends:
+            break
+        if begins < start:
+            yield begins, start
+        begins = end
+    if begins < ends:
+        yield begins, ends
 
 
 def _spans_on(schedule: Schedule, day: date) -> Iterator[tuple[datetime, datetime]]:

@@ -29,6 +29,7 @@ class TeamClock:
 
 drains: list[Drain] = []
 dead_callbacks: list[Callable[["Job", datetime], None]] = []
+again_callbacks: list[Callable[["Job", datetime], None]] = []
 team_callbacks: list[Callable[[], Iterable[TeamClock]]] = []
 
 
@@ -42,6 +43,12 @@ def on_dead(callback: Callable[["Job", datetime], None]) -> None:
     """Called in the transaction that gives a job up, so what it writes exists exactly once."""
     if callback not in dead_callbacks:
         dead_callbacks.append(callback)
+
+
+def on_again(callback: Callable[["Job", datetime], None]) -> None:
+    """Called in the transaction that puts a dead job back, so that what was given up with it is there to be done."""
+    if callback not in again_callbacks:
+        again_callbacks.append(callback)
 
 
 def teams(callback: Callable[[], Iterable[TeamClock]]) -> None:

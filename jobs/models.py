@@ -23,6 +23,14 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(own | Q(team_id=user.team_id)) if user.leads else self.filter(own)
 
 
+def seen_by(user: Any) -> list[JobQuerySet]:
+    """The same as `visible_to`, apart: each part has an index of its own by which its newest are found."""
+    if user.is_superuser:
+        return [Job.objects.all()]
+    own = Job.objects.filter(user_id=user.pk)
+    return [Job.objects.filter(team_id=user.team_id), own] if user.leads else [own]
+
+
 class Job(models.Model):
     PENDING, DONE, DEAD = "pending", "done", "dead"
 
@@ -54,6 +62,8 @@ class Job(models.Model):
             models.Index(fields=["done_at"], name="job_done", condition=Q(state="done")),
             models.Index(fields=["created_at"], name="job_dead", condition=Q(state="dead")),
             models.Index(fields=["team_id", "-created_at"], name="job_team_newest"),
+            models.Index(fields=["-created_at"], name="job_newest"),
+            models.Index(fields=["user_id", "-created_at"], name="job_user_newest", condition=Q(user_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import F
 
-from jobs import broker
+from jobs import broker, hooks
 from jobs.models import Job
 from jobs.rows import insert_new
 
@@ -85,12 +85,14 @@ def publish(row: Job) -> bool:
 
 def retry(job: Job, *, now: datetime) -> bool:
     """Runs a dead job again, from its first try; False when it is not dead."""
-    changed = Job.objects.filter(pk=job.pk, state=Job.DEAD).update(
-        state=Job.PENDING, retries=0, crashes=0, started_at=None, run_at=now, send_at=now
-    )
-    if changed:
+    with transaction.atomic():
+        dead = Job.objects.filter(pk=job.pk, state=Job.DEAD)
+        if not dead.update(state=Job.PENDING, retries=0, crashes=0, started_at=None, run_at=now, send_at=now):
+            return False
+        for callback in hooks.again_callbacks:
+            callback(job, now)
         transaction.on_commit(lambda: _publish([job]), robust=True)
-    return bool(changed)
+    return True
 
 
 def prune(*, now: datetime) -> int:

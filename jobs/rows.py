@@ -1,4 +1,4 @@
-"""Inserting rows in one statement that says which of them were new; the same SQL on both databases.
+"""Inserting rows in one statement that says which of them were new, and writing many; the same SQL on both databases.
 
 Django's own `bulk_create(ignore_conflicts=True)` cannot say what it inserted, and takes several times as long.
 """
@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import connection, models
 
-PLAIN = (models.CharField, models.TextField, models.IntegerField, models.ForeignKey)
-"""Columns whose values both databases take as they are."""
+PLAIN = (models.CharField, models.TextField, models.IntegerField)
+"""Columns whose values both databases take as they are, as they do those that point to one."""
 
 
 def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id",)) -> list[tuple[Any, ...]]:
@@ -23,25 +23,53 @@ def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id"
         return []
     model, with_key = type(rows[0]), rows[0].pk is not None
     columns = _columns(model, with_key)
-    parameters = [
-        getattr(row, name) if stored is None else stored(getattr(row, name), connection)
-        for row in rows
-        for name, stored in columns
-    ]
+    parameters = [value for row in rows for value in _values(row, columns)]
     with connection.cursor() as cursor:
         cursor.execute(_statement(model, with_key, len(rows), tuple(returning)), parameters)
         return list(cursor.fetchall())
+
+
+def write_all(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Writes these columns of rows that are there, by their attribute names, all in one go.
+
+    One prepared statement, run once a row: Django's `bulk_update` builds one that names every row in every column.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    columns = _stored(fields)
+    said = ", ".join(f'"{field.column}" = %s' for field in fields)
+    parameters = [[*_values(row, columns), row.pk] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(f'UPDATE "{model._meta.db_table}" SET {said} WHERE id = %s', parameters)  # noqa: S608
 
 
 def _fields(model: type[models.Model], with_key: bool) -> list[Any]:
     return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
 
 
+Stored = list[tuple[str, Callable[..., Any] | None]]
+"""Attribute names, with what turns a value into the database's own where it is not that already."""
+
+
 @cache
-def _columns(model: type[models.Model], with_key: bool) -> list[tuple[str, Callable[..., Any] | None]]:
-    """Attribute names, with what turns a value into the database's own where it is not that already."""
-    fields = _fields(model, with_key)
-    return [(field.attname, None if isinstance(field, PLAIN) else field.get_db_prep_save) for field in fields]
+def _columns(model: type[models.Model], with_key: bool) -> Stored:
+    return _stored(_fields(model, with_key))
+
+
+def _stored(fields: Sequence[Any]) -> Stored:
+    return [(field.attname, None if _is_plain(field) else field.get_db_prep_save) for field in fields]
+
+
+def _values(row: models.Model, columns: Stored) -> list[Any]:
+    return [
+        getattr(row, name) if stored is None else stored(getattr(row, name), connection) for name, stored in columns
+    ]
+
+
+def _is_plain(field: Any) -> bool:
+    return isinstance(field.target_field if field.is_relation else field, PLAIN)
 
 
 @cache

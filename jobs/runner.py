@@ -1,10 +1,15 @@
-"""The embedded runner: without a broker, one process reads the jobs table and calls the same Celery tasks."""
+"""The embedded runner: without a broker, one process reads the jobs table and calls the same Celery tasks.
+
+One thread does what stays in the house, and one more each lane of calls to the outside (see `jobs.tasks.JobTask.lane`).
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 
 from celery import current_app
 from django.db import DatabaseError, connections
@@ -22,10 +27,29 @@ GRACE = timedelta(seconds=2)
 """After this a job whose runner was killed is taken up again; nobody else waits for it."""
 
 
-def run_due() -> int:
-    """Runs what is due now, oldest first; a failing job is written down and never stops the others."""
-    jobs = list(Job.objects.due(timezone.now())[:BATCH])
+def lanes() -> dict[str, list[str]]:
+    """The names of the tasks of each lane."""
+    found: dict[str, list[str]] = {}
+    for name, task in current_app.tasks.items():
+        if lane := getattr(task, "lane", ""):
+            found.setdefault(lane, []).append(name)
+    return found
+
+
+def run_due(lane: str | None = None, *, stop: threading.Event | None = None) -> int:
+    """Runs what is due now, oldest first; a failing job is written down and never stops the others.
+
+    Of one lane, or with "" of the tasks that have none; of all when none is named.
+    """
+    due = Job.objects.due(timezone.now())
+    if lane:
+        due = due.filter(name__in=lanes()[lane])
+    elif lane is not None:
+        due = due.exclude(name__in=list(chain.from_iterable(lanes().values())))
+    jobs = list(due[:BATCH])
     for job in jobs:
+        if stop is not None and stop.is_set():
+            break
         run_one(job)
     return len(jobs)
 
@@ -44,7 +68,7 @@ def run_one(job: Job) -> None:
 
 
 class Runner:
-    """The loop. `stop` may be set from a signal handler; it ends at a job boundary."""
+    """The loops. `stop` may be set from a signal handler; they end at a job boundary."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.stop = stop
@@ -53,17 +77,32 @@ class Runner:
         self.next_look: dict[str, float] = {}
 
     def forever(self) -> None:
-        while not self.stop.is_set():
-            if not self.once():
-                self.stop.wait(POLL_SECONDS)
-        connections.close_all()
+        aside = [threading.Thread(target=self._lane, args=(lane,), name=f"lane-{lane}") for lane in lanes()]
+        for thread in aside:
+            thread.start()
+        self._repeat(self._house)
+        for thread in aside:
+            thread.join()
 
     def once(self) -> int:
-        """One round; the number of things done. A database that is away costs the round, not the process."""
-        done = 0
-        for step in (self._clock, self._drains, run_due):
-            done += self._guarded(step)
-        return done
+        """One round of all there is: how many things were done. A database that is away costs a round, no more."""
+        return self._round() + self._guarded(run_due)
+
+    def _house(self) -> int:
+        return self._round() + self._guarded(partial(run_due, "", stop=self.stop))
+
+    def _round(self) -> int:
+        return self._guarded(self._clock) + self._guarded(self._drains)
+
+    def _lane(self, lane: str) -> None:
+        self._repeat(lambda: self._guarded(partial(run_due, lane, stop=self.stop)))
+
+    def _repeat(self, round: Callable[[], int]) -> None:
+        """In the thread that calls it, with a connection of its own."""
+        while not self.stop.is_set():
+            if not round():
+                self.stop.wait(POLL_SECONDS)
+        connections.close_all()
 
     def _guarded(self, step: Callable[[], int]) -> int:
         try:

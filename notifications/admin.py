@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from jobs.admin import ReadOnlyAdmin
-from notifications.models import Delivery, Notification, Preference, QuietHours
+from notifications.models import Address, Delivery, Gateway, LinkUse, Mute, Notification, Preference, QuietHours
 
 
 @admin.register(Notification)
@@ -34,8 +34,40 @@ class PreferenceAdmin(ReadOnlyAdmin):
     search_fields = ("user__username",)
 
 
+@admin.register(Mute)
+class MuteAdmin(ReadOnlyAdmin):
+    list_display = ("user", "subject", "made_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "subject")
+
+
+@admin.register(LinkUse)
+class LinkUseAdmin(ReadOnlyAdmin):
+    list_display = ("delivery", "act", "used_at")
+    list_filter = ("act",)
+    search_fields = ("delivery__user__username",)
+
+
 @admin.register(QuietHours)
 class QuietHoursAdmin(ReadOnlyAdmin):
     list_display = ("user", "starts", "ends")
     list_select_related = ("user",)
     search_fields = ("user__username",)
+
+
+@admin.register(Address)
+class AddressAdmin(ReadOnlyAdmin):
+    list_display = ("user", "channel", "service", "confirmed_at", "changed_at")
+    list_filter = ("channel", "service")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    exclude = ("sealed", "code")
+
+
+@admin.register(Gateway)
+class GatewayAdmin(ReadOnlyAdmin):
+    list_display = ("team", "channel", "service", "made_by", "changed_at")
+    list_filter = ("channel", "service")
+    list_select_related = ("team", "made_by")
+    search_fields = ("team__name",)
+    exclude = ("sealed",)

@@ -2,20 +2,27 @@
 
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain import calendars
 from jobs import queue
 from jobs.rows import insert_new
+from notifications import bundles
 from notifications.channels import Channel
+from notifications.channels.chat import Chat
 from notifications.channels.email import Email
+from notifications.channels.sms import Sms
+from notifications.channels.whatsapp import WhatsApp
 from notifications.kinds import KINDS
-from notifications.models import Delivery, Notification, Preference, QuietHours
+from notifications.models import Address, Delivery, Notification, Preference, QuietHours
 from people import hours
 from people.models import User
 
-CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (Email(),)}
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (Email(), Sms(), WhatsApp(), Chat())}
 SEND_JOB = "automation.tasks.send_delivery"
+OFF, NOW = "off", "now"
+WISHES = (OFF, NOW, Preference.DAILY, Preference.WEEKLY)
+DIGEST_HOUR = 8
 
 
 def route(notices: Sequence[Notification], *, now: datetime) -> None:
@@ -23,38 +30,78 @@ def route(notices: Sequence[Notification], *, now: datetime) -> None:
 
     The notices are of one kind, with their users and these people's teams loaded.
     """
-    reached = [(notice, name) for notice in notices for name in CHANNELS if CHANNELS[name].reaches(notice.user)]
+    known = Address.objects.of([notice.user for notice in notices]) if notices else {}
+    reached = [
+        (notice, name)
+        for notice in notices
+        for name, channel in CHANNELS.items()
+        if channel.reaches(notice.user, known.get((notice.user_id, name)))
+    ]
     if not reached:
         return
     people = {notice.user_id: notice.user for notice, _ in reached}
     wanted = wishes(people.values(), [reached[0][0].kind])
     quiet = {row.user_id: row for row in QuietHours.objects.filter(user__in=people)}
     deliveries = [
-        Delivery(
-            id=uuid.uuid5(queue.NAMESPACE, f"delivery:{notice.pk}:{name}"),
-            notification=notice,
-            user=notice.user,
-            channel=name,
-            created_at=now,
-            due_at=after_quiet(notice.user, quiet.get(notice.user_id), now),
-        )
+        _planned(notice, name, wanted[notice.user_id, notice.kind, name], quiet.get(notice.user_id), now)
         for notice, name in reached
-        if wanted[notice.user_id, notice.kind, name]
+        if wanted[notice.user_id, notice.kind, name] != OFF
     ]
-    insert_new(deliveries)
-    queue.enqueue(*(_job(delivery) for delivery in deliveries), now=now)
+    write(deliveries, now=now)
 
 
-def wishes(people: Collection[User], kinds: Collection[str]) -> dict[tuple[int, str, str], bool]:
-    """Who wants which kind by which channel: what they chose, else the kind's default."""
+def _planned(notice: Notification, channel: str, wish: str, quiet: QuietHours | None, now: datetime) -> Delivery:
+    """When it goes, and with what: at once by itself, with the rest of its burst, after the quiet hours, or in a
+    digest.
+    """
+    digest = "" if wish == NOW else wish
+    if digest:
+        due = digest_after(notice.user, digest, now)
+    else:
+        due = bundles.end_of_burst(now) if bundles.in_bursts(notice) else now
+    due = after_quiet(notice.user, quiet, due)
+    delivery = delivery_of(notice, channel, due_at=due, now=now)
+    delivery.bundle = bundles.key_of(notice, digest=digest, created_at=now, due_at=due)
+    return delivery
+
+
+def digest_after(user: User, digest: str, now: datetime) -> datetime:
+    """The next eight o'clock by the person's clock, of the next day or of the next Monday."""
+    zone = hours.zone_of(user).zone
+    found = calendars.next_local_time(now, zone, DIGEST_HOUR)
+    while digest == Preference.WEEKLY and found.astimezone(zone).weekday() != 0:
+        found = calendars.next_local_time(found, zone, DIGEST_HOUR)
+    return found
+
+
+def delivery_of(notice: Notification, channel: str, *, due_at: datetime, now: datetime) -> Delivery:
+    """The one delivery of a notice by a channel; its id follows from the two."""
+    return Delivery(
+        id=uuid.uuid5(queue.NAMESPACE, f"delivery:{notice.pk}:{channel}"),
+        notification=notice,
+        user=notice.user,
+        channel=channel,
+        created_at=now,
+        due_at=due_at,
+    )
+
+
+def write(deliveries: Sequence[Delivery], *, now: datetime) -> None:
+    """Each with its job; those that there are stay as they are."""
+    insert_new(list(deliveries))
+    queue.enqueue(*(job(delivery) for delivery in deliveries), now=now)
+
+
+def wishes(people: Collection[User], kinds: Collection[str]) -> dict[tuple[int, str, str], str]:
+    """How each wants a kind by a channel, one of WISHES: what they chose, else the kind's default."""
     found = {
-        (user.pk, kind, name): kind in KINDS and KINDS[kind].mailed
+        (user.pk, kind, name): NOW if kind in KINDS and KINDS[kind].by_default(name) else OFF
         for user in people
         for kind in kinds
         for name in CHANNELS
     }
     chosen = Preference.objects.filter(user__in=[user.pk for user in people], kind__in=kinds, channel__in=CHANNELS)
-    return found | {(row.user_id, row.kind, row.channel): row.wanted for row in chosen}
+    return found | {(row.user_id, row.kind, row.channel): row.digest or NOW if row.wanted else OFF for row in chosen}
 
 
 def after_quiet(user: User, quiet: QuietHours | None, now: datetime) -> datetime:
@@ -67,15 +114,18 @@ def after_quiet(user: User, quiet: QuietHours | None, now: datetime) -> datetime
     since, until = local.time() >= quiet.starts, local.time() < quiet.ends
     if not (since or until if over_midnight else since and until):
         return now
-    day = local.date() + timedelta(days=1 if over_midnight and since else 0)
-    return calendars.from_wall(datetime.combine(day, quiet.ends), zone)
+    end = datetime.combine(local.date() + timedelta(days=1 if over_midnight and since else 0), quiet.ends)
+    first = calendars.from_wall(end, zone)
+    # In the hour that clocks show twice in autumn the end may lie behind by the first of the two.
+    return first if first > now else end.replace(tzinfo=zone, fold=1).astimezone(UTC)
 
 
-def _job(delivery: Delivery) -> queue.Request:
+def job(delivery: Delivery, again: str = "") -> queue.Request:
+    """What sends it when it is due; `again` tells apart the jobs of one delivery that is planned anew."""
     return queue.Request(
         SEND_JOB,
         [str(delivery.pk)],
-        key=f"delivery:{delivery.pk}",
+        key=":".join(("delivery", str(delivery.pk), *([again] if again else []))),
         run_at=delivery.due_at,
         team_id=delivery.user.team_id,
         user_id=delivery.user_id,

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from allauth.mfa import admin as _their_two_step  # noqa: F401 (registers what is taken away below)
+from allauth.mfa.models import Authenticator
+from allauth.usersessions import admin as _their_sessions  # noqa: F401
+from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -12,11 +16,12 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from jobs.admin import ReadOnlyAdmin
-from people import deactivation
+from people import deactivation, two_step
 from people.audited import MEMBER, SKILL, TEAM
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import (
     ApiToken,
+    BusySource,
     CalendarFeed,
     Change,
     Skill,
@@ -31,6 +36,7 @@ from people.models import (
 )
 
 admin.site.unregister(Group)  # rights follow the role and the team, never a group
+admin.site.unregister([Authenticator, UserSession])  # changed by two_step and devices alone
 
 
 class TeamSpanInline(TabularInline):
@@ -91,7 +97,7 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "team", "role", "password1", "password2")}),)
 
-    actions = ("deactivate",)
+    actions = ("deactivate", "two_step_off")
 
     @admin.action(description="Deactivate: hand on their work and rules")
     def deactivate(self, request: Any, users: QuerySet[User]) -> None:
@@ -100,6 +106,12 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
                 deactivation.deactivate(user, by=request.user, now=timezone.now())
             except deactivation.StillNeeded as refusal:
                 self.message_user(request, str(refusal), messages.WARNING)
+
+    @admin.action(description="Switch two-step sign-in off: their phone and codes are lost")
+    def two_step_off(self, request: Any, users: QuerySet[User]) -> None:
+        for user in users:
+            if two_step.switch_off(user, by=request.user, now=timezone.now()):
+                self.message_user(request, f"{user.display_name} signs in by password alone now.", messages.SUCCESS)
 
     def user_change_password(self, request: Any, id: str, form_url: str = "") -> Any:
         user = self.get_object(request, id)
@@ -199,6 +211,15 @@ class CalendarFeedAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     exclude = ("digest",)
+
+
+@admin.register(BusySource)
+class BusySourceAdmin(ReadOnlyAdmin):
+    list_display = ("user", "kind", "read_at", "next_read_at", "failures", "error")
+    list_filter = ("kind",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    exclude = ("address", "spans")
 
 
 @admin.register(TeamSpan)

@@ -5,7 +5,7 @@ A room says in its `audited.py` which columns count. What a column keeps secret 
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -66,13 +66,22 @@ class Kind:
         self, row: Any, verb: str, *, by: User | None, now: datetime, before: Facts | None = None, after: Facts
     ) -> None:
         """A line for a verb that knows itself what it changed; none when nothing differs. Be in a transaction."""
-        before = before or {}
+        self.record_all([(row, before or {}, after)], verb, by=by, now=now)
+
+    def record_all(
+        self, changed: Iterable[tuple[Any, Facts, Facts]], verb: str, *, by: User | None, now: datetime
+    ) -> None:
+        """A line for each row that differs: the row, how it was, how it is. In one statement. Be in a transaction."""
+        lines = (self._line(row, verb, by, now, before, after) for row, before, after in changed)
+        insert_new([line for line in lines if line is not None])
+
+    def _line(self, row: Any, verb: str, by: User | None, now: datetime, before: Facts, after: Facts) -> Change | None:
         differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         differing = [name for name in differing if not _blank(before.get(name)) or not _blank(after.get(name))]
         if not differing:
-            return
+            return None
         gone = verb == DELETED and isinstance(row, Team)  # then nobody's team; superusers see it in the admin
-        line = Change(
+        return Change(
             team_id=None if gone else self.team_of(row),
             at=now,
             actor=by,
@@ -83,7 +92,6 @@ class Kind:
             before=self._written(before, differing),
             after=self._written(after, differing),
         )
-        insert_new([line])
 
     def _kept(self, model: type[models.Model], pk: Any) -> tuple[Any, Facts] | None:
         """The row and its facts as the database has them, until the transaction ends."""

@@ -56,3 +56,10 @@ FEED = Kind(
     name_of=attrgetter("user.username"),
     team_of=attrgetter("user.team_id"),
 )
+BUSY = Kind(
+    "busy_times",
+    ("kind", "address", "file_name", "made_at"),
+    secrets=frozenset({"address"}),
+    name_of=attrgetter("user.username"),
+    team_of=attrgetter("user.team_id"),
+)

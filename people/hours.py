@@ -1,4 +1,4 @@
-"""When people and teams work: their week, days off and public holidays as a schedule of the domain."""
+"""When people and teams work: their week, days off, public holidays and busy times as a schedule of the domain."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any, Protocol
 
 from domain import calendars
-from people import holidays
-from people.models import Team, TeamDayOff, TeamSpan, TimeOff, User, WorkingSpan
+from people import busy_times, holidays
+from people.models import BusySource, Team, TeamDayOff, TeamSpan, TimeOff, User, WorkingSpan
 
 Stretch = tuple[date, date]
 
@@ -35,31 +35,46 @@ def zone_of(user: User) -> calendars.Zone:
 
 
 def schedules(users: Iterable[User]) -> Mapping[int, calendars.Schedule]:
-    """Each person's week and days off, in four queries for any number of people (their teams loaded).
+    """Each person's week, days off and busy times, in five queries for any number of people (their teams loaded).
 
     Someone without hours of their own works the team's week, and without that the default one. Days off are the
     person's, the team's, and the public holidays of the person's country and region, else the team's.
     """
     people = list(users)
-    ids, teams = [user.pk for user in people], {user.team_id: user.team for user in people}
+    return _read(people, {user.team_id: user.team for user in people})[0]
+
+
+def _read(
+    people: list[User], teams: Mapping[int, Team]
+) -> tuple[dict[int, calendars.Schedule], dict[int, calendars.Schedule]]:
+    """The schedules of people, and those of teams, their own among them; in five queries."""
+    ids = [user.pk for user in people]
     spans = _spans(WorkingSpan.objects.filter(user_id__in=ids), "user_id")
     away: dict[int, list[Stretch]] = {}
     for pk, starts, ends in TimeOff.objects.filter(user_id__in=ids).values_list("user_id", "starts_on", "ends_on"):
         away.setdefault(pk, []).append((starts, ends))
+    busy = {row.pk: busy_times.stretches_of(row) for row in BusySource.objects.filter(pk__in=ids)}
     team_spans, team_away = _of_teams(teams)
-    return {
+    own = {
         user.pk: calendars.Schedule(
             spans.get(user.pk) or team_spans.get(user.team_id) or calendars.DEFAULT_WEEK,
             zone_of(user).zone,
             _days_off(user, [*away.get(user.pk, ()), *team_away.get(user.team_id, ())]),
+            busy.get(user.pk, ()),
         )
         for user in people
     }
+    return own, {pk: _of_team(team, team_spans, team_away) for pk, team in teams.items()}
 
 
 def team_schedule(team: Team) -> calendars.Schedule:
     """The team's own week, days off and public holidays, in its zone; two queries."""
-    spans, away = _of_teams({team.pk: team})
+    return _of_team(team, *_of_teams({team.pk: team}))
+
+
+def _of_team(
+    team: Team, spans: Mapping[int, tuple[calendars.Span, ...]], away: Mapping[int, list[Stretch]]
+) -> calendars.Schedule:
     return calendars.Schedule(
         spans.get(team.pk) or calendars.DEFAULT_WEEK,
         calendars.first_zone(team.timezone).zone,
@@ -76,10 +91,24 @@ class TeamHours:
         self._own: calendars.Schedule | None = None
 
     def preload(self, users: Iterable[User]) -> None:
-        """Reads what is not known yet of these people, in four queries for all of them."""
+        """Reads what is not known yet of these people, and the team's own with it, in five queries for all of them."""
         unread = [user for user in users if user.pk not in self._people]
         if unread:
-            self._people.update(schedules(unread))
+            people, teams = _read(unread, {self.team.pk: self.team, **{user.team_id: user.team for user in unread}})
+            self._people.update(people)
+            self._own = teams[self.team.pk]
+
+    def of_people(self, users: Iterable[User]) -> dict[int, calendars.Schedule]:
+        """As `schedules`."""
+        people = list(users)
+        self.preload(people)
+        return {user.pk: self._people[user.pk] for user in people}
+
+    @property
+    def own(self) -> calendars.Schedule:
+        """As `team_schedule`."""
+        self._own = self._own or team_schedule(self.team)
+        return self._own
 
     def of(self, *, contact: HasZone | None = None, user: User | None = None) -> Chosen:
         """The person's hours, else the team's, in the zone of the contact, else the person, else the team."""
@@ -87,7 +116,7 @@ class TeamHours:
             self.preload([user])
             schedule = self._people[user.pk]
         else:
-            self._own = schedule = self._own or team_schedule(self.team)
+            schedule = self.own
         zone = calendars.first_zone(
             contact.timezone if contact is not None else "",
             user.timezone if user is not None else "",
@@ -105,7 +134,7 @@ def schedule_for(*, contact: HasZone | None = None, user: User | None = None, te
 
 
 def digest(team: Team) -> str:
-    """A fingerprint of all that the schedules of a team and its active people are made of; five queries.
+    """A fingerprint of all that the schedules of a team and its active people are made of; six queries.
 
     The version of the holiday tables is part of it, so an update of these is a change too.
     """
@@ -120,6 +149,7 @@ def digest(team: Team) -> str:
         list(TeamDayOff.objects.filter(team=team).order_by("on").values_list("on", flat=True)),
         _rows(WorkingSpan.objects.filter(user__team=team, user__is_active=True), "user_id", *week),
         _rows(TimeOff.objects.filter(user__team=team, user__is_active=True), "user_id", "starts_on", "ends_on"),
+        _rows(BusySource.objects.filter(user__team=team, user__is_active=True), "user_id", "fingerprint"),
     ]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 

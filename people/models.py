@@ -376,6 +376,41 @@ class CalendarFeed(models.Model):
         return f"calendar of {self.user_id}"
 
 
+class BusySource(models.Model):
+    """Where it is read when a person is busy: one address or one file, and what it said last.
+
+    Of a calendar only stretches of time are kept, no titles and no people. `turn` counts the jobs that were to read it:
+    one of an earlier turn leaves it alone. A file is read once and has no `next_read_at`.
+    """
+
+    URL, FILE = "url", "file"
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="busy_source")
+    kind = models.CharField(max_length=4, choices=[(URL, "Address"), (FILE, "File")])
+    address = models.TextField(blank=True, help_text="Sealed: whoever has it can read the calendar")
+    file_name = models.CharField(max_length=255, blank=True)
+    made_at = models.DateTimeField()
+    turn = models.PositiveIntegerField(default=0)
+    etag = models.CharField(max_length=500, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    read_at = models.DateTimeField(null=True, help_text="When it was last read well")
+    next_read_at = models.DateTimeField(null=True)
+    known_from = models.DateTimeField(null=True, help_text="The window that was read then")
+    known_until = models.DateTimeField(null=True)
+    spans = models.JSONField(default=list, help_text="[begins, ends] in seconds since 1970, in order")
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="Of the spans")
+    events = models.PositiveIntegerField(default=0)
+    broken = models.PositiveIntegerField(default=0)
+    faults = models.JSONField(default=list, help_text="The first of what was not read: line, uid, what")
+    error = models.CharField(max_length=255, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Since it was last read well")
+    failing_since = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True, help_text="When its person heard that it fails")
+
+    def __str__(self) -> str:
+        return f"busy times of {self.user_id}"
+
+
 class ChangeQuerySet(models.QuerySet["Change"]):
     def visible_to(self, user: User) -> "ChangeQuerySet":
         """The team's managers read its lines, nobody else any."""

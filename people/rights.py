@@ -43,6 +43,28 @@ def may_edit_contact(user: User, contact: Any) -> bool:
     return contact.owner_id == user.pk or (user.leads and contact.team_id == user.team_id)
 
 
+def may_change_account(user: User, person: User) -> bool:
+    """A manager of the person's team; the account of a superuser only another superuser."""
+    return manages_team_of(user, person) and (user.is_superuser or not person.is_superuser)
+
+
+def may_change_hours(user: User, person: User) -> bool:
+    """Everybody their own working hours and time off, managers their team's."""
+    return user.pk == person.pk or manages_team_of(user, person)
+
+
+def may_see_figures(user: User, person: User) -> bool:
+    """A person's score and how full their week is: their own, and for leads and managers their team's."""
+    return user.pk == person.pk or (may(user, "view_team") and person.team_id == user.team_id)
+
+
+def may_edit_enrolment(user: User, enrolment: Any) -> bool:
+    """Whoever enrolled the contact, whoever may change the contact, and the team's managers."""
+    return (
+        enrolment.owner_id == user.pk or may_edit_contact(user, enrolment.contact) or manages_team_of(user, enrolment)
+    )
+
+
 def may_retry(user: User) -> bool:
     """Running a job again that was given up: managers and superusers, who are told of it."""
     return user.manages or user.is_superuser

@@ -1,11 +1,15 @@
 """Skills that ask for others: work that needs Python needs programming too."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from domain import circles
+from people.audited import SKILL
 from people.models import Skill, SkillRequirement, Team, User, UserSkill
 
 Asked = Mapping[int, Mapping[int, int]]
@@ -18,8 +22,31 @@ def closure(team: Team) -> dict[int, tuple[tuple[int, int], ...]]:
     Pairs of skill id and level (1 to 5) by skill id; a skill that asks for nothing is left out. A circle that was
     written past the checks does no harm: each skill in it asks for the others.
     """
-    asked = _asked(team.pk)
+    return _closed(_asked(team.pk))
+
+
+def _closed(asked: Asked) -> dict[int, tuple[tuple[int, int], ...]]:
     return {skill: tuple(sorted(_reached(skill, asked).items())) for skill in asked}
+
+
+@dataclass(frozen=True)
+class Skills:
+    """A team's: their names, and what each asks for (see `closure`)."""
+
+    names: Mapping[int, str]
+    closure: Mapping[int, tuple[tuple[int, int], ...]]
+
+
+def read(team: Team) -> Skills:
+    """One query."""
+    names: dict[int, str] = {}
+    asked: dict[int, dict[int, int]] = {}
+    rows = Skill.objects.filter(team=team).order_by("pk", "requirements__pk")
+    for pk, name, needs, level in rows.values_list("pk", "name", "requirements__needs", "requirements__min_level"):
+        names[pk] = name
+        if needs is not None:
+            asked.setdefault(pk, {})[needs] = level
+    return Skills(names, _closed(asked))
 
 
 def warning(team: Team, needs: Mapping[int, int]) -> str:
@@ -46,6 +73,22 @@ def warning(team: Team, needs: Mapping[int, int]) -> str:
     named = ", ".join(f"{names[pk]} at level {wanted[pk]}" for pk in missing or sorted(wanted))
     who = "Nobody in the team has" if missing else "Nobody in the team has all of"
     return f"{who} {named}: ask for less, or enter it for somebody who has it. Until then nobody is given such work."
+
+
+class InUse(ValueError):
+    """Something asks for the skill; the message says what, and what to do first."""
+
+
+def remove(skill: Skill, *, by: User, now: datetime) -> None:
+    """Takes away a skill that no task and no other skill asks for. Raises InUse."""
+    asking = Skill.objects.filter(requirements__needs=skill).order_by("name").values_list("name", flat=True)
+    if asking:
+        raise InUse(f"{', '.join(asking)} asks for this skill: take it out of its `requires` first.")
+    try:
+        with SKILL.changing(skill, by=by, now=now):
+            skill.delete()
+    except ProtectedError:
+        raise InUse("Tasks ask for this skill: rename it, or finish them first.") from None
 
 
 def require(skill: Skill, needs: Mapping[Skill, int]) -> None:

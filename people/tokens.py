@@ -16,6 +16,7 @@ from people.models import ApiToken, Team, User
 RESOURCES = (
     "activities",
     "contacts",
+    "files",
     "jobs",
     "notifications",
     "performance",

@@ -76,7 +76,7 @@ def make(
 
 def _tell(report: DailyReport, now: datetime) -> None:
     outbox.tell(
-        User.objects.active().filter(team=report.team, role__in=(User.LEAD, User.MANAGER)),
+        User.objects.active().filter(team=report.team, role__in=(User.LEAD, User.MANAGER)).select_related("team"),
         kind=Notification.REPORT,
         key=f"report:{report.pk}",
         title=f"Daily report of {report.team.name}, {report.on:%a} {report.on.day} {report.on:%b}",

@@ -3,12 +3,11 @@
 import csv
 import io
 
+from domain.files.cells import harmless
 from performance import sections
 from performance.models import DailyReport
 
 COLUMNS = ("section", "what", "who", "value", "unit", "detail")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take a cell that begins with for more than text."""
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
@@ -24,8 +23,3 @@ def of_report(report: DailyReport) -> str:
             words = (section.title, row.what, row.who, value, row.unit, row.detail)
             lines.writerow([harmless(word) if isinstance(word, str) else word for word in words])
     return text.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Text that no spreadsheet runs: what would be a formula begins with an apostrophe, blanks before it or not."""
-    return f"'{cell}" if cell.lstrip(" \n").startswith(FORMULA) else cell

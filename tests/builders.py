@@ -18,11 +18,13 @@ from automation.models import (
     StepsVersion,
     TaskAutomationRule,
 )
-from crm.models import Activity, Contact, InboundSource
+from crm.models import Activity, ActivityConflict, Contact, InboundSource
 from jobs.models import Job
-from notifications.models import Delivery, Notification
+from notifications import addresses, gateways
+from notifications.models import Address, Delivery, Gateway, Notification
 from people.models import Skill, Team, TimeOff, User, UserSkill, WorkingSpan
 from performance.models import DailyReport, ScoreSnapshot
+from webhooks.models import KINDS, Dispatch, Endpoint, Event
 from work.models import Assignment, Task, TaskSkill
 
 NOW = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
@@ -103,6 +105,18 @@ def make_activity(contact: Contact | None = None, **fields: Any) -> Activity:
     return Activity.objects.create(
         **{"contact": contact or make_contact(), "activity_type": Activity.EMAIL_OPENED} | fields
     )
+
+
+def make_unmatched(team: Team, *, address: str = "who@nowhere.example", **fields: Any) -> Activity:
+    """A reply of somebody nobody knows, which waits for a person to say whose it is."""
+    defaults = {"activity_type": Activity.EMAIL_REPLIED, "source": "postmark", "processed_at": NOW}
+    return Activity.objects.create(**{"team": team, "data": {"from": address, "subject": "Offer"}} | defaults | fields)
+
+
+def make_conflict(activity: Activity, **fields: Any) -> ActivityConflict:
+    """The same event told a second time with other words."""
+    defaults = {"content_hash": f"{number():064}", "data": {"url": "https://other.example"}}
+    return ActivityConflict.objects.create(**{"activity": activity} | defaults | fields)
 
 
 def make_task(assignee: User | None = None, *, skills: dict[Skill, int] | None = None, **fields: Any) -> Task:
@@ -218,6 +232,60 @@ def make_delivery(user: User, **fields: Any) -> Delivery:
     defaults = {"id": uuid.uuid4(), "channel": "email", "state": Delivery.SENT, "created_at": now, "due_at": now}
     notification = fields.pop("notification", None) or make_notification(user)
     return Delivery.objects.create(user=user, notification=notification, **defaults | fields)
+
+
+TWILIO = {"account_sid": "AC" + "0" * 32, "auth_token": "1" * 32, "sender": "+15551234567"}
+
+
+def make_address(user: User, *, channel: str = "chat", service: str = "ntfy", **given: str) -> Address:
+    """Where they are reached; a phone number waits for its code."""
+    given = given or {"topic": "mine"}
+    row = addresses.give(user, channel, service=service, given=given, now=datetime.now(UTC))
+    row.refresh_from_db()
+    return row
+
+
+def make_gateway(team: Team, *, channel: str = "sms", service: str = "twilio", **given: str) -> Gateway:
+    by = User.objects.filter(team=team).first() or make_manager(team=team)
+    return gateways.enter(team, channel, service=service, given=given or TWILIO, by=by, now=datetime.now(UTC))
+
+
+def make_webhook(team: Team | None = None, **fields: Any) -> Endpoint:
+    """An address that wants to hear of everything, with a secret of its own."""
+    from people import sealing
+    from webhooks import signing
+
+    defaults = {
+        "url": "https://hooks.example.org/nextmove",
+        "kinds": list(KINDS),
+        "secret": sealing.seal(signing.new_secret()),
+        "created_at": datetime.now(UTC),
+    }
+    return Endpoint.objects.create(team=team or make_team(), **defaults | fields)
+
+
+def make_dispatch(endpoint: Endpoint, **fields: Any) -> Dispatch:
+    """A completed task that the endpoint was told of."""
+    now = datetime.now(UTC)
+    event = Event.objects.create(
+        id=uuid.uuid4(),
+        team=endpoint.team,
+        kind=fields.pop("kind", "task.completed"),
+        key=f"test:{number()}",
+        subject_id=1,
+        data={"id": 1, "path": "/tasks/1", "task": {}},
+        at=now,
+        created_at=now,
+    )
+    defaults = {
+        "id": uuid.uuid4(),
+        "state": Dispatch.SENT,
+        "tries": 1,
+        "status": 204,
+        "created_at": now,
+        "sent_at": now,
+    }
+    return Dispatch.objects.create(event=event, endpoint=endpoint, **defaults | fields)
 
 
 def make_suggestion(task: Task, *, to: User, **fields: Any) -> Suggestion:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from tests import processes, servers
@@ -28,6 +30,21 @@ def pytest_unconfigure() -> None:
     made = sys.modules.get("tests.settings")
     if made is not None:
         shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests recorded as their "figures", whichever worker they ran on and whether they passed or not."""
+    reports = [one for way in ("passed", "failed") for one in terminalreporter.getreports(way)]
+    for text in [text for one in reports for name, text in one.user_properties if name == "figures"]:
+        terminalreporter.section("Figures")
+        terminalreporter.write_line(str(text))
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_other_tests() -> None:
+    """What tests of a process share: the cache with its counts per address, and the last page's language."""
+    cache.clear()
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

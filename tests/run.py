@@ -38,7 +38,7 @@ class Outcome:
 
 def main() -> int:
     own = sys.argv[1:]
-    outcomes = [run("SQLite, no broker", "not broker", own, {}, workers=2)]
+    outcomes = [run("SQLite, no broker", "not broker and not chaos", own, {}, workers=2)]
     missing: list[str] = []
     with reachable(missing) as (places, chosen):
         if places:

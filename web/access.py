@@ -53,6 +53,18 @@ def for_leads(view: View) -> View:
     return signed_in(inner)
 
 
+def for_managers(view: View) -> View:
+    """A signed-in person who may run the team."""
+
+    @wraps(view)
+    def inner(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not rights.may(request.user, "manage_team"):
+            raise PermissionDenied("Only managers give out and move others' work.")
+        return view(request, *args, **kwargs)
+
+    return signed_in(inner)
+
+
 def _to_sign_in(request: Request) -> HttpResponse:
     """A fragment cannot carry a sign-in page: the whole page goes there and comes back to where it was."""
     if request.htmx:

@@ -1,81 +1,178 @@
-"""Jobs: how many wait, what failed, and trying again."""
+"""Jobs: how many wait, who works, what ran, what failed and why, and trying again."""
 
+import json
 import uuid
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Min, Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from jobs import queue
-from jobs.models import Job
+from automation.engine import REDO_JOB
+from jobs import broker, pulse, queue
+from jobs.models import Job, JobQuerySet, seen_by
+from notifications.models import Delivery
+from notifications.routing import SEND_JOB
 from people import rights
-from web import live
+from people.models import User
+from web import answers, job_words, live
 from web.access import Request, signed_in
 
-MOST = 50
+MOST = 100
+SEARCHED = 5_000
+"""Of the newest jobs, so many are looked through for one name."""
+AT_ONCE = 500
+"""Failed jobs that are run again by one click."""
+WAITING, RUNNING, DONE, DEAD = "pending", "running", "done", "dead"
 STATES = {
     "": gettext_lazy("All"),
-    Job.PENDING: gettext_lazy("Waiting"),
-    Job.DONE: gettext_lazy("Done"),
-    Job.DEAD: gettext_lazy("Failed"),
+    WAITING: gettext_lazy("Waiting"),
+    RUNNING: gettext_lazy("Running"),
+    DONE: gettext_lazy("Done"),
+    DEAD: gettext_lazy("Failed"),
+}
+ORDER: dict[str, Callable[[JobQuerySet], JobQuerySet]] = {
+    "": lambda rows: rows.order_by("-created_at"),
+    WAITING: lambda rows: rows.filter(state=Job.PENDING, started_at__isnull=True).order_by("send_at"),
+    RUNNING: lambda rows: rows.filter(state=Job.PENDING, started_at__isnull=False).order_by("send_at"),
+    DONE: lambda rows: rows.filter(state=Job.DONE).order_by("-created_at"),
+    DEAD: lambda rows: rows.filter(state=Job.DEAD).order_by("-created_at"),
 }
 
 
 @require_GET
 @signed_in
 def page(request: Request) -> HttpResponse:
-    now = timezone.now()
-    jobs = Job.objects.visible_to(request.user)
-    state = request.GET.get("state", "")
-    shown = jobs.filter(state=state) if state in STATES and state else jobs
-    rows = [_dressed(job) for job in shown.order_by("-created_at")[:MOST]]
+    state, name = _filters(request.GET)
+    seen = seen_by(request.user)
     context = {
-        "jobs": rows,
+        "jobs": _with_deliveries([_dressed(job) for job in _found(seen, state, name)]),
         "may_retry": rights.may_retry(request.user),
         "state": state,
         "states": STATES,
-        **_counts(jobs, now),
+        "name": name,
+        "names": sorted((job_words.title(one), job_words.PREFIX + one) for one in job_words.ABOUT),
+        "pulse": pulse.read(seen, now=timezone.now()),
+        "most": pulse.MOST,
+        "worker": _("Celery workers") if broker.configured() else _("The runner"),
+        "clock": _("The beat") if broker.configured() else _("The runner's clock"),
     }
     return live.page(request, "web/jobs/page.html", "web/jobs/jobs.html", context)
+
+
+@require_GET
+@signed_in
+def job(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """One job: what it does, how it went, why it failed, and what was sent by it."""
+    row = _dressed(get_object_or_404(Job.objects.visible_to(request.user), pk=pk))
+    context = {
+        "job": row,
+        "may_retry": rights.may_retry(request.user),
+        "arguments": json.dumps({"args": row.args, "kwargs": row.kwargs}, ensure_ascii=False, indent=2),
+        "outcome": json.dumps(row.result, ensure_ascii=False, indent=2) if row.result is not None else "",
+        "activity_id": row.args[0] if row.name == REDO_JOB and row.args else None,
+        "deliveries": _deliveries(request.user, row),
+    }
+    return live.page(request, "web/jobs/job.html", "web/jobs/job_parts.html", context)
 
 
 @require_POST
 @signed_in
 def retry(request: Request, pk: uuid.UUID) -> HttpResponse:
-    job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
-    if not rights.may_retry(request.user):
-        raise PermissionDenied(_("Only managers run failed jobs again."))
+    row = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
+    _must_retry(request.user)
+    back = "/automations/jobs"
+    if not _again(row):
+        return answers.refused(request, _("Only a failed job can be run again; this one is not."), back=back)
+    return answers.done(request, _("The job runs again."), back=back)
+
+
+@require_POST
+@signed_in
+def retry_all(request: Request) -> HttpResponse:
+    """All that failed, of one name or of any."""
+    _must_retry(request.user)
+    _state, name = _filters(request.POST)
+    rows = _found(seen_by(request.user), DEAD, name, most=AT_ONCE)
+    again = sum(_again(row) for row in rows)
+    if not again:
+        return answers.refused(request, _("Nothing has failed."), back="/automations/jobs")
+    text = ngettext("%(n)s job runs again.", "%(n)s jobs run again.", again) % {"n": again}
+    return answers.done(request, text, back="/automations/jobs")
+
+
+def _again(row: Job) -> bool:
     with transaction.atomic():
-        again = queue.retry(job, now=timezone.now())
-    if again:
-        messages.success(request, _("The job runs again."))
-    else:
-        messages.error(request, _("Only a failed job can be run again; this one is not."))
-    return redirect("web:jobs")
+        return queue.retry(row, now=timezone.now())
 
 
-def _counts(jobs: QuerySet[Job], now: datetime) -> dict[str, Any]:
-    found = jobs.aggregate(
-        waiting=Count("pk", filter=Q(state=Job.PENDING)),
-        retrying=Count("pk", filter=Q(state=Job.PENDING, retries__gt=0)),
-        done=Count("pk", filter=Q(state=Job.DONE)),
-        failed=Count("pk", filter=Q(state=Job.DEAD)),
-        oldest_due=Min("run_at", filter=Q(state=Job.PENDING, run_at__lte=now)),
-    )
-    oldest = found["oldest_due"]
-    return {"counts": found, "oldest_age": now - oldest if oldest else None}
+def _must_retry(user: User) -> None:
+    if not rights.may_retry(user):
+        raise PermissionDenied(_("Only managers run failed jobs again."))
 
 
-def _dressed(job: Job) -> Job:
-    """The job with its name as people read it and how long it took."""
-    job.title = job.name.rpartition(".")[2].replace("_", " ").capitalize()  # type: ignore[attr-defined]
-    return job
+def _filters(query: Any) -> tuple[str, str]:
+    state, name = query.get("state", ""), query.get("name", "")[:100]
+    return state if state in STATES else "", name.replace("\0", "")
+
+
+def _found(seen: Iterable[JobQuerySet], state: str, name: str, *, most: int = MOST) -> list[Job]:
+    """The newest in that state, or those that run next; of a name among the newest. Each part reads its index."""
+    found: dict[uuid.UUID, Job] = {}
+    for part in seen:
+        rows = ORDER[state](part)
+        if name:
+            newest = rows.values("pk")[:SEARCHED]
+            rows = ORDER[state](Job.objects.filter(pk__in=newest, name=name))
+        found |= {row.pk: row for row in rows[:most]}
+    if state in (WAITING, RUNNING):
+        return sorted(found.values(), key=lambda row: row.send_at)[:most]
+    return sorted(found.values(), key=lambda row: row.created_at, reverse=True)[:most]
+
+
+def listed(rows: JobQuerySet, query: Any) -> JobQuerySet:
+    """Of these jobs all those that the page shows the newest of at this address."""
+    state, name = _filters(query)
+    found = ORDER[state](rows)
+    return found.filter(name=name) if name else found
+
+
+def _with_deliveries(jobs: list[Job]) -> list[Job]:
+    """To the jobs that send a notice, what became of it."""
+    sending = {_delivery_of(job): job for job in jobs if job.name == SEND_JOB}
+    if sending:
+        for delivery in Delivery.objects.filter(pk__in=[pk for pk in sending if pk is not None]):
+            sending[delivery.pk].delivery = delivery  # type: ignore[attr-defined]
+    return jobs
+
+
+def _deliveries(user: User, row: Job) -> list[Delivery]:
+    """The delivery that the job makes, and those that go with it in one message, of those the viewer may see."""
+    pk = _delivery_of(row) if row.name == SEND_JOB else None
+    if pk is None:
+        return []
+    seen = Delivery.objects.visible_to(user).select_related("notification", "user")
+    return [*seen.filter(pk=pk), *seen.filter(sent_with=pk).order_by("created_at")[:MOST]]
+
+
+def _delivery_of(job: Job) -> uuid.UUID | None:
+    """None for one that somebody called with something else."""
+    try:
+        return uuid.UUID(job.args[0])
+    except (IndexError, ValueError, AttributeError, TypeError, KeyError):
+        return None
+
+
+def _dressed(row: Any) -> Any:
+    """The job with its name as people read it, how long it took, and why it failed."""
+    row.title = job_words.title(row.name)
+    row.took = row.done_at - row.started_at if row.state == Job.DONE and row.started_at and row.done_at else None
+    row.cause = job_words.cause(row) if row.state == Job.DEAD else ""
+    row.about = job_words.about(row.name)
+    return row

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from people.models import User
-from web import live, origins, waits
+from web import doing, first_run, live, origins, waits
 from web.access import Request, signed_in
 from work import capacity
 from work.models import Task, TaskQuerySet
@@ -50,10 +51,18 @@ class Days:
 @require_GET
 @signed_in
 def page(request: Request) -> HttpResponse:
+    if first_run.is_due(request):
+        return redirect("web:setup")
     now = timezone.now()
     view = request.GET.get("view", TODAY)
     view = view if view in (TODAY, UPCOMING, DONE) else TODAY
-    context = {"view": view, **plan(request.user, now), **groups(request.user, view, now)}
+    context = {
+        "view": view,
+        "snoozes": doing.SNOOZES,
+        "receivers": doing.receivers(request.user),
+        **plan(request.user, now),
+        **groups(request.user, view, now),
+    }
     return live.page(request, "web/mywork/page.html", "web/mywork/work.html", context)
 
 
@@ -61,13 +70,22 @@ def plan(user: User, now: datetime) -> dict[str, Any]:
     """The head of the page: the greeting, how many tasks in each view, and the week's hours."""
     days = Days.of(now)
     mine = _mine(user)
-    counts = mine.aggregate(
-        overdue=Count("pk", filter=Q(status__in=Task.OPEN, due_date__lt=now)),
-        today=Count("pk", filter=Q(status__in=Task.OPEN) & (Q(due_date__lt=days.tomorrow) | Q(due_date=None))),
-        upcoming=Count("pk", filter=Q(status__in=Task.OPEN, due_date__gte=days.tomorrow)),
-        done=Count("pk", filter=Q(status=Task.DONE, completed_at__gte=days.today)),
-    )
+    counts = {
+        # Apart, as each is read from an index of its own: of all that is theirs by now most is long done.
+        "today": mine.open().filter(Q(due_date__lt=days.tomorrow) | Q(due_date=None)).count(),
+        "done": mine.filter(status=Task.DONE, completed_at__gte=days.today).count(),
+    }
     return {"counts": counts, "week": capacity.week(user, now=now), "greeting": _greeting(timezone.localtime(now).hour)}
+
+
+def waiting(user: User, now: datetime) -> int:
+    """How many the sidebar says are theirs to do today: up to MOST."""
+    return _rows(user, TODAY, Days.of(now)).order_by()[:MOST].count()
+
+
+def today(user: User, now: datetime) -> TaskQuerySet:
+    """What is theirs to do today, overdue first, as the page lists it."""
+    return _rows(user, TODAY, Days.of(now))
 
 
 def groups(user: User, view: str, now: datetime) -> dict[str, Any]:

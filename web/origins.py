@@ -40,7 +40,16 @@ def _firings(task_ids: list[int]) -> dict[int, Any]:
 def _batches(keys: set[str]) -> dict[str, ScheduledTaskBatch]:
     ids = [key.removeprefix("batch:") for key in keys if key.startswith("batch:")]
     found = ScheduledTaskBatch.objects.filter(pk__in=[pk for pk in ids if pk.isdecimal()])
+    found = found.select_related("sequence", "campaign")
     return {batch.group_key: batch for batch in found} if ids else {}
+
+
+def _programme(batch: ScheduledTaskBatch) -> str:
+    """Where its sequence or campaign is, while it is on the lists."""
+    whole = batch.sequence or batch.campaign
+    if whole is None or whole.archived_at is not None:
+        return ""
+    return reverse("web:sequence" if batch.sequence_id else "web:campaign", args=[whole.pk])
 
 
 def _origin(task: Task, firings: dict[int, Any], batches: dict[str, ScheduledTaskBatch]) -> Origin:
@@ -51,8 +60,10 @@ def _origin(task: Task, firings: dict[int, Any], batches: dict[str, ScheduledTas
         sentence = _("%(event)s, so the rule “%(rule)s” created it.") % {"event": what, "rule": firing["rule__name"]}
         href = "" if firing["rule__archived_at"] else reverse("web:rule", args=[firing["rule_id"]])
         return Origin("rule", firing["rule__name"], "zap", sentence, href)
-    if batch is not None and batch.kind == ScheduledTaskBatch.SEQUENCE:
-        return Origin("sequence", batch.name, "list-ordered", _("It is a step of “%(name)s”.") % {"name": batch.name})
+    if batch is not None and batch.kind in (ScheduledTaskBatch.SEQUENCE, ScheduledTaskBatch.CAMPAIGN):
+        icon = "list-ordered" if batch.kind == ScheduledTaskBatch.SEQUENCE else "megaphone"
+        sentence = _("It is a step of “%(name)s”.") % {"name": batch.name}
+        return Origin(batch.kind, batch.name, icon, sentence, _programme(batch))
     if batch is not None:
         return Origin("recurring", batch.name, "repeat", _("It comes again: “%(name)s”.") % {"name": batch.name})
     if task.origin_key:

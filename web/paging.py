@@ -46,7 +46,7 @@ def _beyond(names: list[str], values: list[Any], word: str) -> Q:
 
 def _write(row: models.Model, names: list[str]) -> str:
     values = [getattr(row, name) for name in names]
-    text = json.dumps([value.isoformat() if isinstance(value, datetime) else value for value in values])
+    text = json.dumps([value.isoformat() if isinstance(value, datetime) else value for value in values], default=str)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -17,6 +17,12 @@ from people.models import User
 from web.access import Request, signed_in
 
 
+def zones(known: str) -> list[tuple[str, str]]:
+    """Time zones to choose from, the one that is set among them."""
+    names = {name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix"))}
+    return [(name, name) for name in ("UTC", *sorted(names | ({known} - {"", "UTC"})))]
+
+
 class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
@@ -25,13 +31,8 @@ class ProfileForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix")))
-        team = self.instance.team.timezone
-        own = self.instance.timezone
-        choices = [("", _("The team's: %(zone)s") % {"zone": team}), ("UTC", "UTC"), *((zone, zone) for zone in zones)]
-        if own and own not in dict(choices):
-            choices.append((own, own))
-        self.fields["timezone"].widget = forms.Select(choices=choices)
+        own, of_team = self.instance.timezone, _("The team's: %(zone)s") % {"zone": self.instance.team.timezone}
+        self.fields["timezone"].widget = forms.Select(choices=[("", of_team), *zones(own)])
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,16 +1,19 @@
-"""The form of a rule: trigger, title and delay; all else has a default and waits under Advanced."""
+"""The form of a rule: trigger, title and delay; all else has a default, and what is rarely wanted waits folded up."""
 
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.db.models import Q
+from django.forms.utils import ErrorDict
 from django.utils.translation import gettext_lazy as _
 
 from automation import rules
 from automation.models import TaskAutomationRule
-from domain import templating
+from domain import conditions, templating
 from people.models import Skill, User
 from web import rule_triggers
+from web.rule_conditions import Conditions
 from web.rule_triggers import TriggerForm
 from work.models import Task
 
@@ -29,7 +32,21 @@ STRATEGIES = [
     ("round_robin", _("Each in turn")),
     ("unassigned", _("Nobody: leave it in the queue")),
 ]
-BASIC = (*(name for name in TriggerForm.base_fields if name != "other_types"), "title", "delay", "delay_unit")
+MORE = ("description", "reminder_offset_hours", "delay_at", "outside_hours")
+LIMITS = (
+    "repeat_policy",
+    "repeat_window_hours",
+    "max_event_age_hours",
+    "settle_minutes",
+    "limit_per_hour",
+    "limit_owner_day",
+    "limit_contact_day",
+    "overflow",
+    "burst",
+    "fires_on_imports",
+    "fires_on_machines",
+)
+"""What is folded up until somebody asks for it or it is not as the defaults have it: under Then, and at the end."""
 FIELDS = {
     "name": "name",
     "task_title_template": "title",
@@ -38,6 +55,9 @@ FIELDS = {
     "delay_hours": "delay",
     "delay_days": "delay",
     "delay_kind": "delay",
+    "delay_at": "delay_at",
+    "outside_hours": "outside_hours",
+    "burst": "burst",
     "condition": "condition",
     "settle_seconds": "settle_minutes",
     "limit_per_hour": "limit_per_hour",
@@ -81,6 +101,15 @@ class RuleForm(TriggerForm):
     )
     priority = forms.ChoiceField(label=_("Priority"), choices=Task.PRIORITIES, initial=Task.MEDIUM)
     assign = forms.ChoiceField(label=_("Assign to"), initial="owner")
+    delay_at = forms.TimeField(
+        label=_("Time of day it is due"),
+        required=False,
+        help_text=_("For a delay in days"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
+    outside_hours = forms.ChoiceField(
+        label=_("Due outside working hours"), choices=TaskAutomationRule.OUTSIDE, required=False
+    )
     reminder_offset_hours = _hours(_("Remind before it is due, hours"), required=False)
     estimated_hours = _hours(_("Estimated effort, hours"), required=False)
     repeat_policy = forms.ChoiceField(
@@ -93,17 +122,27 @@ class RuleForm(TriggerForm):
         label=_("Ignore events older than, hours"), min_value=1, max_value=8760, required=False, initial=72
     )
     condition = forms.CharField(
-        label=_("Only if"),
+        label=_("If"),
         required=False,
         max_length=2000,
-        help_text=_('Such as contact.lead_score > 80 && contact.status == "lead". Empty holds always.'),
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "code"}),
     )
     limit_per_hour = _most(_("Most tasks of this rule an hour"))
     limit_owner_day = _most(_("Most automatic tasks for one owner a day"))
     limit_contact_day = _most(_("Most automatic tasks for one contact a day"))
     overflow = forms.ChoiceField(
-        label=_("What is over a limit comes"), choices=TaskAutomationRule.OVERFLOWS, required=False
+        label=_("What is over a limit comes"),
+        choices=TaskAutomationRule.OVERFLOWS,
+        initial=TaskAutomationRule.DELAY,
+        required=False,
+    )
+    burst = forms.IntegerField(
+        label=_("Tasks in an hour that pause it"),
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        initial=100,
+        help_text=_("A sudden rush switches the rule off; 0 never does"),
     )
     settle_minutes = forms.IntegerField(
         label=_("Let a status settle, minutes"), min_value=0, max_value=10_080, required=False, initial=0
@@ -111,15 +150,29 @@ class RuleForm(TriggerForm):
     fires_on_imports = forms.BooleanField(label=_("Also for imported events"), required=False)
     fires_on_machines = forms.BooleanField(label=_("Also for opens and clicks made by programs"), required=False)
 
-    def __init__(self, *args: Any, user: User, rule: TaskAutomationRule | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        user: User,
+        rule: TaskAutomationRule | None = None,
+        initial: dict[str, Any] | None = None,
+        checked: bool = True,
+    ) -> None:
+        """`checked=False` shows what was sent as it is, without a word about what is wrong."""
         self.rule = rule
-        kwargs.setdefault("initial", values_of(rule) if rule is not None else {})
-        super().__init__(*args, **kwargs)
+        initial = (values_of(rule) if rule is not None else {}) if initial is None else initial
+        self.conditions = Conditions.sent(data) if data else Conditions.kept(str(initial.get("condition", "")))
+        super().__init__(data, initial=initial)
+        if not checked:
+            self._errors = ErrorDict()
         people = User.objects.visible_to(user).active().order_by("first_name", "username")
         if not user.manages:  # only a manager's rule may give its tasks to somebody else by name
             people = people.filter(pk=user.pk)
         assign: Any = self.fields["assign"]
         assign.choices = [*STRATEGIES, *((f"user:{one.pk}", one.display_name) for one in people)]
+        after: Any = self.fields["after_rules"]
+        after.choices = _rules(user, rule)
         self.skills = list(Skill.objects.visible_to(user).order_by("name"))
         for skill in self.skills:
             self.fields[f"skill_{skill.pk}"] = forms.ChoiceField(label=skill.name, choices=LEVELS, required=False)
@@ -127,25 +180,37 @@ class RuleForm(TriggerForm):
             if bound.errors and "aria-invalid" not in bound.field.widget.attrs:
                 bound.field.widget.attrs["aria-invalid"] = "true"
 
-    variables = [f"{{{{{name}}}}}" for name in templating.FIXED_VARIABLES]
+    variables = [f"{{{{{name}}}}}" for name in (*templating.FIXED_VARIABLES, "contact.company", "contact.phone")]
 
     @property
     def skill_fields(self) -> list[forms.BoundField]:
         return [self[f"skill_{skill.pk}"] for skill in self.skills]
 
     @property
-    def says_more(self) -> bool:
-        """Whether the kept trigger is one that this form cannot say."""
-        return self.rule is not None and rule_triggers.says_more(self.rule)
+    def shows_more(self) -> bool:
+        given = self.initial.get("name", "")
+        return self._shows(MORE) or "name" in self.errors or given not in ("", str(self.initial.get("title", ""))[:120])
 
     @property
-    def shows_advanced(self) -> bool:
+    def shows_skills(self) -> bool:
+        return self._shows(tuple(f"skill_{skill.pk}" for skill in self.skills))
+
+    @property
+    def shows_limits(self) -> bool:
+        return self._shows(LIMITS)
+
+    def _shows(self, names: tuple[str, ...]) -> bool:
         """Open when something in there is wrong, or is not as the defaults have it."""
         if self.is_bound:
-            return any(name not in BASIC for name in self.errors)
-        defaults = {name: field.initial for name, field in self.fields.items()}
-        kept = {name: value for name, value in self.initial.items() if name not in (*BASIC, "name")}
-        return any((value or None) != (defaults.get(name) or None) for name, value in kept.items())
+            sent = {name: self[name].data for name in names}
+            defaults = {name: self.fields[name].initial for name in names}
+            changed = any(str(sent[name] or "") not in ("", str(defaults[name] or "")) for name in names)
+            return changed or any(name in self.errors for name in names)
+        return any(
+            (self.initial[name] or None) != (self.fields[name].initial or None)
+            for name in names
+            if name in self.initial
+        )
 
     def rule_fields(self) -> dict[str, Any]:
         """The columns, as `automation.rules` takes them."""
@@ -160,6 +225,8 @@ class RuleForm(TriggerForm):
             "limit_owner_day": given["limit_owner_day"],
             "limit_contact_day": given["limit_contact_day"],
             "overflow": given["overflow"] or TaskAutomationRule.DELAY,
+            "burst": self._burst(),
+            "outside_hours": given["outside_hours"],
             "task_title_template": given["title"],
             "task_description_template": given["description"],
             "task_priority": given["priority"],
@@ -189,8 +256,6 @@ class RuleForm(TriggerForm):
     def _trigger(self) -> dict[str, Any]:
         same = self.rule is not None and self.rule.trigger_type == self.cleaned_data["kind"]
         kept = self.rule.trigger_config if self.rule is not None and same else {}
-        if self.rule is not None and same and rule_triggers.says_more(self.rule):
-            return kept
         return self.trigger_config(kept if isinstance(kept, dict) else {})
 
     def _delay(self) -> dict[str, Any]:
@@ -198,17 +263,38 @@ class RuleForm(TriggerForm):
         amount, unit = self.cleaned_data["delay"], self.cleaned_data["delay_unit"]
         kind = {LOCAL_DAYS: "calendar", WORKING_DAYS: "business", WORKING_HOURS: "business"}.get(unit, "elapsed")
         if unit in (LOCAL_DAYS, WORKING_DAYS):
-            at = self.rule.delay_at if self.rule is not None else None
-            return {"delay_kind": kind, "delay_hours": Decimal(0), "delay_days": int(amount), "delay_at": at}
+            days = {"delay_days": int(amount), "delay_at": self.cleaned_data["delay_at"]}
+            return {"delay_kind": kind, "delay_hours": Decimal(0), **days}
         hours = amount * 24 if unit == DAYS else amount
         return {"delay_kind": kind, "delay_hours": hours, "delay_days": None, "delay_at": None}
 
+    def _burst(self) -> int:
+        burst = self.cleaned_data["burst"]
+        if burst is None:
+            burst = self.rule.burst if self.rule is not None else self.fields["burst"].initial
+        return int(burst)
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        if not self.conditions.is_expression:
+            try:
+                given["condition"] = self.conditions.source()
+            except conditions.ConditionError as refusal:
+                self.add_error("condition", str(refusal))
         amount = given.get("delay")
         if given.get("delay_unit") in (LOCAL_DAYS, WORKING_DAYS) and amount is not None and amount % 1:
             self.add_error("delay", _("Give whole days, or choose hours."))
         return given
+
+
+def _rules(user: User, rule: TaskAutomationRule | None) -> list[tuple[str, str]]:
+    """Rules whose tasks may be waited for; those of the rule that were deleted since stay in its list."""
+    waited = (
+        rule.trigger_config.get("rule_ids") or [] if rule is not None and isinstance(rule.trigger_config, dict) else []
+    )
+    rows = TaskAutomationRule.objects.filter(team_id=user.team_id)
+    known = rows.filter(Q(archived_at__isnull=True) | Q(pk__in=waited)).exclude(pk=rule.pk if rule is not None else 0)
+    return [(str(pk), name) for pk, name in known.order_by("name").values_list("pk", "name")]
 
 
 def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
@@ -224,6 +310,9 @@ def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
         "limit_owner_day": rule.limit_owner_day,
         "limit_contact_day": rule.limit_contact_day,
         "overflow": rule.overflow,
+        "burst": rule.burst,
+        "delay_at": rule.delay_at,
+        "outside_hours": rule.outside_hours,
         "settle_minutes": -(-rule.settle_seconds // 60),
         "name": rule.name,
         "description": rule.task_description_template,

@@ -24,12 +24,16 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """`weight` is percent of this total, None for a part that is left out for want of data."""
+    """`weight` is percent of this total, None for a part that is left out for want of data.
+
+    `span` is what it may as well be, lowest and highest, None where nobody knows.
+    """
 
     name: str
     value: float | None
     weight: float | None
     made_of: str
+    span: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def parts(score: Mapping[str, Any]) -> list[Part]:
             value=score[field],
             weight=None if score[field] is None else float(100 * scoring.WEIGHTS[name] / known),
             made_of=made_of[name],
+            span=None if fair or not (span := score["details"]["ranges"].get(name)) else (span[0], span[1]),
         )
         for name, field in PARTS.items()
     ]

@@ -9,6 +9,7 @@ from django.template.defaultfilters import date as format_date
 from django.utils.translation import gettext as _
 
 from performance import trends
+from web.templatetags.face import figure
 
 WIDTH, HEIGHT, MARGIN = 300, 64, 4
 """In units of the drawing, which is stretched to its place; the line keeps its breadth."""
@@ -78,14 +79,14 @@ def _y(score: float) -> str:
 def _words(days: Sequence[Day]) -> str:
     first, last, scores = days[0], days[-1], [day.score for day in days]
     if len(days) == 1:
-        return _("%(score).1f on %(day)s, the first score kept.") % {"score": last.score, "day": _day(last.on)}
-    return _("From %(first).1f on %(since)s to %(last).1f on %(until)s; lowest %(low).1f, highest %(high).1f.") % {
-        "first": first.score,
+        return _("%(score)s on %(day)s, the first score kept.") % {"score": figure(last.score), "day": _day(last.on)}
+    return _("From %(first)s on %(since)s to %(last)s on %(until)s; lowest %(low)s, highest %(high)s.") % {
+        "first": figure(first.score),
         "since": _day(first.on),
-        "last": last.score,
+        "last": figure(last.score),
         "until": _day(last.on),
-        "low": min(scores),
-        "high": max(scores),
+        "low": figure(min(scores)),
+        "high": figure(max(scores)),
     }
 
 

@@ -1,10 +1,11 @@
-"""The team's week and its figures, as tables. Members see their own score only."""
+"""How people and the team do: figures, no league table. Members see their own score only."""
 
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from people import rights
@@ -12,28 +13,8 @@ from people.models import User
 from performance import scores
 from performance import team as team_scores
 from performance.models import ScoreSnapshot
-from web import live, scorecard, sparkline
-from web.access import Request, for_leads, signed_in
-from work import capacity
-from work.models import Task
-
-
-@require_GET
-@for_leads
-def workload(request: Request) -> HttpResponse:
-    now, user = timezone.now(), request.user
-    people = list(User.objects.visible_to(user).active().select_related("team").order_by("first_name", "username"))
-    weeks = capacity.weeks(people, now=now)
-    context = {
-        "status": capacity.team_status(user.team, now=now),
-        "rows": sorted(
-            ({"person": one, "week": weeks[one.pk]} for one in people),
-            key=lambda row: row["week"].utilization or 0,
-            reverse=True,
-        ),
-        "waiting": Task.objects.visible_to(user).waiting().count(),
-    }
-    return live.page(request, "web/team/workload.html", "web/team/week.html", context)
+from web import definitions, histogram, scorecard, sparkline
+from web.access import Request, signed_in
 
 
 @require_GET
@@ -46,15 +27,29 @@ def performance(request: Request) -> HttpResponse:
         "parts": scorecard.parts(own),
         "comparison": scorecard.comparison(own),
         "trend": sparkline.of(own["details"]["trend"], until=today),
+        "definitions": definitions.of(user.team.scoring, team=user.leads),
     }
     if rights.may(user, "view_team"):
-        figures = team_scores.figures(user.team, now=now)
+        figures, rows = team_scores.figures(user.team, now=now), _newest(user)
+        known = [row["score"]["performance_score"] for row in rows if row["score"]]
         context |= {
             "figures": figures,
             "team_trend": sparkline.of(figures["trend"], until=today),
-            "rows": _newest(user),
+            "rows": rows,
+            "bars": histogram.of(score for score in known if score is not None),
+            "lists": [
+                (title, note, _by_name(figures[name]))
+                for name, title, note in (
+                    ("high_performers", _("High performers"), _("above 80")),
+                    ("at_risk", _("May need help"), _("below 50")),
+                )
+            ],
         }
     return render(request, "web/team/performance.html", context)
+
+
+def _by_name(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(lines, key=lambda line: (str(line["name"]).casefold(), line["user_id"]))
 
 
 def _newest(user: User) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.models import Firing
+from crm import noting
 from crm.models import Activity, Contact
 from people.models import User
 from web import words
+from work import lifecycle
 from work.models import Task
 
 MOST = 40
@@ -93,7 +95,10 @@ def _notes(row: Activity) -> list[str]:
     if "new_status" in data:
         notes.append(f"{_status(data.get('old_status'))} → {_status(data.get('new_status'))}")
     texts = [data.get(key) for key in ("subject", "note", "notes", "url", "form")]
-    notes += [text[:200] for text in texts if isinstance(text, str) and text]
+    most = 200 if row.activity_type not in (Activity.TASK_COMMENTED, *noting.KINDS) else lifecycle.MOST_SAID
+    notes += [text[:most] for text in texts if isinstance(text, str) and text]
+    if isinstance(data.get("minutes"), int):
+        notes.append(_("%(n)s min") % {"n": data["minutes"]})
     if row.actor is not None:
         notes.append(row.actor.display_name)
     elif row.origin != Activity.SYSTEM and row.source:

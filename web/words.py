@@ -7,7 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Activity
 from domain import scoring
-from notifications.models import Notification
+from jobs import announcing
+from notifications.models import Delivery, Notification
+from webhooks.models import PING
 
 Text = str | Promise
 
@@ -37,6 +39,12 @@ ACTIVITIES: dict[str, Word] = {
     Activity.TASK_ASSIGNED: Word(_("Task assigned"), "user-check"),
     Activity.TASK_COMPLETED: Word(_("Task completed"), "circle-check", "good"),
     Activity.TASK_STATUS_CHANGED: Word(_("Task status changed"), "circle-dot"),
+    Activity.TASK_COMMENTED: Word(_("Comment"), "message-square"),
+    Activity.DO_NOT_CONTACT: Word(_("Is not to be contacted"), "bell-off", "bad"),
+    Activity.OPTED_IN: Word(_("May be contacted again"), "bell-ring", "good"),
+    Activity.CONTACT_MERGED: Word(_("Merged with another contact"), "merge"),
+    Activity.CONTACT_PARTED: Word(_("Parted from another contact"), "split"),
+    "email_delivered": Word(_("A mail arrived"), "mail-check"),
 }
 IN_THE_QUEUE = Word(_("Waits for whoever fits best"), "inbox")
 TRIGGERING = (
@@ -52,15 +60,49 @@ TRIGGERING = (
 )
 """What a rule's form offers; a team's own types are typed in."""
 
+DELIVERIES: dict[str, Word] = {
+    Delivery.QUEUED: Word(_("Waiting"), "clock"),
+    Delivery.SENDING: Word(_("Being sent"), "send"),
+    Delivery.SENT: Word(_("Sent"), "check", "good"),
+    Delivery.FAILED: Word(_("Failed"), "circle-alert", "bad"),
+    Delivery.UNKNOWN: Word(_("Unknown"), "circle-question-mark", "warn"),
+    Delivery.BOUNCED: Word(_("Came back"), "mail-x", "bad"),
+    Delivery.SKIPPED: Word(_("Not sent"), "circle-slash"),
+}
+
 NOTICES: dict[str, Word] = {
     Notification.ASSIGNED: Word(_("Assigned to you"), "user-check"),
     Notification.REMINDER: Word(_("Reminder"), "alarm-clock"),
     Notification.OVERDUE: Word(_("Overdue"), "hourglass"),
+    Notification.ESCALATED: Word(_("Long overdue"), "flame"),
+    Notification.MOVED: Word(_("Moved"), "arrow-right-left"),
+    Notification.SEQUENCE: Word(_("Sequence"), "list-ordered"),
+    Notification.BOUNCED: Word(_("Mail"), "mail-x"),
     Notification.PERFORMANCE: Word(_("Score"), "chart-no-axes-column"),
     Notification.WORKLOAD: Word(_("Workload"), "scale"),
     Notification.REPORT: Word(_("Report"), "file-text"),
     Notification.JOB_DEAD: Word(_("Failed job"), "triangle-alert"),
     Notification.RULE: Word(_("Rule"), "zap"),
+    Notification.TEST: Word(_("Test"), "send"),
+    Notification.WEBHOOK: Word(_("Webhook"), "webhook"),
+    Notification.CALENDAR: Word(_("Calendar"), "calendar-x"),
+}
+
+EVENTS: dict[str, Text] = {
+    announcing.TASK_CREATED: _("A task is made"),
+    announcing.TASK_ASSIGNED: _("A task is given to somebody"),
+    announcing.TASK_COMPLETED: _("A task is completed"),
+    announcing.CONTACT_CHANGED: _("A contact is made or changed"),
+    announcing.RULE_PAUSED: _("A rule stops"),
+    PING: _("Test"),
+}
+"""What webhooks tell of."""
+
+DISPATCHES: dict[str, Word] = {
+    "queued": Word(_("Waiting"), "clock", "warn"),
+    "sending": Word(_("Being sent"), "loader", "accent"),
+    "sent": Word(_("Sent"), "circle-check", "good"),
+    "failed": Word(_("Failed"), "circle-x", "bad"),
 }
 
 OUTCOMES: dict[str, Word] = {
@@ -85,6 +127,14 @@ STATUSES: dict[str, Word] = {
     "done": Word(_("Done"), "circle-check", "good"),
     "cancelled": Word(_("Cancelled"), "circle-x"),
     "obsolete": Word(_("Obsolete"), "circle-x"),
+}
+
+ENROLMENTS: dict[str, Word] = {
+    "active": Word(_("Under way"), "play", "accent"),
+    "paused": Word(_("Paused"), "pause", "warn"),
+    "finished": Word(_("Finished"), "circle-check", "good"),
+    "exited": Word(_("Left"), "log-out"),
+    "stopped": Word(_("Stopped"), "square"),
 }
 
 SCORE_PARTS: dict[str, Text] = {

@@ -14,7 +14,7 @@ from people.audit import Kind
 from people.audited_admin import AuditedAdmin, PartAdmin
 from work import corrections, lifecycle
 from work.audited import CONTACT, TASK
-from work.models import Assignment, Dependency, Exclusion, Task, TaskSkill
+from work.models import Assignment, CalendarPush, Dependency, Exclusion, PushedItem, Task, TaskSkill
 
 
 class TaskSkillInline(TabularInline):
@@ -133,4 +133,21 @@ class AssignmentAdmin(ReadOnlyAdmin):
     list_select_related = ("task", "user", "by")
     search_fields = ("task__title", "user__username")
     ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(CalendarPush)
+class CalendarPushAdmin(ReadOnlyAdmin):
+    list_display = ("user", "shows", "state", "synced_at", "next_at", "failures", "error")
+    list_filter = ("state", "shows")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    exclude = ("config",)
+
+
+@admin.register(PushedItem)
+class PushedItemAdmin(ReadOnlyAdmin):
+    list_display = ("push", "task_id", "name", "etag")
+    list_select_related = ("push",)
+    search_fields = ("uid",)
     show_full_result_count = False

@@ -1,5 +1,7 @@
 """What the audit log keeps of tasks: what people decide, not the columns that follow from it."""
 
+from operator import attrgetter
+
 from crm.models import Contact
 from people.audit import Facts, Kind
 from work.models import Task
@@ -38,3 +40,11 @@ TASK = Kind(
 )
 CONTACT = Kind("contact", (), parts=_of_contact)
 """Of contacts only who must not have their work: all else of their life is in the ledger."""
+
+PUSH = Kind(
+    "calendar_push",
+    ("config", "shows", "made_at"),
+    secrets=frozenset({"config"}),
+    name_of=attrgetter("user.username"),
+    team_of=attrgetter("user.team_id"),
+)

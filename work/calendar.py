@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import F
-from icalendar import Alarm, Calendar, Component, Event, Todo, vText
+from icalendar import Alarm, Calendar, Component, Event, Todo, vDuration, vText
 
 from people.models import CalendarFeed, User
 from work import capacity
@@ -30,20 +30,36 @@ LOOK_AGAIN = timedelta(minutes=15)
 
 def of(feed: CalendarFeed, *, now: datetime) -> bytes:
     """The whole file: of open tasks those due first, 1,000 at most, and as to-dos those finished in 30 days as well."""
-    calendar = Calendar()
-    calendar.add("prodid", "-//Nextmove//Tasks//EN")
-    calendar.add("version", "2.0")
+    calendar = _empty()
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", f"Nextmove: {feed.user.display_name}")
     calendar.add("refresh-interval", LOOK_AGAIN, parameters={"VALUE": "DURATION"})
-    calendar.add("x-published-ttl", LOOK_AGAIN)
-    tasks = _todos(feed.user, now) if feed.shows == CalendarFeed.TODO else _events(feed.user)
-    for component in tasks:
+    calendar.add("x-published-ttl", vDuration(LOOK_AGAIN))
+    for _, component in entries(feed.user, feed.shows, now=now):
         calendar.add_component(component)
     return calendar.to_ical()
 
 
-def _todos(user: User, now: datetime) -> Iterator[Component]:
+def entries(user: User, shows: str, *, now: datetime) -> Iterator[tuple[Task, Component]]:
+    """Each task that is shown, with its entry."""
+    return _todos(user, now) if shows == CalendarFeed.TODO else _events(user)
+
+
+def alone(entry: Component) -> bytes:
+    """A file of one entry, as calendars elsewhere keep them (RFC 4791, 4.1)."""
+    calendar = _empty()
+    calendar.add_component(entry)
+    return calendar.to_ical()
+
+
+def _empty() -> Calendar:
+    calendar = Calendar()
+    calendar.add("prodid", "-//Nextmove//Tasks//EN")
+    calendar.add("version", "2.0")
+    return calendar
+
+
+def _todos(user: User, now: datetime) -> Iterator[tuple[Task, Component]]:
     held = Task.objects.filter(assignee=user)
     finished = held.filter(status=Task.DONE, completed_at__gte=now - FINISHED_FOR)
     by_due = held.open().order_by(F("due_date").asc(nulls_last=True), "pk")
@@ -56,10 +72,10 @@ def _todos(user: User, now: datetime) -> Iterator[Component]:
         if task.status == Task.DONE and task.completed_at is not None:
             todo.add("completed", task.completed_at)
             todo.add("percent-complete", 100)
-        yield todo
+        yield task, todo
 
 
-def _events(user: User) -> Iterator[Component]:
+def _events(user: User) -> Iterator[tuple[Task, Component]]:
     usual = capacity.UsualEstimates()
     dated = Task.objects.filter(assignee=user, due_date__isnull=False).open()
     for task in dated.order_by("due_date", "pk")[:MOST]:
@@ -69,7 +85,7 @@ def _events(user: User) -> Iterator[Component]:
         event.add("dtstart", task.due_date - timedelta(hours=float(hours)))
         event.add("dtend", task.due_date)
         event.add("transp", "TRANSPARENT")  # work may be done at any time: it blocks nobody's calendar
-        yield event
+        yield task, event
 
 
 def _common(component: Component, task: Task) -> None:
@@ -86,5 +102,5 @@ def _common(component: Component, task: Task) -> None:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
         alarm.add("description", vText(task.title))
-        alarm.add("trigger", task.remind_at)
+        alarm.add("trigger", task.remind_at, parameters={"VALUE": "DATE-TIME"})  # else it is read as a duration
         component.add_component(alarm)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -27,14 +27,16 @@ _FEWEST = 3  # of a kind: fewer say less than the whole team's tasks do
 class Capacity:
     """One person's current week (Monday to Sunday in their zone), in hours.
 
-    `contracted_hours` is working time less time off and holidays, `max_hours` the share of it that tasks may fill (the
-    person's focus factor); `used_hours` what is left of open work that is due by the week's end, overdue or undated.
+    `contracted_hours` is working time less time off and holidays, `max_hours` what tasks may fill: that less busy
+    times, and of this the person's focus factor; `used_hours` what is left of open work that is due by the week's end,
+    overdue or undated; `busy_hours` how much working time the busy times take.
     """
 
     user_id: int
     contracted_hours: Decimal
     max_hours: Decimal
     used_hours: Decimal
+    busy_hours: Decimal = Decimal(0)
 
     @property
     def available_capacity(self) -> Decimal:
@@ -54,6 +56,7 @@ class Capacity:
         return {
             "user_id": self.user_id,
             "contracted_hours": self.contracted_hours,
+            "busy_hours": self.busy_hours,
             "max_hours": self.max_hours,
             "used_hours": self.used_hours,
             "available_capacity": self.available_capacity,
@@ -72,9 +75,16 @@ def weeks(users: Iterable[User], *, now: datetime) -> dict[int, Capacity]:
     ends = {user.pk: calendars.week_of(now, plans[user.pk].zone) for user in people}
     used = booked_hours(people, {pk: end for pk, (_, end) in ends.items()})
     counted = cache(calendars.working_hours)  # once for all who work the same week
-    worked = {pk: counted(plans[pk], start=start, end=end) for pk, (start, end) in ends.items()}
+    worked = {pk: counted(replace(plans[pk], busy=()), start=start, end=end) for pk, (start, end) in ends.items()}
+    free = {pk: counted(plans[pk], start=start, end=end) for pk, (start, end) in ends.items()}
     return {
-        user.pk: Capacity(user.pk, worked[user.pk], worked[user.pk] * user.focus_factor, used[user.pk])
+        user.pk: Capacity(
+            user.pk,
+            contracted_hours=worked[user.pk],
+            max_hours=free[user.pk] * user.focus_factor,
+            used_hours=used[user.pk],
+            busy_hours=worked[user.pk] - free[user.pk],
+        )
         for user in people
     }
 
@@ -102,7 +112,7 @@ def days(user: User, *, now: datetime, count: int = 7) -> list[Day]:
         for day in range(count)
     ]
     # What is due at midnight is due on the day that ends with it.
-    due = booked_by(bookings([user])[user.pk], ends)
+    due = booked_by(bookings([user], UsualEstimates())[user.pk], ends)
     clock = calendars.Clock(plan, start=now, end=ends[-1])
     worked = [clock.hours(end) * user.focus_factor for end in ends]
     return [
@@ -119,13 +129,12 @@ class Booking(NamedTuple):
     left: Decimal
 
 
-def bookings(people: Iterable[User]) -> dict[int, list[Booking]]:
+def bookings(people: Iterable[User], usual: "UsualEstimates") -> dict[int, list[Booking]]:
     """What each of them holds, in one query, and one more for each kind of task without an estimate.
 
-    A task without an estimate books the median of its kind.
+    A task without an estimate books what is usual.
     """
     held: dict[int, list[Booking]] = {user.pk: [] for user in people}
-    usual = UsualEstimates()
     columns = ("id", "assignee_id", "team_id", "kind", "due_date", "estimated_hours", "actual_hours")
     rows = Task.objects.filter(assignee_id__in=list(held)).open().values_list(*columns)
     for task_id, holder, team_id, kind, due, estimate, spent in rows:
@@ -146,7 +155,7 @@ def booked_hours(people: list[User], ends: Mapping[int, datetime]) -> dict[int, 
     """Hours left of open work that is due by each person's `ends`, that instant included, overdue or undated."""
     return {
         holder: sum((one.left for one in held if one.due is None or one.due <= ends[holder]), Decimal(0))
-        for holder, held in bookings(people).items()
+        for holder, held in bookings(people, UsualEstimates()).items()
     }
 
 

@@ -98,7 +98,7 @@ def rederive_team(team: Team, now: datetime) -> int:
 
 
 def follow_calendars(team_id: int, *, now: datetime, first: Callable[[Team], int] | None = None) -> int:
-    """Derives a team's due dates anew when its calendar has changed; how many moved. Six queries when it has not.
+    """Derives a team's due dates anew when its calendar has changed; how many moved. Seven queries when it has not.
 
     `first` moves whatever else goes by the calendar. The digest is read before all that, and kept last and only over
     the one it was read beside: killed before that, or with another change meanwhile, the next call does it again.

@@ -5,27 +5,31 @@ what a person did a line of the audit log. Whatever follows (scores, the next ta
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
 from crm.models import Activity
-from jobs import bell, queue
+from jobs import announcing, bell, queue
 from jobs.rows import insert_new
 from people import audit, rights
 from people.models import Skill, Team, User
-from work import corrections, finishing, ties
+from work import announced, corrections, finishing, ties
 from work.audited import TASK
 from work.models import Assignment, Task, TaskSkill
 
 SOURCE = "nextmove"
 AT_CREATION = "owner"
 """The method of what goes to its owner as it is made: part of making it, which is told by whatever made it."""
+REOPENED = "reopened"
+MOST_SAID = 10_000
+"""Characters of a comment."""
 NEXT_TASK_JOB = "automation.tasks.assign_next_task_for_user"
 
 
@@ -96,7 +100,7 @@ def create(
         TaskSkill.objects.bulk_create(
             TaskSkill(task=task, skill=need.skill, min_level=need.min_level) for need in needs
         )
-        _record(task, Activity.TASK_CREATED, by, now)
+        announced.tell(task, _record(task, Activity.TASK_CREATED, by, now))
         if by is not None and not task.origin_key:  # the firing, series or enrolment tells of those it made
             skills = {need.skill.name: need.min_level for need in needs}
             TASK.record(task, audit.CREATED, by=by, now=now, after=TASK.facts(task) | {"required_skills": skills})
@@ -131,15 +135,8 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         raise TypeError(f"{', '.join(sorted(refused))}: changed by its own verb only")
     with transaction.atomic():
         kept = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
-        before = TASK.facts(kept)
-        derived_date, contact_id = kept.due_date, kept.contact_id
-        for name, value in fields.items():
-            setattr(kept, name, value)
-        if kept.due_date != derived_date:  # a person's own date follows no calendar
-            kept.due_spec, kept.due_wall, kept.due_zone = None, "", ""
-        if by is not None:
-            kept.edited_at = now
-        kept.version += 1
+        before, contact_id = TASK.facts(kept), kept.contact_id
+        revise(kept, fields, by=by, now=now)
         kept.fill_in()
         kept.clean_fields(exclude=["origin_key", "once_key"])
         _check_holder(kept, fields, moved=kept.contact_id != contact_id)
@@ -148,6 +145,18 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         if by is not None:
             TASK.record(kept, audit.CHANGED, by=by, now=now, before=before, after=TASK.facts(kept))
     return kept
+
+
+def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datetime) -> None:
+    """Gives a task what was edited, in memory, and what follows from that whoever edits it."""
+    derived_date = task.due_date
+    for name, value in fields.items():
+        setattr(task, name, value)
+    if task.due_date != derived_date:  # a person's own date follows no calendar
+        task.due_spec, task.due_wall, task.due_zone = None, "", ""
+    if by is not None:
+        task.edited_at = now
+    task.version += 1
 
 
 def assign(
@@ -193,8 +202,17 @@ def assign(
             estimated_hours=task.estimated_hours,
             skill_match=skill_match,
         )
-        _record(task, Activity.TASK_ASSIGNED, by, now, user_id=user.pk, method=method)
+        given = _record(task, Activity.TASK_ASSIGNED, by, now, user_id=user.pk, method=method)
+        announced.tell(task, given, user_id=user.pk, method=method)
     return assignment
+
+
+def comment(task: Task, text: str, *, by: User, now: datetime) -> Activity:
+    """Writes down what somebody says of a task, in its history. Raises ValidationError for nothing or too much."""
+    text = text.strip()
+    if not 0 < len(text) <= MOST_SAID:
+        raise ValidationError({"text": [f"Write from 1 to {MOST_SAID:,} characters."]})
+    return _record(task, Activity.TASK_COMMENTED, by, now, note=text)
 
 
 def leave_waiting(task: Task, *, code: str, why: str, now: datetime) -> None:
@@ -212,7 +230,8 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
             return False
         held.update(**after, version=F("version") + 1)
         finishing.end_assignment(task, Assignment.MOVED, now=now)
-        _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
+        left = _record(task, Activity.TASK_ASSIGNED, by, now, user_id=None, method="unassigned")
+        announced.tell(task, left, user_id=None, method="unassigned")
         _tell(task, by, now, before=before, after=after)
         task.assignee, task.status, task.pinned = None, Task.TODO, False
     return True
@@ -229,17 +248,18 @@ def complete(
     if not rights.may_complete(by, task):
         raise NotAllowed("Only its assignee or a manager of the team may complete this task.")
     if not task.is_open:
-        raise NotOpen(_why_closed(task))
+        raise NotOpen(why_closed(task))
     actual_hours = corrections.checked(actual_hours)
     holder = task.assignee_id or by.pk
-    with transaction.atomic():
+    with transaction.atomic(), announcing.together():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
             raise NotOpen("Somebody else took this task meanwhile: look at it again.")
         if not finishing.finish(task, holder, now=now, actual_hours=actual_hours, notes=notes.strip()):
             task.refresh_from_db()
-            raise NotOpen(_why_closed(task))
+            raise NotOpen(why_closed(task))
         _end_as_completed(task, holder, by, now)
         activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
+        announced.tell(task, activity, user_id=holder)
         _tell_of_completion(task, by, now, actual_hours=actual_hours, notes=notes.strip())
         task.status, task.completed_at = Task.DONE, now
         return _completion(task, activity, holder, now)
@@ -256,7 +276,7 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
             raise NotAllowed("Nobody holds this task: assign it, or let a manager complete it.")
         return complete(task, by=task.assignee, now=now)
     if task.status != Task.DONE:
-        raise NotOpen(_why_closed(task))
+        raise NotOpen(why_closed(task))
     with transaction.atomic():
         Task.objects.select_for_update().get(pk=task.pk)  # two callers at once would both find no activity
         done = Activity.objects.filter(task_id=task.pk, activity_type=Activity.TASK_COMPLETED).order_by("-pk").first()
@@ -265,12 +285,14 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
             raise NotAllowed("This finished task has neither assignee nor owner: nobody's score is concerned.")
         if done is None:
             done = _record(task, Activity.TASK_COMPLETED, None, now, user_id=holder)
+            announced.tell(task, done, user_id=holder)
             _end_as_completed(task, holder, None, now)
         return _completion(task, done, done.data.get("user_id", holder), now)
 
 
 def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completion | Task:
-    """Moves a task to another status; `done` is `complete`. Reopening a finished one gives it back to its assignee.
+    """Moves a task to another status; `done` is `complete`. Reopening a finished one gives it back to its assignee, if
+    they are still there.
 
     Raises UnknownStatus, NotAllowed, Changed.
     """
@@ -290,16 +312,21 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
             changes["once_key"] = None
         else:
             changes["edited_at"] = now  # somebody is at it: it no longer closes by itself
-        if status in Task.OPEN and old not in Task.OPEN:
+        reopened = status in Task.OPEN and old not in Task.OPEN
+        if reopened:
             changes |= {"chase_at": task.due_date, "chased_for": task.due_date}
+            if task.assignee is not None and not task.assignee.is_active:  # left since: it waits for others
+                changes["assignee"] = None
         mine = Task.objects.filter(pk=task.pk, status=old)
         if not mine.update(**changes, version=F("version") + 1):
             raise Changed("Somebody else changed this task meanwhile: look at it again.")
-        _follow_assignment(task, old, status, by, now)
-        _record(task, Activity.TASK_STATUS_CHANGED, by, now, old_status=old, new_status=status)
-        _tell(task, by, now, before={"status": old}, after={"status": status})
         for name, value in changes.items():
             setattr(task, name, value)
+        _follow_assignment(task, old, status, by, now)
+        changed = _record(task, Activity.TASK_STATUS_CHANGED, by, now, old_status=old, new_status=status)
+        if reopened:
+            announced.tell(task, changed, user_id=task.assignee_id, method=REOPENED)
+        _tell(task, by, now, before={"status": old}, after={"status": status})
     return task
 
 
@@ -362,7 +389,7 @@ def _follow_assignment(task: Task, old: str, status: str, by: User, now: datetim
             task=task,
             user_id=task.assignee_id,
             by=by,
-            method="reopened",
+            method=REOPENED,
             reasons=last.reasons if last else {},
             assigned_at=now,
             due_date=task.due_date,
@@ -439,7 +466,8 @@ def _tell_of_completion(task: Task, by: User, now: datetime, *, actual_hours: De
     _tell(task, by, now, before=before, after=after | ({"added_notes": notes} if notes else {}))
 
 
-def _why_closed(task: Task) -> str:
+def why_closed(task: Task) -> str:
+    """That a task is finished, and what to do about it."""
     if task.status == Task.DONE and task.completed_at is not None:
         return f"This task was completed at {task.completed_at:%Y-%m-%d %H:%M} UTC already: reopen it first."
     return f"This task is {task.get_status_display().lower()}: reopen it first."

@@ -82,7 +82,8 @@ class Task(models.Model):
     ]
     OPEN: ClassVar[tuple[str, ...]] = (TODO, IN_PROGRESS, BLOCKED)
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tasks", blank=True)
+    # Team and contact have no index of their own: those that begin with them do.
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tasks", blank=True, db_index=False)
     title = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     priority = models.CharField(max_length=8, choices=PRIORITIES, default=MEDIUM)
@@ -100,7 +101,9 @@ class Task(models.Model):
         null=True, blank=True, editable=False, help_text="When somebody is next told, or a rule looks, that it is late"
     )
     chased_for = models.DateTimeField(null=True, blank=True, editable=False, help_text="The due date chase_at is of")
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
+    )
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_tasks")
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
     estimated_hours = models.DecimalField(
@@ -143,7 +146,16 @@ class Task(models.Model):
                 name="task_hours_are_positive",
             ),
         ]
+        # Without statistics SQLite takes the last of those that fit as well: the narrow ones come after the wide ones.
         indexes = [
+            models.Index(fields=["group_key"], name="task_group"),
+            models.Index(fields=["team", "-id"], name="task_newest"),
+            models.Index(fields=["team", "-id"], name="task_open", condition=UNFINISHED),
+            models.Index(fields=["team", "status", "due_date", "-id"], name="task_column"),
+            models.Index(fields=["team", "status", "-completed_at", "-id"], name="task_closed"),
+            models.Index(fields=["team", "kind", "-id"], name="task_of_kind"),
+            models.Index(fields=["contact", "status"], name="task_contact"),
+            models.Index(fields=["contact", "due_date", "id"], name="task_next_of_contact", condition=UNFINISHED),
             models.Index(
                 fields=["assignee", "due_date", "id"],
                 name="task_held",
@@ -169,10 +181,11 @@ class Task(models.Model):
                 name="task_derived",
                 condition=Q(due_spec__isnull=False) & UNFINISHED,
             ),
-            models.Index(fields=["group_key"], name="task_group"),
-            models.Index(fields=["team", "kind", "-id"], name="task_of_kind"),
-            models.Index(fields=["contact", "status"], name="task_contact"),
-            models.Index(fields=["team", "-id"], name="task_newest"),
+            models.Index(
+                fields=["assignee", "-completed_at", "-id"],
+                name="task_finished",
+                condition=Q(completed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -331,3 +344,49 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id} with {self.user_id}"
+
+
+class CalendarPush(models.Model):
+    """A calendar elsewhere (CalDAV) in which the tasks of a person are kept. `config` is address, user name and
+    password, sealed.
+
+    `turn` counts the jobs that were to push: one of an earlier turn leaves it alone. `seen` is a word for the tasks as
+    they were when all was in step.
+    """
+
+    TODO, EVENT = "todo", "event"
+    ON, STOPPED = "on", "stopped"
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_push")
+    config = models.TextField()
+    shows = models.CharField(max_length=5, choices=[(TODO, "To-dos"), (EVENT, "Appointments")], default=TODO)
+    state = models.CharField(max_length=8, choices=[(ON, "On"), (STOPPED, "Stopped")], default=ON)
+    made_at = models.DateTimeField()
+    turn = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    seen = models.CharField(max_length=100, blank=True)
+    synced_at = models.DateTimeField(null=True, help_text="When all was last in step")
+    error = models.CharField(max_length=255, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Since it last worked")
+    failing_since = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True, help_text="When its person heard that it fails")
+
+    def __str__(self) -> str:
+        return f"calendar push of {self.user_id}"
+
+
+class PushedItem(models.Model):
+    """A resource that was put into such a calendar, with the tag it has there and the digest of what was sent."""
+
+    push = models.ForeignKey(CalendarPush, on_delete=models.CASCADE, related_name="items")
+    task_id = models.BigIntegerField()
+    uid = models.CharField(max_length=300)
+    name = models.CharField(max_length=300)
+    etag = models.CharField(max_length=255, blank=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["push", "task_id"], name="one_pushed_item_per_task")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -29,6 +29,16 @@ def listed(item: Mapping[str, Any]) -> str:
     return text
 
 
+def value(one: Any, name: str) -> str:
+    """What stands behind the field's name; nothing for one that is left out."""
+    if one is None:
+        return ""
+    if isinstance(one, str):
+        return one
+    text: str = yaml.serialize(_node(one, name), Dumper=yaml.SafeDumper, width=_WIDE, allow_unicode=True)
+    return text.removesuffix("...\n").strip("\n")
+
+
 def _node(value: Any, name: str) -> yaml.Node:
     if isinstance(value, Mapping):
         return _map(value, name)

@@ -11,7 +11,7 @@ from automation.exchange import ordering, parsing, shapes
 from automation.exchange.ordering import Item
 from automation.exchange.parsing import BadDocument, Parsed, Place
 from automation.exchange.readers import Fault
-from automation.exchange.reports import Entry, Refusal, Report
+from automation.exchange.reports import Difference, Entry, Refusal, Report
 from automation.exchange.rows import Refused, Row, Rows
 from automation.exchange.writing import VERSION
 from automation.models import TaskAutomationRule
@@ -134,20 +134,20 @@ class _Import:
             return True
         if row is None:
             return False
-        fields = rows.differences(item, row)
-        if not fields or not self.update:
-            self._note("differing" if fields else "unchanged", item.place, _told(item, row, row.pk, fields))
-        return not fields or not self.update
+        changes = rows.changes(item, row)
+        if not changes or not self.update:
+            self._note("differing" if changes else "unchanged", item.place, _told(item, row, row.pk, changes))
+        return not changes or not self.update
 
     def _write(self, group: list[Item], rows: Rows) -> Item | None:
         """Saves the entries together, or none of them; then the one that was refused, for the others to go on."""
         at, before = group[0], rows.names.snapshot()
-        done: list[tuple[str, Item, Row, list[str]]] = []
+        done: list[tuple[str, Item, Row, list[Difference]]] = []
         try:
             with transaction.atomic():
                 for at in group:
                     row, new = rows.begin(at, lax=ordering.refers_into(at, group))
-                    done.append(("created" if new else "updated", at, row, [] if new else rows.differences(at, row)))
+                    done.append(("created" if new else "updated", at, row, [] if new else rows.changes(at, row)))
                 for bucket, at, row, _ in done:
                     rows.finish(at, row, new=bucket == "created")
         except Refused as refused:
@@ -155,9 +155,9 @@ class _Import:
         except DatabaseError as failure:
             self._refuse(at.place, [((), f"The database refuses it ({failure}): look at its texts and numbers.")])
         else:
-            for bucket, item, row, fields in done:
+            for bucket, item, row, changes in done:
                 known = None if self.dry_run and bucket == "created" else row.pk
-                self._note(bucket, item.place, _told(item, row, known, fields))
+                self._note(bucket, item.place, _told(item, row, known, changes))
             return None
         rows.names.restore(before)
         return at
@@ -171,8 +171,8 @@ class _Import:
             self._note("refused", place, Refusal(_pointer(where), message, self.parsed.line_of(where)))
 
 
-def _told(item: Item, row: Row, known: int | None, fields: list[str]) -> Entry:
-    return Entry(item.kind, item.name, row.owner.username, _pointer(item.place), known, fields)
+def _told(item: Item, row: Row, known: int | None, changes: list[Difference]) -> Entry:
+    return Entry(item.kind, item.name, row.owner.username, _pointer(item.place), known, changes)
 
 
 def _names_a_preset(raw: Mapping[str, Any]) -> bool:

@@ -8,15 +8,31 @@ NOT_UPDATED = "What differs was left as it is: import again with update to make 
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One field, as the row has it and as the file says, each as YAML."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One rule, sequence or campaign of the file. `fields` are those that differ, or differed."""
+    """One rule, sequence or campaign of the file. `changes` are the fields that differ, or differed."""
 
     kind: str
     name: str
     owner: str
     path: str
     id: int | None = None
-    fields: list[str] = field(default_factory=list)
+    changes: list[Difference] = field(default_factory=list)
+
+    @property
+    def fields(self) -> list[str]:
+        return [one.field for one in self.changes]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"fields": self.fields}
 
 
 @dataclass(frozen=True)
@@ -50,4 +66,9 @@ class Report:
         return not self.refused and not self.differing
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"notes": self.notes}
+        lists = ("created", "updated", "unchanged", "differing")
+        return (
+            asdict(self)
+            | {name: [one.as_dict() for one in getattr(self, name)] for name in lists}
+            | {"notes": self.notes}
+        )

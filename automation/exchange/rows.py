@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Q
 
 from automation import programmes, rules
-from automation.exchange import saving, shapes, writing
+from automation.exchange import printing, saving, shapes, writing
 from automation.exchange.names import Names, Unresolved
 from automation.exchange.ordering import Item
 from automation.exchange.readers import Fault
+from automation.exchange.reports import Difference
 from automation.exchange.saving import Fields
 from automation.models import Campaign, Sequence, TaskAutomationRule
 from automation.programmes import BadProgramme, campaigns, sequences
@@ -86,6 +87,14 @@ class Rows:
             # The same rule may go by a longer name here, where another has its name.
             differing = [name for name in differing if not self._means_the_same(name, item, row, here, there)]
         return differing
+
+    def changes(self, item: Item, row: Row) -> list[Difference]:
+        """The same with what either says."""
+        differing = self.differences(item, row)
+        here, there = (shapes.content(item.kind, one) for one in (self._entry(row), item.entry))
+        return [
+            Difference(name, printing.value(here[name], name), printing.value(there[name], name)) for name in differing
+        ]
 
     def _entry(self, row: Row) -> dict[str, Any]:
         if isinstance(row, TaskAutomationRule):

@@ -53,7 +53,7 @@ def outline(campaign: Campaign) -> Outline:
         for place, row in enumerate(rows)
         for name, texts in check_step(row, place, campaign.team, campaign.owner, sending=False).items()
     }
-    found = [] if errors else _acting(rows)
+    found = [] if errors else acting(rows)
     if not errors and not found:
         errors = {"steps": ["Nothing is to be done: add a step that is no wait."]}
     if errors:
@@ -61,7 +61,8 @@ def outline(campaign: Campaign) -> Outline:
     return Outline(steps=tuple(found))
 
 
-def _acting(rows: Iterable[AutomationStep]) -> list[Step]:
+def acting(rows: Iterable[AutomationStep]) -> list[Step]:
+    """The steps of sound rows that do something; what waits went before is in their delays."""
     found: list[Step] = []
     waited = Decimal(0)
     for row in rows:
@@ -140,7 +141,8 @@ def _settings_faults(settings: Any, team: Team, owner: User) -> dict[str, str | 
         return {"settings": "Give an object, such as {}."}
     if unknown := sorted(map(str, set(settings) - SETTINGS)):
         return {"settings": f"Unknown {', '.join(unknown)}: use {', '.join(sorted(SETTINGS))}."}
-    skills = {name.lower() for name in Skill.objects.filter(team=team).values_list("name", flat=True)}
+    known = Skill.objects.filter(team=team) if settings.get("required_skills") else Skill.objects.none()
+    skills = {name.lower() for name in known.values_list("name", flat=True)}
     hours = ("estimated_hours", "reminder_offset_hours", "due_within_hours")
     return {
         "settings/wait_for_previous": steps.waits_fault(settings.get("wait_for_previous")),
@@ -189,6 +191,19 @@ def update(
     if switched_on:
         pausing.switched_on(saved, now=now)
     return saved
+
+
+def copy(campaign: Campaign, *, owner: User, name: str = "") -> Campaign:
+    """A campaign of the owner's with the same steps, to be changed. Raises BadProgramme."""
+    return create(
+        owner,
+        by=owner,
+        name=(name or f"Copy of {campaign.name}")[:120],
+        description=campaign.description,
+        exits=campaign.exits,
+        reenrol=campaign.reenrol,
+        rows=[{field: getattr(step, field) for field in STEP_FIELDS} for step in campaign.steps.all()],
+    )
 
 
 def _save(campaign: Campaign, rows: Sequence[Mapping[str, Any]] | None) -> Campaign:

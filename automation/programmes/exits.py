@@ -14,6 +14,9 @@ from automation import programmes
 from automation.models import Enrolment, EnrolmentStep
 from crm import consent
 from crm.models import Activity, Contact
+from notifications import outbox
+from notifications.models import Notification
+from people.models import User
 from work import retiring
 from work.models import Task
 
@@ -175,8 +178,9 @@ def locked(rows: QuerySet[Enrolment], *, skip: bool = False) -> list[Enrolment]:
     )
 
 
-def end(enrolment: Enrolment, state: str, *, reason: str, now: datetime) -> bool:
+def end(enrolment: Enrolment, state: str, *, reason: str, now: datetime, by: User | None = None) -> bool:
     """Ends one that is under way: cancels what is planned, closes open tasks nobody touched, leaves a banner on others.
+    Whoever enrolled the contact and whoever owns it hear of it, unless it is `by` them.
 
     Call it in a transaction, with the row locked. What it did is kept for ten minutes, to be undone. False when it
     was not under way.
@@ -203,7 +207,28 @@ def end(enrolment: Enrolment, state: str, *, reason: str, now: datetime) -> bool
             undo=undo,
             undo_until=now + UNDO_FOR,
         )
+        if reason not in (MERGED, ERASED, DELETED):  # of what is not here any more there is nothing to say
+            _tell(enrolment, reason, by, now)
     return True
+
+
+def _tell(enrolment: Enrolment, reason: str, by: User | None, now: datetime) -> None:
+    name = programmes.of(enrolment).name
+    concerned = (enrolment.owner, enrolment.contact.owner)
+    people = {person.pk: person for person in concerned if person is not None and person != by}
+    outbox.tell(
+        people.values(),
+        kind=Notification.SEQUENCE,
+        key=f"enrolment:{enrolment.pk}:{now:%Y%m%dT%H%M%S%f}",
+        title=f"“{name}” stopped for {enrolment.contact.name}",
+        body=f"{reason} Its open tasks that nobody had begun are closed.",
+        path=f"/contacts/{enrolment.contact_id}",
+        subjects=[
+            f"contact:{enrolment.contact_id}",
+            f"{programmes.kind_of(programmes.of(enrolment))}:{programmes.of(enrolment).pk}",
+        ],
+        now=now,
+    )
 
 
 def _columns(enrolment: Enrolment) -> dict[str, Any]:

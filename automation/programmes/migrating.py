@@ -50,22 +50,22 @@ class _Plan:
 
 def left(programme: Programme, ids: Rows[int] | None = None) -> int:
     """How many are under way on older steps. Raises BadProgramme."""
-    return _behind(programme, outlines.of(programme), ids).count()
+    return behind(programme, outlines.of(programme), ids).count()
 
 
-def _behind(programme: Programme, outline: Outline, ids: Rows[int] | None) -> QuerySet[Enrolment]:
-    """Those under way on older steps, all or some of them."""
+def behind(programme: Programme, outline: Outline, ids: Rows[int] | None = None) -> QuerySet[Enrolment]:
+    """Those under way on other steps than these, all or some of them."""
     rows = Enrolment.objects.filter(
         **{programmes.kind_of(programme): programme}, state__in=Enrolment.UNDER_WAY, contact__erased_at__isnull=True
     )
-    behind = rows.exclude(version__content_hash=programmes.digest(outline)).order_by("pk")
-    return behind if ids is None else behind.filter(pk__in=ids)
+    older = rows.exclude(version__content_hash=programmes.digest(outline)).order_by("pk")
+    return older if ids is None else older.filter(pk__in=ids)
 
 
 def preview(programme: Programme, ids: Rows[int] | None = None, *, now: datetime) -> list[Move]:
     """Each change that the next call of `migrate` would make. Writes nothing. Raises BadProgramme."""
     outline = outlines.of(programme)
-    rows = _behind(programme, outline, ids).select_related(
+    rows = behind(programme, outline, ids).select_related(
         "contact__owner__team", "contact__team", "team", "owner", "version", "sequence", "campaign"
     )
     return [Move(row, _plan(row, outline, now).changes) for row in rows[:MOST]]
@@ -76,7 +76,7 @@ def migrate(programme: Programme, ids: Rows[int] | None = None, *, now: datetime
     outline = outlines.of(programme)
     version = programmes.freeze(programme, outline, now=now)
     moves: list[Move] = []
-    for pk in list(_behind(programme, outline, ids).values_list("pk", flat=True)[:MOST]):
+    for pk in list(behind(programme, outline, ids).values_list("pk", flat=True)[:MOST]):
         with transaction.atomic():
             rows = exits.locked(Enrolment.objects.filter(pk=pk, state__in=Enrolment.UNDER_WAY))
             moves += [_move(row, outline, version, now) for row in rows]

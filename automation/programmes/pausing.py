@@ -53,7 +53,7 @@ def stop(enrolment: Enrolment, *, by: User, now: datetime) -> Enrolment:
     """Ends it as an exit does. Raises NotNow unless it is under way."""
     with transaction.atomic():
         row = _locked(enrolment)
-        if not exits.end(row, Enrolment.STOPPED, reason=f"{by.display_name} stopped it.", now=now):
+        if not exits.end(row, Enrolment.STOPPED, reason=f"{by.display_name} stopped it.", by=by, now=now):
             raise NotNow(f"It is {row.state} already: there is nothing to stop.")
     return row
 

@@ -79,7 +79,7 @@ def backtest(
     open_for = done_after if done_after is not None else usually_open(rule)
     trial = Trial(ready, done_after=open_for)
     found = Backtest(done_after=open_for)
-    for event in _in_order(rule, Past(rule.team, start, end)):
+    for event in in_order(rule, Past(rule.team, start, end)):
         found.results += trial.advance(event.received_at)
         found.results += trial.consider(event, now=event.received_at)
     found.results += trial.advance(end)
@@ -138,7 +138,7 @@ def _working(plan: calendars.Schedule, on: date) -> Decimal:
     return calendars.working_hours(plan, start=start, end=end)
 
 
-def _in_order(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
+def in_order(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
     """By the clock: rows of the ledger as they arrived, instants as they came; twins in the order of their keys."""
     found = enumerate(KINDS[rule.trigger_type].past(rule, ledger))
     return (event for _, event in sorted(found, key=lambda pair: (pair[1].received_at, pair[0])))

@@ -37,8 +37,8 @@ class DryRun:
             kept.append(result)
 
 
-def dry_run(rule: TaskAutomationRule, *, now: datetime) -> DryRun:
-    """Tries the rule, saved or not, active or not. Raises BadRule for one that cannot run.
+def dry_run(rule: TaskAutomationRule, *, now: datetime, most: int = MOST) -> DryRun:
+    """Tries the rule, saved or not, active or not, on `most` records. Raises BadRule for one that cannot run.
 
     Each record is judged as the event it would be now, against what the rule has really done and against what it
     would already have made within this run.
@@ -47,8 +47,8 @@ def dry_run(rule: TaskAutomationRule, *, now: datetime) -> DryRun:
     # A present status is one that has settled.
     trial = Trial(ready, done_after=None, ledger=LedgerHistory if rule.pk else None, settled=True)
     found = DryRun()
-    for event in islice(triggers.matching(rule, now=now), MOST + 1):
-        if found.examined == MOST:
+    for event in islice(triggers.matching(rule, now=now), most + 1):
+        if found.examined == most:
             found.cut_off = True
             break
         found.examined += 1

@@ -22,6 +22,7 @@ OWN_MAKING = (
     Activity.TASK_ASSIGNED,
     Activity.TASK_COMPLETED,
     Activity.TASK_STATUS_CHANGED,
+    Activity.TASK_COMMENTED,
     Activity.DO_NOT_CONTACT,
     Activity.OPTED_IN,
     Activity.CONTACT_MERGED,

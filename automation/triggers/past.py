@@ -34,10 +34,19 @@ class Past:
         rows = Contact.objects.standing().filter(team=self.team).select_related("owner", "team")
         return {contact.pk: contact for contact in rows}
 
+    @property
+    def _ledger(self) -> QuerySet[Activity]:
+        return Activity.objects.filter(team=self.team, received_at__gte=self.start, received_at__lt=self.end)
+
     @cached_property
     def _activities(self) -> list[Activity]:
-        rows = Activity.objects.filter(team=self.team, received_at__gte=self.start, received_at__lt=self.end)
-        return list(rows.order_by("received_at", "pk"))
+        return list(self._ledger.order_by("received_at", "pk"))
+
+    @cached_property
+    def _named(self) -> dict[int, Contact]:
+        """Those of `contacts` that something happened with: of a day and a large team, a few."""
+        rows = Contact.objects.standing().filter(team=self.team, pk__in=self._ledger.order_by().values("contact"))
+        return {contact.pk: contact for contact in rows.select_related("owner", "team")}
 
     @cached_property
     def _tasks(self) -> dict[int, Task]:
@@ -48,7 +57,7 @@ class Past:
     def _events(self) -> list[Event]:
         found = []
         for activity in self._activities:
-            activity.contact = self.contacts.get(activity.contact_id) if activity.contact_id is not None else None
+            activity.contact = self._named.get(activity.contact_id) if activity.contact_id is not None else None
             task = self._tasks.get(activity.task_id) if activity.task_id is not None else None
             found.append(events.of_activity(activity, task=task))
         return found

@@ -1,6 +1,7 @@
 """How commands answer: JSON for programs, tables for people, and refusals that say what to do instead."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,14 @@ class Refused(Exception):
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, default=str))
+
+
+def complain(text: str) -> None:
+    """What is wrong and how to mend it: an object for programs, a line on standard error for people."""
+    if "--json" in sys.argv:
+        print_json({"error": text})
+    else:
+        sys.stderr.write(text + "\n")
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], empty: str) -> None:

@@ -55,7 +55,7 @@ def bring_in(
     from automation.exchange import parsing, reading
 
     try:
-        report = reading.bring_in(text, by=_importer(by), now=timezone.now(), update=update, dry_run=dry_run)
+        report = reading.bring_in(text, by=importer(by), now=timezone.now(), update=update, dry_run=dry_run)
     except parsing.BadDocument as bad:
         raise Refused(str(bad)) from None
     print_json(report.as_dict()) if as_json else _tell(report)
@@ -95,7 +95,7 @@ def _read(file: str) -> bytes:
         raise Refused(f"{file} cannot be read ({failure.strerror}): give the file that `rule export` wrote.") from None
 
 
-def _importer(username: str) -> "User":
+def importer(username: str) -> "User":
     from people.models import User
 
     if username:

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from django.db.models import Max, OuterRef, Subquery
+
 from config.demo.space import DAYS, Workspace
-from crm.models import Activity
+from crm.models import Activity, Contact
 
 HISTORY = (
     (Activity.EMAIL_OPENED, 46),
@@ -43,4 +45,7 @@ def activities(space: Workspace) -> list[Activity]:
                     actor=None if mail or kind == Activity.FORM_SUBMITTED else contact.owner,
                 )
             )
-    return Activity.objects.bulk_create(rows, batch_size=500)
+    made = Activity.objects.bulk_create(rows, batch_size=500)
+    heard = Activity.objects.filter(contact=OuterRef("pk")).values("contact").annotate(last=Max("occurred_at"))
+    Contact.objects.filter(team=space.team).update(last_activity_at=Subquery(heard.values("last")))
+    return made

@@ -1,7 +1,7 @@
 """Mail providers: a folder each, behind one way from a request to events of the ledger."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from crm.providers import (
 )
 from crm.providers.channels import BadWebhook, Channel, NotReady, Provider
 from domain import calendars
+from people.models import Team
 
 log = logging.getLogger("nextmove.crm")
 
@@ -54,7 +55,18 @@ PROVIDERS: dict[str, Provider] = {folder.PROVIDER.name: folder.PROVIDER for fold
 BATCH = 1_000
 """Events stored in one transaction."""
 
-__all__ = ["PROVIDERS", "BadKeys", "BadWebhook", "NotReady", "check_keys", "receive"]
+__all__ = ["PROVIDERS", "BadKeys", "BadWebhook", "NotReady", "check_keys", "receive", "register"]
+
+
+Own = Callable[[Team, Sequence[intake.Incoming], datetime], set[int]]
+"""The places of those events that are about the product's own letters."""
+_own: list[Own] = []
+
+
+def register(own: Own) -> None:
+    """Lets a room above take what is about its letters, before it is looked for among the contacts."""
+    if own not in _own:
+        _own.append(own)
 
 
 class BadKeys(ValueError):
@@ -156,8 +168,17 @@ def _incoming(provider: Provider, raw: Any, event: Any, now: datetime, zone: Zon
 def _record(source: InboundSource, delivery: Delivery, now: datetime) -> intake.Recorded:
     """Stores the batches one after the other; places are those of the provider's list."""
     whole = intake.Recorded()
+    items = list(delivery.items)
+    for own in _own:
+        try:
+            taken = own(source.team, [item for _, item in items], now)
+        except Exception:  # what it cannot read is an event like others; the provider's request does not fail for it
+            log.exception("events of %s could not be looked through for own letters", source.provider)
+            continue
+        items = [placed for place, placed in enumerate(items) if place not in taken]
+        whole.own += len(taken)
     # Always in one order, so that two deliveries of the same never wait for each other.
-    for batch in _batches(sorted(delivery.items, key=lambda placed: _order(placed[1], now))):
+    for batch in _batches(sorted(items, key=lambda placed: _order(placed[1], now))):
         recorded = intake.record(
             source.team,
             [item for _, item in batch],

@@ -57,7 +57,7 @@ def sentence(source: str) -> str:
 def _told(row: Row) -> str:
     ref = row_field(row.field)
     label = ref.field.label.lower() if not ref.path else " ".join(map(str, ref.path)).replace("_", " ")
-    return f"{label} {OPERATORS[ref.kind][row.operator].words.format(_value(row))}"
+    return OPERATORS[ref.kind][row.operator].words.format(field=label, value=_value(row))
 
 
 def _value(row: Row) -> str:

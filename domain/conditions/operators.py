@@ -13,7 +13,7 @@ Takes = typing.Literal["nothing", "text", "texts", "number", "numbers", "hours",
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator. `label` is for a list to choose from, `words` for a sentence, with {} where the value goes."""
+    """One operator. `label` is for a list to choose from, `words` for a sentence, with places for field and value."""
 
     name: str
     label: str
@@ -58,54 +58,64 @@ def _moment(sign: str) -> Callable[[Node, tuple[Node, ...]], Node]:
 
 
 _EMPTY: Final = (
-    Operator("is_empty", "is empty", "is empty", "nothing", _has_not),
-    Operator("is_not_empty", "is not empty", "is not empty", "nothing", _has),
+    Operator("is_empty", "is empty", "{field} is empty", "nothing", _has_not),
+    Operator("is_not_empty", "is not empty", "{field} is not empty", "nothing", _has),
 )
 _TEXT: Final = (
-    Operator("is", "is", "is {}", "text", _compare("==")),
-    Operator("is_not", "is not", "is not {}", "text", _compare("!=")),
-    Operator("contains", "contains", "contains {}", "text", _method("contains")),
-    Operator("starts_with", "starts with", "starts with {}", "text", _method("startsWith")),
-    Operator("ends_with", "ends with", "ends with {}", "text", _method("endsWith")),
-    Operator("is_one_of", "is one of", "is {}", "texts", lambda field, value: Binary("in", field, Listing(value))),
+    Operator("is", "is", "{field} is {value}", "text", _compare("==")),
+    Operator("is_not", "is not", "{field} is not {value}", "text", _compare("!=")),
+    Operator("contains", "contains", "{field} contains {value}", "text", _method("contains")),
+    Operator("starts_with", "starts with", "{field} starts with {value}", "text", _method("startsWith")),
+    Operator("ends_with", "ends with", "{field} ends with {value}", "text", _method("endsWith")),
+    Operator(
+        "is_one_of",
+        "is one of",
+        "{field} is {value}",
+        "texts",
+        lambda field, value: Binary("in", field, Listing(value)),
+    ),
     *_EMPTY,
 )
 _NUMBER: Final = (
-    Operator("equals", "equals", "equals {}", "number", _compare("==")),
-    Operator("not_equals", "does not equal", "does not equal {}", "number", _compare("!=")),
-    Operator("above", "is above", "is above {}", "number", _compare(">")),
-    Operator("at_least", "is at least", "is at least {}", "number", _compare(">=")),
-    Operator("below", "is below", "is below {}", "number", _compare("<")),
-    Operator("at_most", "is at most", "is at most {}", "number", _compare("<=")),
-    Operator("between", "is between", "is between {}", "numbers", _between),
+    Operator("equals", "equals", "{field} equals {value}", "number", _compare("==")),
+    Operator("not_equals", "does not equal", "{field} does not equal {value}", "number", _compare("!=")),
+    Operator("above", "is above", "{field} is above {value}", "number", _compare(">")),
+    Operator("at_least", "is at least", "{field} is at least {value}", "number", _compare(">=")),
+    Operator("below", "is below", "{field} is below {value}", "number", _compare("<")),
+    Operator("at_most", "is at most", "{field} is at most {value}", "number", _compare("<=")),
+    Operator("between", "is between", "{field} is between {value}", "numbers", _between),
 )
 _BOOL: Final = (
-    Operator("is_true", "is yes", "is yes", "nothing", lambda field, _: field),
-    Operator("is_false", "is no", "is no", "nothing", lambda field, _: Unary("!", field)),
+    Operator("is_true", "is yes", "{field} is yes", "nothing", lambda field, _: field),
+    Operator("is_false", "is no", "{field} is no", "nothing", lambda field, _: Unary("!", field)),
 )
 _BOOL_IN_DATA: Final = (
-    Operator("is_true", "is yes", "is yes", "nothing", lambda f, _: Binary("==", f, Literal(True))),
-    Operator("is_false", "is no", "is no", "nothing", lambda f, _: Binary("==", f, Literal(False))),
+    Operator("is_true", "is yes", "{field} is yes", "nothing", lambda f, _: Binary("==", f, Literal(True))),
+    Operator("is_false", "is no", "{field} is no", "nothing", lambda f, _: Binary("==", f, Literal(False))),
 )
 _TIME: Final = (
-    Operator("before", "is before", "is before {}", "time", _moment("<")),
-    Operator("after", "is after", "is after {}", "time", _moment(">")),
-    Operator("within_last_hours", "is within the last hours", "is within the last {} hours", "hours", _within),
+    Operator("before", "is before", "{field} is before {value}", "time", _moment("<")),
+    Operator("after", "is after", "{field} is after {value}", "time", _moment(">")),
+    Operator(
+        "within_last_hours", "is within the last hours", "{field} is within the last {value} hours", "hours", _within
+    ),
     Operator(
         "older_than_hours",
         "is older than hours",
-        "is more than {} hours ago",
+        "{field} is more than {value} hours ago",
         "hours",
         lambda field, value: Binary("<", field, _ago(value)),
     ),
     *_EMPTY,
 )
 _LIST: Final = (
-    Operator("includes", "includes", "includes {}", "text", lambda field, value: Binary("in", value[0], field)),
+    Operator(
+        "includes", "includes", "{field} includes {value}", "text", lambda field, value: Binary("in", value[0], field)
+    ),
     Operator(
         "excludes",
         "does not include",
-        "does not include {}",
+        "{field} does not include {value}",
         "text",
         lambda field, value: Unary("!", Binary("in", value[0], field)),
     ),

@@ -53,11 +53,13 @@ def lates_marked(works: Sequence[Work], people: Sequence[Person]) -> list[Work]:
     most: dict[tuple[object, ...], int] = {}
     marked = []
     for work in works:
-        key = work.required, work.due, work.excluded
-        if key not in most:
-            able = [person for person in people if may_have(work, person)]
-            most[key] = max((person.free_for(work.due) for person in able), default=0)
-        late = work.due is not None and (work.overdue or most[key] < work.hours_q)
+        late = work.due is not None and work.overdue
+        if work.due is not None and not late:
+            key = work.required, work.due, work.excluded
+            if key not in most:
+                able = [person for person in people if may_have(work, person)]
+                most[key] = max((person.free_for(work.due) for person in able), default=0)
+            late = most[key] < work.hours_q
         marked.append(replace(work, late=True) if late else work)
     return marked
 

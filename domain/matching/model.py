@@ -270,13 +270,19 @@ class TaskChoice(_Decision):
 
     def sentence(self, names: Mapping[int, str]) -> str:
         """One line for people; `names` maps task ids to titles."""
-        lines = [_won(_title(names, self.top[0].work_id), self.top[0])] if self.top else [f"No task: {self.code}."]
+        lines = [_won(_title(names, self.top[0].work_id), self.top[0])] if self.top else [_NO_TASK[self.code]]
         lines += [
             f"{_title(names, other.work_id)} was {place}: {other.value.total}/h, less {other.price} for others."
             for place, other in zip(("2nd", "3rd"), self.top[1:], strict=False)
         ]
         lines += [f"{_title(names, r.work_id)}: {r.detail}." for r in self.rejected[:3]]
         return " ".join(lines)
+
+
+_NO_TASK: dict[str | None, str] = {
+    "NOTHING_READY": "No task waits to be taken.",
+    "NOTHING_FITS": "None of the tasks that wait fits.",
+}
 
 
 def _title(names: Mapping[int, str], work_id: int) -> str:

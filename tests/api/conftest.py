@@ -30,7 +30,8 @@ class Caller:
         sent: dict[str, Any] = {}
         if body is not None:
             text = body if isinstance(body, str | bytes) else json.dumps(body)
-            sent = {"data": text, "content_type": "application/json"}
+            is_calendar = isinstance(body, bytes) and body.startswith(b"BEGIN:VCALENDAR")
+            sent = {"data": text, "content_type": "text/calendar" if is_calendar else "application/json"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.generic(method, path, headers=self.headers | named, **sent)
 

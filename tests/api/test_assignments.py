@@ -44,6 +44,7 @@ def test_a_persons_days_are_told_with_their_week(world: World) -> None:
     builders.make_task(world.member, due_date=now + timedelta(days=2), estimated_hours=3)
     told: dict[str, Any] = Caller(world.member).get(f"/automation/workload/user/{world.member.pk}/capacity").json()
     assert told["contracted_hours"] == told["max_hours"] == 40
+    assert told["busy_hours"] == 0
     assert [datetime.fromisoformat(day["on"]).date() for day in told["days"]] == [
         now.date() + timedelta(days=day) for day in range(7)
     ]

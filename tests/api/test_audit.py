@@ -11,11 +11,12 @@ from api.urls import api
 from assignment import rebalancing
 from automation.models import ParkedPair
 from crm.models import InboundForm
-from people import tokens
+from people import busy_times, sealing, tokens
 from people.models import ApiToken, Change, User
 from tests import builders
 from tests.api.conftest import Caller, World, problem
 from tests.builders import NOW
+from work import pushing
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -29,7 +30,9 @@ RULE = {
     "task_title_template": "Call",
 }
 SEQUENCE = {"name": "New", "steps": [builders.step(24)]}
+WEBHOOK = {"url": "https://hooks.example.org/nextmove", "kinds": ["task.completed"]}
 CAMPAIGN = {"name": "New", "steps": [{"message_type": "task", "name": "Call", "delay_days": 1}]}
+NOTICES = "/api/notifications"
 FILE = {
     "document": "nextmove: 1\nrules:\n  - name: Filed\n    trigger_type: activity\n"
     "    trigger_config:\n      activity_types: [email_opened]\n    task_title_template: Call\n"
@@ -40,9 +43,11 @@ NO_LINES = {
     "POST /api/unmatched/{id}/attach": "the ledger: whose an event is",
     "POST /api/unmatched/{id}/dismiss": "the ledger: an event put aside",
     "POST /api/conflicts/{id}/dismiss": "the ledger: an event put aside",
+    "POST /api/tasks/{id}/comments": "the ledger: what was said",
     "POST /hooks/forms/{key}": "the ledger: what came in",
     "POST /hooks/mail/{provider}/{secret}": "the ledger: what came in",
     "POST /hooks/mail/{provider}/{secret}/inbound": "the ledger: what came in",
+    "POST /hooks/messages/{secret}": "what became of a delivery stands in its row",
     "POST /api/contacts": "a contact's life is in the ledger",
     "PATCH /api/contacts/{id}": "a contact's life is in the ledger",
     "DELETE /api/contacts/{id}": "a contact's life is in the ledger",
@@ -51,8 +56,16 @@ NO_LINES = {
     "POST /api/contacts/{id}/unmerge": "the merge is a row with who and what",
     "POST /api/contacts/{id}/opt-in": "consent is in the ledger",
     "POST /api/contacts/{id}/opt-out": "consent is in the ledger",
+    "POST /api/imports": "nothing is changed by a file yet",
+    "PUT /api/imports/{id}/mapping": "nothing is changed by a file yet",
+    "POST /api/imports/{id}/check": "writes nothing",
+    "POST /api/imports/{id}/run": "the import is a row with who and what, and has its line once it is done",
+    "POST /api/imports/{id}/cancel": "the import is a row with who and what",
     "POST /api/notifications/read": "one's own reading",
     "PUT /api/notifications/preferences": "one's own wishes",
+    "PUT /api/notifications/mutes/{subject}": "one's own wishes",
+    "DELETE /api/notifications/mutes/{subject}": "one's own wishes",
+    "POST /api/notifications/test": "the delivery is a row with whom and when",
     "POST /api/notifications/{id}/read": "one's own reading",
     "POST /api/task-automation/batches/{id}/end": "the series is a row with when it ended",
     "POST /api/task-automation/campaigns/{id}/enrol": "the enrolment is a row with who and when",
@@ -78,7 +91,11 @@ NO_LINES = {
     "POST /automation/assignments/runs/{id}/apply": "the product chooses: each assignment is a row with its reasons",
     "POST /automation/assignments/runs/{id}/undo": "the run is a row, and each task taken back has its own line",
     "POST /automation/users/{id}/next-task": "the product chooses: the assignment is a row with its reasons",
+    "POST /api/webhooks/{id}/test": "the delivery is a row, and it says who asked for it",
+    "POST /api/webhooks/deliveries/{id}/resend": "the delivery is a row with its tries",
     "POST /automation/jobs/{id}/retry": "the job is a row with its tries",
+    "POST /api/me/busy-times/read": "the job is a row with its tries",
+    "POST /api/me/calendar-push/now": "the job is a row with its tries",
 }
 """Writing endpoints that change none of the kinds, each with where the answer to "who did that" is."""
 
@@ -92,6 +109,21 @@ def at(path: str, row: Callable[[World], Any], body: Any = None) -> Callable[[Wo
 
 def to(path: str, body: Any) -> Callable[[World], Asked]:
     return lambda world: (path, body(world) if callable(body) else body)
+
+
+A_FEED = {"url": "https://calendar.example.org/mine.ics"}
+A_PUSH = {"url": "https://dav.example.org/tasks/", "username": "ada", "password": "lovelace"}
+AN_ICS = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+
+
+def busy(world: World) -> Asked:
+    busy_times.connect(world.manager, url=A_FEED["url"], by=world.manager, now=NOW)
+    return "/api/me/busy-times", None
+
+
+def pushed(world: World) -> Asked:
+    pushing.connect(world.manager, **A_PUSH, shows="todo", by=world.manager, now=NOW)
+    return "/api/me/calendar-push", None
 
 
 def a_form(world: World) -> InboundForm:
@@ -111,6 +143,12 @@ def an_applied_suggestion(world: World) -> Any:
     moved = a_suggestion(world)
     rebalancing.apply(moved, by=world.manager, now=timezone.now())
     return moved
+
+
+def a_code(world: World) -> Asked:
+    builders.make_gateway(world.team)
+    row = builders.make_address(world.manager, channel="sms", service="phone", phone="+491701234567")
+    return f"{NOTICES}/addresses/sms/confirm", {"code": sealing.unseal(row.code)}
 
 
 def all_suggestions(world: World) -> Asked:
@@ -133,6 +171,7 @@ skill = lambda world: builders.make_skill(team=world.team)  # noqa: E731
 source = lambda world: world.source  # noqa: E731
 sequence = lambda world: builders.make_sequence(world.member)  # noqa: E731
 campaign = lambda world: builders.make_campaign(world.member)  # noqa: E731
+webhook = lambda world: builders.make_webhook(world.team)  # noqa: E731
 new_team = lambda world: builders.make_team()  # noqa: E731
 
 LINES: dict[str, Case] = {
@@ -185,6 +224,27 @@ LINES: dict[str, Case] = {
     f"POST {SUGGESTIONS}/apply": (all_suggestions, "task", "changed"),
     f"POST {SUGGESTIONS}/{{id}}/apply": (at(SUGGESTIONS + "/{id}/apply", a_suggestion), "task", "changed"),
     f"POST {SUGGESTIONS}/{{id}}/undo": (at(SUGGESTIONS + "/{id}/undo", an_applied_suggestion), "task", "changed"),
+    "PUT /api/notifications/addresses/{channel}": (
+        to(f"{NOTICES}/addresses/chat", {"service": "ntfy", "fields": {"topic": "mine"}}),
+        "notification_address",
+        "created",
+    ),
+    "POST /api/notifications/addresses/{channel}/confirm": (a_code, "notification_address", "confirmed"),
+    "DELETE /api/notifications/addresses/{channel}": (
+        lambda world: (f"{NOTICES}/addresses/{builders.make_address(world.manager).channel}", None),
+        "notification_address",
+        "deleted",
+    ),
+    "PUT /api/notifications/gateways/{channel}": (
+        to(f"{NOTICES}/gateways/sms", {"service": "twilio", "fields": builders.TWILIO}),
+        "notification_gateway",
+        "created",
+    ),
+    "DELETE /api/notifications/gateways/{channel}": (
+        lambda world: (f"{NOTICES}/gateways/{builders.make_gateway(world.team).channel}", None),
+        "notification_gateway",
+        "deleted",
+    ),
     "POST /api/users": (to("/api/users", {"username": "ada", "password": "long enough 7"}), "member", "created"),
     "PATCH /api/users/{id}": (at("/api/users/{id}", member, {"role": "lead", "skills": []}), "member", "changed"),
     "DELETE /api/users/{id}": (at("/api/users/{id}", lambda world: world.lead), "member", "deactivated"),
@@ -213,6 +273,15 @@ LINES: dict[str, Case] = {
     "POST /api/forms": (to("/api/forms", {"name": "Contact us"}), "form", "created"),
     "PATCH /api/forms/{id}": (at("/api/forms/{id}", a_form, {"honeypot": "fax"}), "form", "changed"),
     "DELETE /api/forms/{id}": (at("/api/forms/{id}", a_form), "form", "deleted"),
+    "PUT /api/me/busy-times": (to("/api/me/busy-times", A_FEED), "busy_times", "created"),
+    "PUT /api/me/busy-times/file": (to("/api/me/busy-times/file", AN_ICS), "busy_times", "created"),
+    "DELETE /api/me/busy-times": (busy, "busy_times", "deleted"),
+    "PUT /api/me/calendar-push": (to("/api/me/calendar-push", A_PUSH), "calendar_push", "created"),
+    "DELETE /api/me/calendar-push": (pushed, "calendar_push", "deleted"),
+    "POST /api/webhooks": (to("/api/webhooks", WEBHOOK), "webhook", "created"),
+    "PATCH /api/webhooks/{id}": (at("/api/webhooks/{id}", webhook, {"is_active": False}), "webhook", "changed"),
+    "POST /api/webhooks/{id}/rotate-secret": (at("/api/webhooks/{id}/rotate-secret", webhook), "webhook", "renewed"),
+    "DELETE /api/webhooks/{id}": (at("/api/webhooks/{id}", webhook), "webhook", "deleted"),
 }
 
 
@@ -284,6 +353,8 @@ def test_no_secret_is_ever_in_it(world: World, boss: Caller) -> None:
     boss("PATCH", f"/api/sources/{made.json()['id']}", {"keys": {"webhook_secret": "me:0ther"}})
     boss.post("/api/users", {"username": "ada", "password": "long enough 7"})
     key = boss.post("/api/forms", {"name": "F"}).json()["key"]
+    hook = boss.post("/api/webhooks", WEBHOOK).json()
+    secrets += [hook["secret"], boss.post(f"/api/webhooks/{hook['id']}/rotate-secret").json()["secret"]]
     hashes = User.objects.values_list("password", flat=True)
     secrets += ["s3cret", "0ther", "long enough 7", key, *(one for one in hashes if not one.startswith("!"))]
     secrets += [url["tracking_url"].rsplit("/", 1)[-1] for url in (made.json(), renewed)]

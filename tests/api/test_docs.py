@@ -92,6 +92,13 @@ GET /api/unmatched
 POST /api/unmatched/{id}/attach
 POST /api/unmatched/{id}/dismiss
 GET POST /api/contacts
+GET POST /api/imports
+GET /api/exports/{list}
+GET /api/imports/{id}
+PUT /api/imports/{id}/mapping
+POST /api/imports/{id}/check
+POST /api/imports/{id}/run
+POST /api/imports/{id}/cancel
 GET PATCH DELETE /api/contacts/{id}
 POST /api/contacts/{id}/erase
 POST /api/contacts/{id}/merge
@@ -101,6 +108,7 @@ POST /api/contacts/{id}/opt-out
 POST /api/contacts/{id}/unmerge
 GET POST /api/tasks
 GET PATCH DELETE /api/tasks/{id}
+GET POST /api/tasks/{id}/comments
 GET POST /api/users
 GET PATCH DELETE /api/users/{id}
 GET POST /api/teams
@@ -110,16 +118,35 @@ GET PATCH DELETE /api/skills/{id}
 GET POST /api/tokens
 DELETE /api/tokens/{id}
 GET /api/me
+GET PUT DELETE /api/me/busy-times
+PUT /api/me/busy-times/file
+POST /api/me/busy-times/read
+GET PUT DELETE /api/me/calendar-push
+POST /api/me/calendar-push/now
 GET /api/audit
 GET PUT /api/teams/{id}/hours
 GET PUT /api/users/{id}/hours
 GET /api/notifications
+GET PUT DELETE /api/notifications/addresses/{channel}
+POST /api/notifications/addresses/{channel}/confirm
 GET /api/notifications/deliveries
+GET /api/notifications/deliveries/{id}
+GET PUT DELETE /api/notifications/gateways/{channel}
 GET PUT /api/notifications/preferences
+GET /api/notifications/mutes
+PUT DELETE /api/notifications/mutes/{subject}
 POST /api/notifications/read
+POST /api/notifications/test
 POST /api/notifications/{id}/read
+GET POST /api/webhooks
+GET PATCH DELETE /api/webhooks/{id}
+GET /api/webhooks/{id}/deliveries
+POST /api/webhooks/{id}/rotate-secret
+POST /api/webhooks/{id}/test
+POST /api/webhooks/deliveries/{id}/resend
 POST /hooks/mail/{provider}/{secret}
 POST /hooks/forms/{key}
+POST /hooks/messages/{secret}
 POST /hooks/mail/{provider}/{secret}/inbound
 """
 

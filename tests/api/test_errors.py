@@ -1,12 +1,15 @@
 """Bad input is told clearly, as a problem document, and changes nothing."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
+from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client
 
-from api import limits
+from api import errors, limits
 from automation.models import TaskAutomationRule
 from crm.models import Activity, InboundForm
 from tests import builders
@@ -343,3 +346,17 @@ def test_a_contact_with_history_is_kept(world: World) -> None:
     answer = Caller(world.manager)("DELETE", f"/api/contacts/{world.contact.pk}", None)
     assert "ledger" in problem(answer, 409)["detail"]
     world.contact.refresh_from_db()
+
+
+def test_a_body_that_is_too_large_is_heard_out_so_that_its_sender_sees_the_answer() -> None:
+    size = 3 * 1024 * 1024
+    sent = BytesIO(b" " * size)
+    request = WSGIRequest(
+        {"REQUEST_METHOD": "POST", "PATH_INFO": "/api/tasks", "CONTENT_LENGTH": str(size), "wsgi.input": sent}
+    )
+    with pytest.raises(RequestDataTooBig):
+        _ = request.body
+    problem = errors.as_problem(RequestDataTooBig())
+    assert problem is not None
+    assert errors.respond(request, problem).status_code == 413
+    assert sent.read() == b""

@@ -30,6 +30,12 @@ CHECKS = [
     response_schema_conformance,
 ]
 
+schemathesis.serializer.alias(
+    ["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "text/csv", "text/vcard", "text/x-vcard"],
+    "application/octet-stream",
+)
+schemathesis.serializer.alias(["text/calendar", "text/tab-separated-values"], "application/octet-stream")
+
 schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 
 

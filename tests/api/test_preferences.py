@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications.kinds import KINDS
+from notifications.kinds import KINDS, Kind
 from tests import builders
 from tests.api.conftest import Caller, World, problem
 
@@ -10,15 +10,24 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 PATH = "/api/notifications/preferences"
 
 
+def _by_default(kind: Kind) -> dict[str, str]:
+    mailed, texted = ("now" if wish else "off" for wish in (kind.mailed, kind.texted))
+    return {"email": mailed, "sms": texted, "whatsapp": texted, "chat": texted}
+
+
 def test_the_defaults_and_ones_own_choice(world: World) -> None:
     member = Caller(world.member)
     told = member.get(PATH).json()
-    assert told == {"kinds": {code: {"email": kind.mailed} for code, kind in KINDS.items()}, "quiet_hours": None}
+    assert told == {"kinds": {code: _by_default(kind) for code, kind in KINDS.items()}, "quiet_hours": None}
     sent = {"kinds": {"assigned": {"email": True}}, "quiet_hours": {"starts": "22:00", "ends": "07:30"}}
     changed = member("PUT", PATH, sent).json()
-    assert changed["kinds"] == told["kinds"] | {"assigned": {"email": True}}
+    assert changed["kinds"] == told["kinds"] | {"assigned": told["kinds"]["assigned"] | {"email": "now"}}
+    weekly = member("PUT", PATH, {"kinds": {"assigned": {"chat": "weekly"}}}).json()
+    assert weekly["kinds"]["assigned"] == {"email": "now", "sms": "off", "whatsapp": "off", "chat": "weekly"}
     assert changed["quiet_hours"] == {"starts": "22:00:00", "ends": "07:30:00"}
-    assert member("PUT", PATH, {"kinds": {"assigned": {"email": False}}}).json()["quiet_hours"] is not None
+    assert (
+        member("PUT", PATH, {"kinds": {"assigned": {"email": False, "chat": "off"}}}).json()["quiet_hours"] is not None
+    )
     assert member("PUT", PATH, {"quiet_hours": None}).json() == told
     assert Caller(world.lead).get(PATH).json() == told
 
@@ -28,7 +37,7 @@ def test_the_defaults_and_ones_own_choice(world: World) -> None:
     [
         ({"kinds": {"asigned": {"email": True}}}, "/kinds/asigned", "use one of assigned, moved, reminder"),
         ({"kinds": {"assigned": {"fax": True}}}, "/kinds/assigned/fax", "use one of email"),
-        ({"kinds": {"assigned": {"email": "perhaps"}}}, "/kinds/assigned/email", "boolean"),
+        ({"kinds": {"assigned": {"email": "perhaps"}}}, "/kinds/assigned/email", "daily"),
         ({"quiet_hours": {"starts": "25:00", "ends": "07:00"}}, "/quiet_hours/starts", "time"),
     ],
 )
@@ -53,3 +62,19 @@ def test_managers_see_what_was_sent_to_their_team_and_members_what_was_sent_to_t
         "manager": [world.lead.pk, world.member.pk],
         "stranger": [world.stranger.pk],
     }
+
+
+def test_what_one_sees_can_be_muted_by_its_name(world: World) -> None:
+    contact = builders.make_contact(world.member, name="Bo Lindqvist")
+    rule = builders.make_rule(world.member, name="Opened the offer")
+    member, path = Caller(world.member), "/api/notifications/mutes"
+    for subject, name in ((f"contact:{contact.pk}", "Bo Lindqvist"), (f"rule:{rule.pk}", "Opened the offer")):
+        for _ in range(2):
+            assert member("PUT", f"{path}/{subject}").json() == {"subject": subject, "name": name}
+    assert [row["name"] for row in member.get(path).json()["results"]] == ["Bo Lindqvist", "Opened the offer"]
+    assert Caller(world.lead).get(path).json()["results"] == []
+    problem(Caller(world.stranger)("PUT", f"{path}/contact:{contact.pk}"), 404)
+    assert member("DELETE", f"{path}/contact:{contact.pk}").status_code == 204
+    problem(member("DELETE", f"{path}/contact:{contact.pk}"), 404)
+    for wrong in ("contact:0", "task:1", "rule:", "rule:7x", "rule:\u0667", f"rule:0{rule.pk}", "contact:" + "9" * 30):
+        problem(member("PUT", f"{path}/{wrong}"), 404)

@@ -14,10 +14,15 @@ from automation import recurring
 from automation.models import Enrolment, ParkedPair
 from automation.programmes import enrolling, pausing, sequences
 from crm import merge
+from crm.files import imports
 from crm.models import Activity, ActivityConflict, InboundForm
+from notifications import mutes
+from notifications.channels import reporting
+from people import busy_times
 from people.models import User
 from tests import builders
 from tests.api.conftest import Caller, World
+from work import pushing
 
 ROLES = ("member", "lead", "manager", "stranger")
 
@@ -64,6 +69,27 @@ def contact(world: World) -> dict[str, Any]:
     return {"id": world.contact.pk, "name": world.contact.name}
 
 
+NTFY = {"service": "ntfy", "fields": {"topic": "mine"}}
+
+
+def an_address(world: World) -> dict[str, Any]:
+    return {"channel": builders.make_address(world.member).channel}
+
+
+def a_subject(world: World) -> dict[str, Any]:
+    return {"subject": f"contact:{builders.make_contact(world.member).pk}"}
+
+
+def a_mute(world: World) -> dict[str, Any]:
+    found = a_subject(world)
+    mutes.mute(world.member, found["subject"], now=builders.NOW)
+    return found
+
+
+def a_gateway(world: World) -> dict[str, Any]:
+    return {"channel": builders.make_gateway(world.team).channel}
+
+
 def rule(world: World) -> dict[str, Any]:
     return {"id": world.rule.pk}
 
@@ -78,6 +104,18 @@ def job(world: World) -> dict[str, Any]:
 
 def dead_job(world: World) -> dict[str, Any]:
     return {"id": builders.make_job(world.member, state="dead").pk}
+
+
+def busy(world: World) -> dict[str, Any]:
+    """The member reads a calendar."""
+    busy_times.connect(world.member, url=A_FEED["url"], by=world.member, now=timezone.now())
+    return {}
+
+
+def pushed(world: World) -> dict[str, Any]:
+    """And keeps tasks in one."""
+    pushing.connect(world.member, **A_PUSH, shows="todo", by=world.member, now=timezone.now())
+    return {}
 
 
 def skill(world: World) -> dict[str, Any]:
@@ -115,6 +153,15 @@ def fresh_contact(world: World) -> dict[str, Any]:
 def other_contact(world: World) -> dict[str, Any]:
     """The member's contact, and another of theirs that may become part of it."""
     return {"id": world.contact.pk, "contact_id": builders.make_contact(world.member).pk}
+
+
+def exported(world: World) -> dict[str, Any]:
+    return {"list": "contacts"}
+
+
+def brought(world: World) -> dict[str, Any]:
+    """The member's file."""
+    return {"id": imports.upload(b"Name\nAda\n", by=world.member, kind="contacts", now=timezone.now()).pk}
 
 
 def merged_contact(world: World) -> dict[str, Any]:
@@ -196,6 +243,18 @@ def form(world: World) -> dict[str, Any]:
     return {"id": made.pk, "key": made.key}
 
 
+def phone_reports(world: World) -> dict[str, Any]:
+    return {"secret": reporting.named(builders.make_gateway(world.team).team_id, "sms")}
+
+
+def webhook(world: World) -> dict[str, Any]:
+    return {"id": builders.make_webhook(world.team).pk}
+
+
+def dispatch(world: World) -> dict[str, Any]:
+    return {"id": builders.make_dispatch(builders.make_webhook(world.team)).pk}
+
+
 def others_task(world: World) -> dict[str, Any]:
     """A lead's task on the member's contact: the member sees it and holds nothing of it."""
     return {"id": builders.make_task(world.lead, contact=world.contact).pk}
@@ -216,6 +275,11 @@ A_WEEK = {"start": "2026-06-01T00:00:00Z", "end": "2026-06-08T00:00:00Z"}
 A_CAMPAIGN = {"name": "Spring", "steps": [{"name": "Call", "delay_days": 1}]}
 THESE = {"contact_ids": "{contact_ids}"}
 SUGGESTIONS = "/automation/workload/team/rebalance-suggestions"
+A_WEBHOOK = {"url": "https://hooks.example.org/nextmove", "kinds": ["task.completed"]}
+
+A_FEED = {"url": "https://calendar.example.org/mine.ics"}
+A_PUSH = {"url": "https://dav.example.org/tasks/", "username": "ada", "password": "lovelace"}
+AN_ICS = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
 
 TABLE = [
     Row("POST", "/automation/tasks/{id}/complete", "tasks:write", 200, 403, 200, 404, task),
@@ -291,6 +355,24 @@ TABLE = [
     Row("GET", "/api/forms/{id}", "team:read", 403, 403, 200, 404, form),
     Row("PATCH", "/api/forms/{id}", "team:write", 403, 403, 200, 404, form, {"name": "Ask us"}),
     Row("DELETE", "/api/forms/{id}", "team:write", 403, 403, 204, 404, form),
+    Row("GET", "/api/webhooks", "team:read", 403, 403, 200, 200),
+    Row("POST", "/api/webhooks", "team:write", 403, 403, 201, 201, body=A_WEBHOOK),
+    Row("GET", "/api/webhooks/{id}", "team:read", 403, 403, 200, 404, webhook),
+    Row("PATCH", "/api/webhooks/{id}", "team:write", 403, 403, 200, 404, webhook, {"is_active": False}),
+    Row("DELETE", "/api/webhooks/{id}", "team:write", 403, 403, 204, 404, webhook),
+    Row("POST", "/api/webhooks/{id}/rotate-secret", "team:write", 403, 403, 200, 404, webhook),
+    Row("POST", "/api/webhooks/{id}/test", "team:write", 403, 403, 202, 404, webhook),
+    Row("GET", "/api/webhooks/{id}/deliveries", "team:read", 403, 403, 200, 404, webhook),
+    Row("POST", "/api/webhooks/deliveries/{id}/resend", "team:write", 403, 403, 202, 404, dispatch),
+    Row("GET", "/api/me/busy-times", "team:read", 200, 404, 404, 404, busy),
+    Row("PUT", "/api/me/busy-times", "team:write", 200, 200, 200, 200, body=A_FEED),
+    Row("PUT", "/api/me/busy-times/file", "team:write", 200, 200, 200, 200, body=AN_ICS),
+    Row("POST", "/api/me/busy-times/read", "team:write", 202, 404, 404, 404, busy),
+    Row("DELETE", "/api/me/busy-times", "team:write", 204, 404, 404, 404, busy),
+    Row("GET", "/api/me/calendar-push", "team:read", 200, 404, 404, 404, pushed),
+    Row("PUT", "/api/me/calendar-push", "team:write", 200, 200, 200, 200, body=A_PUSH),
+    Row("POST", "/api/me/calendar-push/now", "team:write", 202, 404, 404, 404, pushed),
+    Row("DELETE", "/api/me/calendar-push", "team:write", 204, 404, 404, 404, pushed),
     Row("GET", "/api/teams/{id}/hours", "team:read", 200, 200, 200, 404, team),
     Row("PUT", "/api/teams/{id}/hours", "team:write", 403, 403, 200, 404, team, {"days_off": []}),
     Row("GET", "/api/users/{id}/hours", "team:read", 200, 200, 200, 404, user),
@@ -345,6 +427,16 @@ TABLE = [
     }),
     Row("GET", "/api/contacts/{id}/merges", "contacts:read", 200, 200, 200, 404, contact),
     Row("POST", "/api/contacts/{id}/unmerge", "contacts:write", 200, 403, 200, 404, merged_contact, {}),
+    Row("GET", "/api/exports/{list}", "files:read contacts:read", 200, 200, 200, 200, exported),
+    Row("GET", "/api/imports", "files:read", 200, 200, 200, 200),
+    Row("POST", "/api/imports", "files:write contacts:write", 415, 415, 415, 415),  # without a file
+    Row("GET", "/api/imports/{id}", "files:read contacts:read", 200, 404, 200, 404, brought),
+    Row("PUT", "/api/imports/{id}/mapping", "files:write contacts:write", 200, 404, 200, 404, brought, {
+        "mapping": {"Name": "name"},
+    }),
+    Row("POST", "/api/imports/{id}/check", "files:write contacts:write", 200, 404, 200, 404, brought),
+    Row("POST", "/api/imports/{id}/run", "files:write contacts:write", 202, 404, 202, 404, brought),
+    Row("POST", "/api/imports/{id}/cancel", "files:write contacts:write", 200, 404, 200, 404, brought),
     Row("POST", "/api/contacts/{id}/opt-out", "contacts:write", 200, 200, 200, 404, contact, {}),
     Row("POST", "/api/contacts/{id}/opt-in", "contacts:write", 200, 200, 200, 404, contact, {"note": "Asked for it"}),
     Row("POST", "/api/contacts/{id}/erase", "contacts:write", 403, 403, 200, 404, contact, {"confirm": "{name}"}),
@@ -353,6 +445,8 @@ TABLE = [
     Row("GET", "/api/tasks/{id}", "tasks:read", 200, 200, 200, 404, task),
     Row("PATCH", "/api/tasks/{id}", "tasks:write", 200, 403, 200, 404, task, {"title": "Call"}),
     Row("DELETE", "/api/tasks/{id}", "tasks:write", 204, 403, 204, 404, task),
+    Row("GET", "/api/tasks/{id}/comments", "tasks:read", 200, 200, 200, 404, task),
+    Row("POST", "/api/tasks/{id}/comments", "tasks:write", 201, 201, 201, 404, task, {"text": "Called twice"}),
     Row("GET", "/api/users", "team:read", 200, 200, 200, 200),
     Row("POST", "/api/users", "team:write", 403, 403, 201, 201, body={"username": "newcomer"}),
     Row("GET", "/api/users/{id}", "team:read", 200, 200, 200, 404, user),
@@ -375,8 +469,25 @@ TABLE = [
     Row("GET", "/api/me", "", 200, 200, 200, 200),
     Row("GET", "/api/notifications", "notifications:read", 200, 200, 200, 200),
     Row("GET", "/api/notifications/deliveries", "notifications:read", 200, 200, 200, 200),
+    Row("GET", "/api/notifications/deliveries/{id}", "notifications:read", 200, 404, 200, 404, lambda world: {
+        "id": builders.make_delivery(world.member).pk
+    }),
+    Row("POST", "/api/notifications/test", "notifications:write", 201, 409, 409, 409, an_address, {"channel": "chat"}),
+    Row("GET", "/api/notifications/addresses/{channel}", "notifications:read", 200, 404, 404, 404, an_address),
+    Row("PUT", "/api/notifications/addresses/{channel}", "notifications:write", 200, 200, 200, 200, an_address, NTFY),
+    Row("DELETE", "/api/notifications/addresses/{channel}", "notifications:write", 204, 404, 404, 404, an_address),
+    Row("POST", "/api/notifications/addresses/{channel}/confirm", "notifications:write", 200, 404, 404, 404, an_address,
+        {"code": "123456"}),
+    Row("GET", "/api/notifications/gateways/{channel}", "notifications:read", 403, 403, 200, 404, a_gateway),
+    Row("PUT", "/api/notifications/gateways/{channel}", "notifications:write", 403, 403, 200, 200, a_gateway, {
+        "service": "twilio", "fields": builders.TWILIO
+    }),
+    Row("DELETE", "/api/notifications/gateways/{channel}", "notifications:write", 403, 403, 204, 404, a_gateway),
     Row("GET", "/api/notifications/preferences", "notifications:read", 200, 200, 200, 200),
     Row("PUT", "/api/notifications/preferences", "notifications:write", 200, 200, 200, 200, body={"quiet_hours": None}),
+    Row("GET", "/api/notifications/mutes", "notifications:read", 200, 200, 200, 200),
+    Row("PUT", "/api/notifications/mutes/{subject}", "notifications:write", 200, 200, 200, 404, a_subject),
+    Row("DELETE", "/api/notifications/mutes/{subject}", "notifications:write", 204, 404, 404, 404, a_mute),
     Row("POST", "/api/notifications/read", "notifications:write", 200, 200, 200, 200),
     Row("POST", "/api/notifications/{id}/read", "notifications:write", 200, 404, 404, 404, lambda world: {
         "id": builders.make_notification(world.member).pk
@@ -386,6 +497,7 @@ TABLE = [
 OPEN = [
     Row("POST", "/hooks/mail/{provider}/{secret}", "", 202, 202, 202, 202, hook, []),
     Row("POST", "/hooks/mail/{provider}/{secret}/inbound", "", 400, 400, 400, 400, hook, []),
+    Row("POST", "/hooks/messages/{secret}", "", 403, 403, 403, 403, phone_reports, {}),
     Row("POST", "/hooks/forms/{key}", "", 202, 202, 202, 202, form, {"E-Mail": "ada@example.com"}),
 ]
 
@@ -409,7 +521,7 @@ def _is_place(value: Any) -> bool:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("row", TABLE, ids=str)
 def test_each_role_gets_what_the_table_says(row: Row, role: str, world: World) -> None:
-    scopes = (row.scope,) if row.scope else ("tasks:read",)
+    scopes = tuple(row.scope.split()) or ("tasks:read",)
     response = ask(row, Caller(getattr(world, role), scopes=scopes), row.fill(world))
     assert response.status_code == getattr(row, role), response.content
     if response.status_code == 403:
@@ -422,11 +534,12 @@ def test_nobody_and_the_wrong_scope_get_nothing(row: Row, world: World) -> None:
     refused = ask(row, Caller(), values)
     assert refused.status_code == 401
     assert refused["WWW-Authenticate"].startswith("Bearer")
-    if row.scope:
-        other = "jobs:read" if not row.scope.startswith("jobs:") else "tasks:read"
-        refused = ask(row, Caller(world.manager, scopes=(other,)), values)
+    for needed in row.scope.split():
+        others = [scope for scope in row.scope.split() if scope != needed]
+        others.append("jobs:read" if not needed.startswith("jobs:") else "tasks:read")
+        refused = ask(row, Caller(world.manager, scopes=tuple(others)), values)
         assert refused.status_code == 403
-        assert row.scope in refused.json()["detail"]
+        assert needed in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("row", OPEN, ids=str)

@@ -18,9 +18,12 @@ from api.urls import api
 from assignment import runs
 from automation.models import Enrolment
 from automation.programmes import enrolling
+from crm.files import imports
 from crm.models import InboundForm
+from people import busy_times
 from tests import builders
 from tests.api.conftest import Caller, World
+from work import pushing
 
 HERE = Path(__file__).parent
 REFRESH = "NEXTMOVE_TEST_REFRESH" in os.environ
@@ -61,7 +64,7 @@ def test_the_number_of_queries(world: World) -> None:
     for path, methods in sorted(api.get_openapi_schema()["paths"].items()):
         if "get" not in methods:
             continue
-        asked = path.format(id=one_of(world, path))
+        asked = path.format(list="contacts", id=one_of(world, path), channel="sms")
         with CaptureQueriesContext(connection) as queries:
             response = caller.get(asked)
         assert response.status_code == 200, (path, response.content)
@@ -93,6 +96,11 @@ def test_a_token_costs_one_query(world: World) -> None:
 
 
 def fill(world: World) -> None:
+    of = {"by": world.manager, "now": builders.NOW}
+    busy_times.connect(world.manager, url="https://calendar.example.org/mine.ics", **of)
+    pushing.connect(
+        world.manager, url="https://dav.example.org/", username="ada", password="lovelace", shows="todo", **of
+    )
     for n in range(3):
         person = builders.make_user(team=world.team)
         builders.make_skill(person)
@@ -104,6 +112,8 @@ def fill(world: World) -> None:
         builders.make_batch(person, contact=contact, tasks=2)
         builders.make_job(person)
         builders.make_notification(world.lead)
+    builders.make_gateway(world.team)
+    builders.make_address(world.manager, channel="sms", service="phone", phone="+491701234567")
 
 
 def make_form(world: World) -> InboundForm:
@@ -118,9 +128,12 @@ def make_enrolment(world: World) -> Enrolment:
 MADE = {
     "forms": make_form,
     "sequences": lambda world: builders.make_sequence(world.member),
+    "deliveries": lambda world: builders.make_delivery(world.member),
     "campaigns": lambda world: builders.make_campaign(world.member),
     "enrolments": make_enrolment,
+    "imports": lambda world: imports.upload(b"Name\nAda\n", by=world.member, kind="contacts", now=builders.NOW),
     "runs": lambda world: runs.plan(world.team, now=builders.NOW),
+    "webhooks": lambda world: builders.make_dispatch(builders.make_webhook(world.team)).endpoint,
     "reports": lambda world: builders.make_report(world.team),
 }
 

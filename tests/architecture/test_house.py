@@ -9,8 +9,24 @@ from django.apps import apps
 from django.db.models import Model
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("jobs", "people", "crm", "work", "notifications", "assignment", "performance", "automation", "api", "web")
-SIBLINGS = {frozenset({"assignment", "performance"}), frozenset({"api", "web"})}
+LAYERS = (
+    "jobs",
+    "people",
+    "crm",
+    "work",
+    "notifications",
+    "webhooks",
+    "assignment",
+    "performance",
+    "automation",
+    "api",
+    "web",
+)
+SIBLINGS = {
+    frozenset({"assignment", "performance"}),
+    frozenset({"api", "web"}),
+    frozenset({"notifications", "webhooks"}),
+}
 OUTSIDE = {"auth", "contenttypes"}
 
 OURS = [model for label in LAYERS for model in apps.get_app_config(label).get_models()]
@@ -69,6 +85,14 @@ def test_signals_are_not_used() -> None:
             continue
         text = (ROOT / path).read_text()
         assert not re.search(r"django\.db\.models\.signals|@receiver\(|post_save|pre_save\.connect", text), path
+
+
+def test_no_class_of_the_pages_is_laid_out_in_two_files() -> None:
+    """All files of style are on each page: the later one would rule there too."""
+    found: dict[str, Path] = {}
+    for path in tracked(".css"):
+        for name in set(re.findall(r"^(\.[a-z][a-z0-9-]*) \{", (ROOT / path).read_text(), re.MULTILINE)):
+            assert found.setdefault(name, path) == path, f"{name}: {found[name]} and {path}"
 
 
 def tracked(suffix: str = "") -> list[Path]:

@@ -7,6 +7,7 @@ import pytest
 from assignment import dispatch, explanations, next_task, runs
 from people.models import Team, User
 from tests import builders
+from work import lifecycle
 from work.models import Assignment, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -126,3 +127,28 @@ def test_whoever_loses_a_task_hears_whose_it_is_now_unless_they_gave_it_away_the
     assert told.task is None, "a member may not see it any more"
     dispatch.assign(Task.objects.get(pk=task.pk), ada, by=bo, now=MONDAY)
     assert not bo.notifications.filter(kind="moved").exists()
+
+
+def test_whose_task_goes_back_into_the_queue_hears_of_it_unless_they_put_it_there(team: Team) -> None:
+    lead, ada, bo = builders.make_lead(team=team), builders.make_user(team=team), builders.make_user(team=team)
+    for holder, by in ((ada, lead), (bo, bo)):
+        task = builders.make_task(holder, title="Call", owner=lead)
+        assert dispatch.unassign(task, by=by, now=MONDAY)
+        assert not dispatch.unassign(Task.objects.get(pk=task.pk), by=by, now=MONDAY)
+    (told,) = ada.notifications.all()
+    assert (told.kind, told.title, told.task) == ("moved", "No longer yours: Call", None)
+    assert not bo.notifications.exists()
+
+
+def test_whose_task_is_taken_up_again_hears_of_it_unless_they_did_it(team: Team) -> None:
+    lead, ada = builders.make_lead(team=team), builders.make_user(team=team)
+    task = builders.make_task(ada, title="Call", owner=lead)
+    lifecycle.complete(task, by=ada, now=MONDAY)
+    dispatch.set_status(task, "todo", by=ada, now=MONDAY)
+    dispatch.set_status(task, "in_progress", by=lead, now=MONDAY)
+    assert not ada.notifications.exists(), "she did it herself; and it was open the second time"
+    lifecycle.complete(task, by=ada, now=MONDAY)
+    dispatch.set_status(task, "todo", by=lead, now=MONDAY)
+    (told,) = ada.notifications.all()
+    assert (told.kind, told.title, told.task) == ("assigned", "Yours again: Call", task)
+    assert told.body == f"{lead.display_name} reopened it."

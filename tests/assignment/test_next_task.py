@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assignment import crew, explanations, next_task, offers, runs, snapshot
@@ -140,6 +140,7 @@ def test_a_task_that_only_one_can_do_is_found_among_hundreds_that_all_can(team: 
 
 
 @given(seed=st.integers(0, 10**6))
+@example(seed=9499)  # the only date that is short of hours is one of work they hold already
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_choice_is_that_of_looking_at_everything(team: Team, seed: int) -> None:
     """The shortlist against all that waits, over random teams; and no hard rule is broken."""
@@ -170,8 +171,8 @@ def test_the_choice_is_that_of_looking_at_everything(team: Team, seed: int) -> N
         Exclusion.objects.get_or_create(user=chance.choice(people), task=chance.choice(tasks))
         Exclusion.objects.get_or_create(user=chance.choice(people), contact=chance.choice(contacts))
     user = people[0]
-    reader = snapshot.Reader(team, MONDAY)
-    everybody = crew.Crew(crew.members(team), now=MONDAY)
+    books = crew.Books(team, MONDAY)
+    everybody, reader = crew.Crew(crew.members(team), books), snapshot.Reader(books)
     works = reader.works(snapshot.waiting(team))
     persons = everybody.people(works)
     own = next(person for person in persons if person.id == user.pk)

@@ -494,18 +494,6 @@ def test_nonsense_written_by_sql_stops_nobody_and_is_not_looked_at_for_ever(user
     assert cadence.due_since(MONDAY) == {}
 
 
-def test_it_reads_partial_indexes(user: User) -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:  # whether it can: on an empty table reading it whole is cheaper
-            cursor.execute("SET LOCAL enable_seqscan = off")
-    for rows, index in (
-        (Contact.objects.unplanned().filter(team=user.team), "contact_unplanned"),
-        (Contact.objects.touch_due(NOW).filter(team=user.team), "contact_touch"),
-    ):
-        assert index in rows.explain(), rows.explain()
-    assert cadence.due_since(NOW) == {}
-
-
 def test_the_oldest_touch_is_what_the_lag_is_told_by(user: User) -> None:
     due_contact(user, due=MONDAY + DAY)
     due_contact(user)

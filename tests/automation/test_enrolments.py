@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from automation import cadence, calendar_changes
 from automation.models import Enrolment, EnrolmentStep, ScheduledTaskBatch, Sequence
@@ -684,14 +684,6 @@ def test_a_pause_is_not_forgotten_by_a_migration(user: User, contact: Contact) -
     sequences.update(sequence, steps=[step(24, key="s1"), step(96, key="s2")], now=NOW + 10 * DAY)
     migrating.migrate(sequence, now=NOW + 10 * DAY)
     assert dates(enrolment) == [11 * DAY, 14 * DAY]
-
-
-def test_the_sweep_reads_partial_indexes_only(user: User) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("small tables are scanned on PostgreSQL whatever the index")
-    for rows in (Enrolment.objects.due(NOW), Enrolment.objects.to_resume(NOW)):
-        plan = rows.filter(team=user.team).values("pk").explain()
-        assert "enrolment_due" in plan or "enrolment_to_resume" in plan, plan
 
 
 def test_planned_dates_follow_the_contacts_clock_and_new_holidays(user: User, contact: Contact) -> None:

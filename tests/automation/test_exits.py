@@ -11,6 +11,8 @@ from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import enrolling, enrolments, exits, pausing, sequences
 from crm import consent, contacts
 from crm.models import Activity, Contact
+from notifications import mutes
+from notifications.models import Notification
 from people.models import User
 from tests import builders
 from tests.builders import NOW, step
@@ -389,3 +391,24 @@ def test_a_reply_from_before_the_enrolment_told_after_it_ends_nothing(enrolment:
     )
     follow(told, NOW + HOUR)
     assert fresh(enrolment).state == Enrolment.ACTIVE
+
+
+def test_who_enrolled_it_and_who_owns_the_contact_hear_why_it_stopped(user: User, enrolment: Enrolment) -> None:
+    rep = builders.make_user(team=user.team)
+    Contact.objects.filter(pk=enrolment.contact_id).update(owner=rep)
+    happens(fresh(enrolment).contact, Activity.EMAIL_REPLIED, NOW + 2 * DAY)
+    for person in (user, rep):
+        (notice,) = person.notifications.filter(kind=Notification.SEQUENCE)
+        assert "stopped for" in notice.title
+        assert notice.body.startswith("The contact replied.")
+
+
+def test_who_stops_it_needs_no_notice_of_it(user: User, enrolment: Enrolment) -> None:
+    pausing.stop(enrolment, by=user, now=NOW + 2 * DAY)
+    assert not Notification.objects.filter(kind=Notification.SEQUENCE, user=user).exists()
+
+
+def test_who_muted_the_contact_or_the_sequence_finds_it_read(user: User, enrolment: Enrolment) -> None:
+    mutes.mute(user, f"sequence:{enrolment.sequence_id}", now=NOW)
+    happens(fresh(enrolment).contact, Activity.EMAIL_REPLIED, NOW + 2 * DAY)
+    assert user.notifications.get(kind=Notification.SEQUENCE).read_at is not None

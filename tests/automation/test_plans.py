@@ -22,6 +22,7 @@ from jobs.models import Job
 from notifications.models import Notification
 from people.models import Team
 from tests import builders, volume
+from web import mywork
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -233,3 +234,14 @@ def test_an_event_finds_its_contact_among_all(team: Team, watched: Watched) -> N
             intake.record(team, [intake.Incoming("email_clicked", source="crm", **named)], now=timezone.now())
         assert engine.drain(team.pk, now=timezone.now())["fired"] == 40, "the 200 rules are of five kinds"
     assert watched.unbounded() == []
+
+
+def test_my_work_reads_what_is_open_and_what_was_done_lately(team: Team, watched: Watched) -> None:
+    (manager,) = team.members.filter(role="manager")
+    now = timezone.now()
+    with watched.watching():
+        for view in (mywork.TODAY, mywork.UPCOMING, mywork.DONE):
+            mywork.groups(manager, view, now)
+            mywork.plan(manager, now)
+    named = {look.index for seen in watched.looks().values() for look in seen}
+    assert {"task_held", "task_finished"} <= named

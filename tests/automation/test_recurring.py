@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.relativedelta import relativedelta
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -305,14 +305,6 @@ def test_two_workers_make_each_occurrence_once() -> None:
     for thread in threads:
         thread.join()
     assert [len(tasks_of(batch)) for batch in batches] == [2] * 15
-
-
-def test_it_reads_a_partial_index(user: User) -> None:
-    del user
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "batch_to_run" in recurring._due(NOW).values_list("team_id").explain()
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,12 @@ def by_verb(contact: Contact, **fields: Any) -> None:
     contacts.update(contact, by=None, now=NOW, **fields)
 
 
-HANDS = pytest.mark.parametrize("change", [by_save, by_update, by_sql, by_verb])
+def by_verb_for_many(contact: Contact, **fields: Any) -> None:
+    with transaction.atomic():
+        assert contacts.update_all({contact.pk: fields}, by=None, now=NOW) == {contact.pk}
+
+
+HANDS = pytest.mark.parametrize("change", [by_save, by_update, by_sql, by_verb, by_verb_for_many])
 Change = Callable[..., None]
 
 

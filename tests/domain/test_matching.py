@@ -168,6 +168,9 @@ def test_codes_when_nobody_fits():
     assert choose_person(make_work(), [unskilled, away], names=SKILLS).code == "NO_CAPACITY_BEFORE_DUE"
     assert choose_task(away, [], [], names=SKILLS).code == "NOTHING_READY"
     assert choose_task(away, [make_work()], [], names=SKILLS).code == "NOTHING_FITS"
+    assert choose_task(away, [], [], names=SKILLS).sentence({}) == "No task waits to be taken."
+    told = choose_task(away, [make_work()], [], names=SKILLS).sentence({})
+    assert told.startswith("None of the tasks that wait fits. #")
 
 
 def test_nobody_takes_what_another_would_do_much_better():

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from mcp import Client
 
 from domain import scoring
+from tests.agents.conftest import names, over_http, over_stdio, text
 from tests.processes import Site, until
 
 pytestmark = pytest.mark.flow
@@ -128,6 +130,48 @@ def test_bad_webhooks_are_refused_and_change_nothing(running: Site) -> None:
         assert running.post(source["path"], body)[0] == 400, body
     assert running.post("/hooks/mail/sendgrid/no-such-secret", b"[]")[0] == 404
     assert running.post(source["path"].replace("sendgrid", "nobody"), b"[]")[0] == 404
+
+
+def test_an_agent_works_over_http_and_over_stdio(running: Site) -> None:
+    """The library's own client: makes a task, finishes it twice with one key, and sees with a smaller token less."""
+    token = running.token("admin")
+    me = running.get("/api/me", token=token)[1]
+
+    async def work(client: Client) -> dict[str, Any]:
+        title = f"Ask {uuid.uuid4().hex[:6]}"
+        made = await client.call_tool("create_task", {"title": title, "assignee_id": me["id"]})
+        task_id = made.structured_content["id"]
+        mine = await client.call_tool("my_work", {"limit": 100})
+        assert task_id in {task["id"] for task in mine.structured_content["tasks"]}
+        done = [
+            await client.call_tool("complete_task", {"task_id": task_id, "idempotency_key": title}) for _ in range(2)
+        ]
+        assert not done[0].is_error, done[0].content
+        assert done[0].structured_content == done[1].structured_content
+        return dict(done[0].structured_content["automation"])
+
+    for mode in ("auto", "legacy"):
+        followed = over_http(running, token, work, mode=mode)
+        lines = running.get(f"/api/audit?kind=task&subject_id={followed['task_id']}", token=token)[1]["results"]
+        assert {line["actor_id"] for line in lines} == {me["id"]}
+        job = followed["jobs"]["performance_update"]
+        until(lambda job=job: finished(running, token, job), seconds=20, why="the score was not computed")
+
+    reading = running.nextmove("token", "create", "admin", "--scope", "tasks:read")["token"]
+
+    async def look(client: Client) -> tuple[list[str], Any, Any]:
+        refused = await client.call_tool("create_task", {"title": "Not with this token"})
+        return await names(client), await client.call_tool("my_work", {}), refused
+
+    for shown, mine, refused in (over_http(running, reading, look), over_stdio(running, reading, look)):
+        assert shown == ["my_work", "why"]
+        assert mine.structured_content["open"] == len(mine.structured_content["tasks"])
+        assert (refused.is_error, "tasks:write" in text(refused)) == (True, True)
+
+    assert running.post("/mcp", {}, token=token, headers={"Origin": "https://evil.example"})[0] == 403
+    assert running.post("/mcp", {}, token=token, headers={"Host": "evil.example"})[0] == 400
+    assert running.post("/mcp", {})[0] == 401
+    assert running.get("/mcp/", token=token)[0] == 405
 
 
 def test_it_says_that_it_is_ready(running: Site) -> None:

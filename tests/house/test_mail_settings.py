@@ -27,6 +27,7 @@ HOST = "tasks.example.org"
         ),
         ("submission://mail.my.org", {"EMAIL_PORT": 587, "EMAIL_USE_TLS": True, "EMAIL_USE_SSL": False}),
         ("smtp://mail.my.org:465?ssl=true", {"EMAIL_PORT": 465, "EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}),
+        ("file:///srv/my%20mails", {"EMAIL_FILE_PATH": "/srv/my mails"}),
         ("console://", {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}),
         (
             "resend://re_Ab-C_d",

@@ -1,6 +1,7 @@
 """Tasks of the tests' own, whose effects can be counted."""
 
 import itertools
+import threading
 
 import pytest
 from celery import current_app, shared_task
@@ -16,6 +17,8 @@ class Gateway:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.fails = False
+        self.worked = threading.Event()
+        self.stop = threading.Event()
 
 
 gateway = Gateway()
@@ -24,6 +27,7 @@ gateway = Gateway()
 @shared_task(name="tests.work")
 def work(number: int) -> dict[str, int]:
     gateway.calls.append(f"work {number}")
+    gateway.worked.set()
     if gateway.fails:
         # An effect in the database, which the failure must take back.
         Job.objects.filter(name="tests.work").update(error="half done")
@@ -39,8 +43,16 @@ def call(number: int, key: str) -> dict[str, int]:
     return {"number": number}
 
 
+@shared_task(name="tests.call_slowly", external=True, lane="tests")
+def call_slowly(number: int, key: str) -> dict[str, bool]:
+    """Answers only when other work was done meanwhile; then there is nothing left to do."""
+    done = gateway.worked.wait(20)
+    gateway.stop.set()
+    return {"others_worked": done}
+
+
 @pytest.fixture(name="gateway")
 def fresh_gateway() -> Gateway:
-    gateway.calls, gateway.fails = [], False
+    vars(gateway).update(vars(Gateway()))
     assert {"tests.work", "tests.call"} <= set(current_app.tasks)
     return gateway

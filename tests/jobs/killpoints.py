@@ -288,8 +288,7 @@ def register_tasks() -> None:
 
     @shared_task(name="tests.send", external=True)
     def send(key: str) -> None:
-        with open(os.environ["GATEWAY"], "a") as gateway:  # noqa: PTH123
-            gateway.write(f"{key}\n")
+        note(key)
         sent_outside()
 
     del mark_twice, fail, send
@@ -338,6 +337,11 @@ def with_clock() -> dict[str, Any]:
     context = workspace() | {"now": timezone.now() + timedelta(minutes=1)}
     context["repeat"] = lambda: tick(context)
     return context
+
+
+def note(key: str) -> None:
+    with open(os.environ["GATEWAY"], "a") as gateway:  # noqa: PTH123
+        gateway.write(f"{key}\n")
 
 
 def relay(context: dict[str, Any]) -> None:
@@ -442,7 +446,8 @@ POINTS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], Callable[[], A
         before("jobs.running", "_run_outside"),
         NOTHING | {"sent": 1, "sent keys": 1},
     ),
-    # Only a gateway that knows the key can make these one: the same key reaches it twice.
+    # Only a gateway that knows the key can make these one: the same key reaches it twice. What each service that
+    # carries notices does then is looked at by tests.notifications.kills.
     "outside: sent, not marked": (
         with_job("tests.send"),
         run_jobs,

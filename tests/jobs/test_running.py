@@ -219,6 +219,27 @@ def test_four_at_once_do_it_once(gateway: Gateway) -> None:
     connection.close()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_is_slow_holds_up_only_its_lane(gateway: Gateway) -> None:
+    slow = job_of("tests.call_slowly", "slow")
+    Job.objects.filter(pk=slow.pk).update(send_at=timezone.now() - timedelta(hours=1))
+    job_of("tests.work")
+    runner.Runner(gateway.stop).forever()
+    slow.refresh_from_db()
+    assert (slow.state, slow.result) == (Job.DONE, {"others_worked": True})
+    assert Job.objects.get(key="k").state == Job.DONE
+    connection.close()
+
+
+def test_what_calls_the_addresses_that_people_give_has_lanes() -> None:
+    found = {lane: sorted(name.rpartition(".")[2] for name in names) for lane, names in runner.lanes().items()}
+    assert {lane: names for lane, names in found.items() if lane != "tests"} == {
+        "calendars": ["push_calendar", "read_busy_times"],
+        "notices": ["send_delivery"],
+        "webhooks": ["send_webhook"],
+    }
+
+
 def test_done_jobs_are_pruned_after_thirty_days(gateway: Gateway) -> None:
     with time_machine.travel("2026-01-01 00:00:00+00:00", tick=False):
         job_of("tests.work", "old")

@@ -70,6 +70,21 @@ def test_a_notice_comes_by_mail_once_as_text_and_as_html(person: User, mail_serv
     assert Job.objects.get().result == {"delivery_id": str(row.pk), "state": "sent", "reason": ""}
 
 
+def test_a_new_task_says_when_it_is_due_and_the_letter_how_to_be_rid_of_such(
+    person: User, mail_server: MailServer
+) -> None:
+    Preference.objects.create(user=person, kind=Notification.ASSIGNED, channel="email", wanted=True)
+    User.objects.filter(pk=person.pk).update(timezone="Asia/Tokyo")
+    task = builders.make_task(person, due_date=NOON + timedelta(hours=4))
+    tell(User.objects.get(), kind=Notification.ASSIGNED, key="a", task=task)
+    work(NOON + timedelta(minutes=1))
+    (letter,) = mail_server.letters
+    address = letter["List-Unsubscribe"].replace("\n", "").strip(" <>")
+    for kind in ("plain", "html"):
+        assert "Due: Thu 18 June, 01:00" in part(letter, kind)
+        assert address in part(letter, kind)
+
+
 def test_the_kind_decides_until_somebody_chooses(person: User, mail_server: MailServer) -> None:
     tell(person, kind=Notification.ASSIGNED, key="a")
     assert not Delivery.objects.exists(), "every assignment by mail is too much, unless one wants it"
@@ -102,7 +117,7 @@ def test_what_need_not_be_said_any_more_is_not_sent(person: User, mail_server: M
         Task.objects.filter(pk=task.pk).update(assignee=builders.make_user(team=person.team))
     if change == "address":
         User.objects.filter(pk=person.pk).update(email="")
-    work(NOON)
+    work(NOON + timedelta(minutes=1))
     assert mail_server.letters == []
     row = Delivery.objects.get()
     assert row.state == Delivery.SKIPPED
@@ -155,8 +170,8 @@ def test_a_process_killed_between_send_and_mark_leaves_it_unknown_and_sends_noth
 ) -> None:
     send = Email.send
 
-    def killed(self: Email, row: Delivery) -> None:
-        send(self, row)
+    def killed(self: Email, row: Delivery, *, now: datetime) -> None:
+        send(self, row, now=now)
         raise KeyboardInterrupt
 
     tell(person)

@@ -10,7 +10,7 @@ from tests import builders
 from tests.web.conftest import Office
 from work.models import Task
 
-OURS = ("jobs", "people", "crm", "work", "notifications", "assignment", "performance", "automation", "api")
+OURS = ("jobs", "people", "crm", "work", "notifications", "webhooks", "assignment", "performance", "automation", "api")
 MODELS = [model for label in OURS for model in apps.get_app_config(label).get_models()]
 READ_ONLY = (
     "Job",

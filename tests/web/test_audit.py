@@ -10,19 +10,24 @@ from django.urls import reverse
 
 from assignment import rebalancing
 from assignment.models import Suggestion
-from crm.models import InboundForm
+from automation import rules
+from automation.models import ParkedPair
+from crm.models import InboundForm, InboundSource
 from jobs.admin import ReadOnlyAdmin
-from people import tokens
+from people import busy_times, sealing, tokens
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import ApiToken, Change, Skill, Team, TeamDayOff, User, UserSkill
 from tests import builders
 from tests.builders import NOW
 from tests.web.conftest import Office
+from web import undoing
 from web.urls import urlpatterns
+from work import lifecycle, pushing
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
+RULE_FILE = "nextmove: 1\nrules:\n- name: Call\n  trigger_type: cadence\n  task_title_template: Call\n"
 RULE_FORM = {
     "kind": "activity",
     "activity_types": "email_opened",
@@ -33,13 +38,100 @@ RULE_FORM = {
     "assign": "owner",
     "repeat_policy": "once_while_open",
 }
+TRIGGER: dict[str, Any] = {"trigger_type": "activity", "trigger_config": {"activity_types": ["email_clicked"]}}
 READ = {
-    "no-reset", "no-email", "mywork", "bell", "theme", "tasks", "task", "task-peek", "contacts", "contact", "activity",
+    "rule-new-trial", "rule-trial", "rule-conditions", "rule-check", "rule-backtest", "rule-runs", "rule-versions",
+    "rule-explain", "stats",
+    "forgotten", "no-email", "mywork", "bell", "side", "export", "theme", "language", "tasks", "task", "task-peek",
+    "contacts", "contact", "activity",
     "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "notices",
-    "settings", "admin",
-    "calendar-feed",
+    "mute", "focus", "search",
+    "settings", "admin", "trial", "accounts", "place-test", "busy-read", "push-now", "webhook-test", "webhook-resend",
+    "contact-rules", "contact-rule", "activity-one", "unmatched", "unmatched-one", "conflicts", "job", "inbox-newest",
+    "inbox-mark",
+    "balance", "workload-day", "workload-task", "plan-new", "plan", "member", "calendar-feed", "import",
+    "contact-import", "task-import", "import-mapping", "import-run", "import-cancel",
 }  # fmt: skip
-IN_THE_LEDGER = {"contact-new", "contact-status", "contact-cadence", "job-retry"}
+ARRIVING = {"source-test", "form-test"}
+DEVICES = {"audit", "retention", "data", "security", "device-end", "devices-end"}
+FIRST_RUN = {"setup", "setup-rule", "setup-see", "setup-leave"}
+"""Pages of an empty installation: tests/web/test_setup.py looks at their lines."""
+BY_CODE = {"two-step", "two-step-off", "two-step-codes"}
+"""Pages that want a code of an app: tests/people/test_two_step.py looks at their lines."""
+ROWS_OF_THEIR_OWN = {
+    "sequences", "sequence", "sequence-forecast", "sequence-ready", "sequence-enrol", "sequence-migrate",
+    "campaigns", "campaign", "campaign-forecast", "campaign-enrol", "campaign-migrate",
+    "enrolment-pause", "enrolment-resume", "enrolment-stop", "enrolment-undo",
+}  # fmt: skip
+"""Of sequences and campaigns: read, or an enrolment that is a row with who, when, version, state and reason."""
+BY_LINK = {"letter-answer", "unsubscribe"}
+"""Pages that a letter leads to: tests/web/test_letters.py looks at their lines."""
+IN_THE_LEDGER = {
+    "plan-apply",
+    "task-comment", "contact-new", "contact-status", "contact-cadence", "contact-edit", "contact-note", "contact-merge",
+    "contact-part", "contact-opt-out", "contact-opt-in", "contact-enrolment", "contact-erase", "contact-delete",
+    "job-retry", "jobs-retry", "activity-replay", "unmatched-attach", "unmatched-new", "unmatched-dismiss",
+    "conflict-dismiss",
+}  # fmt: skip
+
+
+ACCOUNT = {"username": "maya", "role": "lead", "focus_factor": "1"}
+AWAY = {"starts_on": "2026-12-24", "ends_on": "2026-12-26"}
+TEAM = {
+    "name": "Southbeam",
+    "timezone": "UTC",
+    "overdue_lead_hours": "24",
+    "touches_per_day": "20",
+    "scoring": "fair",
+    "weight_priority": "400",
+    "weight_urgency": "300",
+    "weight_skill": "200",
+    "weight_continuity": "100",
+    "weight_balance": "0",
+}
+SEQUENCE_FORM = {
+    "name": "Welcome",
+    "reenrol": "refuse",
+    "pacing": "one_by_one",
+    "slip": "anchor",
+    "count": "1",
+    "steps-0-title": "Call",
+    "steps-0-amount": "1",
+    "steps-0-unit": "hours",
+    "steps-0-message_type": "task",
+    "steps-0-delay_days": "2",
+    "steps-0-priority": "low",
+    "steps-0-assign": "owner",
+}
+a_sequence = lambda office: builders.make_sequence(office.member)  # noqa: E731
+a_campaign = lambda office: builders.make_campaign(office.member)  # noqa: E731
+
+WEBHOOK = {"url": "https://hooks.example.org/other", "kinds": ["task.completed"]}
+
+
+def a_webhook(office: Office) -> Any:
+    return builders.make_webhook(office.manager.team)
+
+
+def a_source(office: Office) -> Any:
+    return InboundSource.objects.create(team=office.manager.team, provider="postmark", name="Main")
+
+
+def a_form(office: Office) -> Any:
+    return InboundForm.objects.create(team=office.manager.team, name="Contact us")
+
+
+PUSH = {"url": "https://dav.example.org/tasks/", "username": "ada", "password": "lovelace", "shows": "todo"}
+
+
+def a_calendar(office: Office) -> tuple[()]:
+    busy_times.connect(office.manager, url="https://calendar.example.org/mine.ics", by=office.manager, now=NOW)
+    return ()
+
+
+def a_push(office: Office) -> tuple[()]:
+    pushing.connect(office.manager, **PUSH, by=office.manager, now=NOW)
+    return ()
 
 
 def a_move(office: Office, *, applied: bool = False) -> tuple[int, int]:
@@ -53,26 +145,134 @@ def a_move(office: Office, *, applied: bool = False) -> tuple[int, int]:
     return report.pk, move.pk
 
 
+def a_level(office: Office) -> dict[str, Any]:
+    skill = builders.make_skill(team=office.member.team)
+    return {f"skill_{skill.pk}": "3"}
+
+
+def time_off(office: Office) -> tuple[int, int]:
+    return office.member.pk, builders.make_time_off(office.member, starts_on=NOW.date()).pk
+
+
+def day_off(office: Office) -> TeamDayOff:
+    return TeamDayOff.objects.create(team=office.member.team, on=NOW.date())
+
+
+def a_version(office: Office) -> tuple[int, int]:
+    """A rule that was changed since, and the number of the version before."""
+    rule = rules.create(office.member, name="Call", task_title_template="Call", **TRIGGER)
+    rules.update(rule, task_title_template="Write")
+    return rule.pk, 1
+
+
+def a_parked_pair(office: Office) -> tuple[int, int]:
+    pair = ParkedPair.objects.create(rule=office.rule, contact=office.contact, reason="a circle", at=NOW)
+    return office.rule.pk, pair.pk
+
+
+def a_code(office: Office) -> dict[str, str]:
+    """The form with the code that came to a manager's phone."""
+    builders.make_gateway(office.manager.team)
+    row = builders.make_address(office.manager, channel="sms", service="phone", phone="+491701234567")
+    return {"code": sealing.unseal(row.code)}
+
+
+def a_note(office: Office) -> dict[str, str]:
+    """Of a task that the manager completed."""
+    was = undoing.before(office.task)
+    lifecycle.complete(office.task, by=office.manager, now=datetime.now(UTC))
+    step = undoing.step(undoing.COMPLETED, office.task, was)
+    return {"note": undoing.note(office.manager, [step])}
+
+
 PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "report-apply": (lambda office: a_move(office)[:1], {}, "task", "changed"),
     "move-apply": (a_move, {}, "task", "changed"),
     "move-undo": (lambda office: a_move(office, applied=True), {}, "task", "changed"),
     "task-new": (None, {"title": "Call", "priority": "low", "who": "queue"}, "task", "created"),
     "task-complete": (lambda office: office.task, {"actual_hours": "1"}, "task", "changed"),
+    "tasks-bulk": (None, lambda office: {"task": office.task.pk, "verb": "complete"}, "task", "changed"),
+    "task-edit": (lambda office: office.task, {"title": "Call again", "priority": "low"}, "task", "changed"),
+    "task-status": (lambda office: office.task, {"status": "blocked"}, "task", "changed"),
+    "task-snooze": (lambda office: office.task, {"until": "tomorrow"}, "task", "changed"),
+    "task-place": (lambda office: office.task, {"to": "queue"}, "task", "changed"),
+    "balance-apply": (None, lambda office: {"move": a_move(office)[1]}, "task", "changed"),
+    "member-account": (lambda office: office.member, ACCOUNT, "member", "changed"),
+    "member-skills": (lambda office: office.member, a_level, "member", "changed"),
+    "member-hours": (lambda office: office.member, {"week-0": "9-17"}, "member", "changed"),
+    "member-away": (lambda office: office.member, AWAY, "member", "changed"),
+    "member-back": (time_off, {}, "member", "changed"),
+    "member-leave": (lambda office: office.colleague, {}, "member", "deactivated"),
+    "team-settings": (None, TEAM, "team", "changed"),
+    "team-hours": (None, {"week-0": "9-17"}, "team", "changed"),
+    "team-day-off": (None, {"on": "2026-12-24"}, "team", "changed"),
+    "team-day-on": (day_off, {}, "team", "changed"),
+    "team-member": (None, {"username": "ada", "role": "member"}, "member", "created"),
+    "team-skill": (None, {"name": "SQL"}, "skill", "created"),
+    "team-skill-remove": (lambda office: builders.make_skill(office.member), {}, "skill", "deleted"),
+    "task-give": (lambda office: office.task, {"to": "queue"}, "task", "changed"),
+    "task-reopen": (lambda office: builders.make_done_task(office.manager), {}, "task", "changed"),
+    "undo": (None, a_note, "task", "changed"),
     "task-pin": (lambda office: office.task, {"on": "1"}, "task", "changed"),
     "rule-new": (None, RULE_FORM, "rule", "created"),
+    "rule-import": (None, {"document": RULE_FILE, "do": "import"}, "rule", "created"),
     "rule": (lambda office: office.rule, RULE_FORM, "rule", "changed"),
     "rule-switch": (lambda office: office.rule, {"on": "0"}, "rule", "changed"),
+    "rule-activate": (lambda office: builders.make_rule(office.member, is_active=False), {}, "rule", "changed"),
+    "rule-revert": (a_version, {}, "rule", "changed"),
+    "rule-release": (a_parked_pair, {}, "rule", "released"),
     "rule-delete": (lambda office: office.rule, {}, "rule", "deleted"),
+    "sequence-new": (None, SEQUENCE_FORM, "sequence", "created"),
+    "sequence-edit": (a_sequence, SEQUENCE_FORM, "sequence", "changed"),
+    "sequence-switch": (a_sequence, {"on": "0"}, "sequence", "changed"),
+    "sequence-copy": (a_sequence, {}, "sequence", "created"),
+    "sequence-delete": (a_sequence, {}, "sequence", "deleted"),
+    "campaign-new": (None, SEQUENCE_FORM, "campaign", "created"),
+    "campaign-edit": (a_campaign, SEQUENCE_FORM, "campaign", "changed"),
+    "campaign-switch": (a_campaign, {"on": "0"}, "campaign", "changed"),
+    "campaign-copy": (a_campaign, {}, "campaign", "created"),
+    "campaign-delete": (a_campaign, {}, "campaign", "deleted"),
     "profile": (None, {"first_name": "Mai", "last_name": "Chen", "timezone": "UTC"}, "member", "changed"),
     "calendar": (None, {"shows": "todo"}, "calendar_feed", "created"),
+    "busy": (None, {"url": "https://calendar.example.org/mine.ics"}, "busy_times", "created"),
+    "busy-remove": (a_calendar, {}, "busy_times", "deleted"),
+    "push": (None, PUSH, "calendar_push", "created"),
+    "push-remove": (a_push, {}, "calendar_push", "deleted"),
+    "place": (lambda office: ("chat",), {"service": "ntfy", "topic": "mine"}, "notification_address", "created"),
+    "place-confirm": (lambda office: ("sms",), a_code, "notification_address", "confirmed"),
+    "place-remove": (
+        lambda office: (builders.make_address(office.manager).channel,),
+        {},
+        "notification_address",
+        "deleted",
+    ),
+    "sources": (None, {"provider": "postmark", "name": "Main"}, "source", "created"),
+    "source": (lambda office: a_source(office), {"name": "Other"}, "source", "changed"),
+    "source-renew": (lambda office: a_source(office), {}, "source", "renewed"),
+    "source-delete": (lambda office: a_source(office), {}, "source", "deleted"),
+    "forms": (None, {"name": "Contact us"}, "form", "created"),
+    "form": (lambda office: a_form(office), {"name": "Other", "rate_per_minute": "5"}, "form", "changed"),
+    "form-delete": (lambda office: a_form(office), {}, "form", "deleted"),
+    "webhooks": (None, WEBHOOK, "webhook", "created"),
+    "webhook": (a_webhook, WEBHOOK, "webhook", "changed"),
+    "webhook-switch": (a_webhook, {"on": "0"}, "webhook", "changed"),
+    "webhook-rotate": (a_webhook, {}, "webhook", "renewed"),
+    "webhook-delete": (a_webhook, {}, "webhook", "deleted"),
+    "account": (lambda office: ("sms",), {"service": "twilio"} | builders.TWILIO, "notification_gateway", "created"),
+    "account-remove": (
+        lambda office: (builders.make_gateway(office.manager.team).channel,),
+        {},
+        "notification_gateway",
+        "deleted",
+    ),
     "tokens": (None, {"name": "shop", "days": "30", "reach": "all"}, "token", "created"),
     "token-revoke": (lambda office: tokens.issue(office.manager, name="x", now=NOW)[0], {}, "token", "revoked"),
 }
 
 
 def test_every_page_that_changes_something_has_its_line_or_a_reason() -> None:
-    assert {pattern.name for pattern in urlpatterns} == READ | IN_THE_LEDGER | set(PAGES)
+    for_a_reason = READ | DEVICES | ARRIVING | BY_CODE | FIRST_RUN | BY_LINK | IN_THE_LEDGER | ROWS_OF_THEIR_OWN
+    assert {pattern.name for pattern in urlpatterns} == for_a_reason | set(PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -80,6 +280,7 @@ def test_a_change_on_a_page_has_one_line(name: str, office: Office, browser_of: 
     of, form, kind, verb = PAGES[name]
     asked = of(office) if of else ()
     address = reverse(f"web:{name}", args=asked if isinstance(asked, tuple) else [asked.pk])
+    form = form(office) if callable(form) else form
     known = set(Change.objects.values_list("pk", flat=True))
     response = browser_of(office.manager).post(address, form)
     assert response.status_code in (200, 302), response.content

@@ -154,3 +154,24 @@ def test_nothing_is_drawn_of_nothing() -> None:
     one = drawn((1, 84.9))
     assert one is not None
     assert one.words == "84.9 on 3 Mar, the first score kept."
+
+
+def test_leads_see_who_is_high_and_who_may_need_help_by_name_and_what_that_means(
+    lead: User, member: User, browser_of
+) -> None:
+    finish(member, 6, hours=2)
+    finish(lead, 5, hours=1, actual_hours=90)
+    leave(lead, 40)
+    scores.recompute_team(lead.team, now=datetime.now(UTC))
+    shown = browser_of(lead).get("/team/performance").context
+    assert {str(title): [line["name"] for line in lines] for title, _, lines in shown["lists"]} == {
+        "High performers": ["Maya Chen"],
+        "May need help": ["Zoe Adler"],
+    }
+    assert sum(bar.people for bar in shown["bars"]) == 2
+    page = told(browser_of(lead))
+    assert "A score above 80, of five finished tasks at least." in page
+    assert f'href="/team/members/{member.pk}"' in page
+    own = told(browser_of(member))
+    assert "twice as long and half as long both give 50" in own
+    assert "May need help" not in own

@@ -7,7 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from automation.models import Firing
+from automation.models import Campaign, Firing, Sequence
+from automation.programmes import enrolling
 from people.models import User
 from performance import scores
 from tests import builders
@@ -22,21 +23,61 @@ PAGES = (
     "/tasks/{task}",
     "/tasks/{task}/peek",
     "/tasks/new",
+    "/tasks?as=board",
+    "/tasks?sort=due&due=overdue&q=a",
+    "/tasks/{task}/edit",
+    "/focus",
+    "/search?q=a",
     "/contacts",
+    "/contacts?sort=heard&consent=ok",
     "/contacts/{contact}",
+    "/contacts/{contact}/edit",
+    "/contacts/{contact}/merge",
+    "/contacts/{contact}/rules",
     "/activity",
+    "/activity?state=again&outcome=fired",
+    "/activity/unmatched",
+    "/activity/conflicts",
     "/automations/task-scheduling",
+    "/automations/task-scheduling/import",
     "/automations/task-scheduling/{rule}",
+    "/automations/task-scheduling/{rule}/runs",
+    "/automations/task-scheduling/{rule}/versions",
+    "/automations/task-scheduling/{rule}/explain?q=a",
+    "/automations/stats",
+    "/automations/sequences",
+    "/automations/sequences/{sequence}",
+    "/automations/sequences/{sequence}?view=all",
+    "/automations/sequences/{sequence}/edit",
+    "/automations/campaigns",
+    "/automations/campaigns/{campaign}",
     "/automations/jobs",
     "/team/workload",
+    "/team/workload/people/{member}/{today}",
+    "/team/workload/tasks/{task}",
+    "/team/members/{member}",
+    "/settings/team",
     "/team/performance",
     "/team/reports",
     "/team/reports/{report}",
+    "/automations/jobs?state=dead&name=automation.tasks.send_delivery",
     "/inbox",
+    "/settings/audit",
+    "/settings/retention",
+    "/settings/data",
+    "/settings/sources",
+    "/settings/forms",
+    "/settings/security",
     "/settings/tokens",
     "/bell",
+    "/side",
 )
-MOST = 20
+MOST = 25
+"""Five of them are the sidebar's."""
+MORE = {"/team/workload": 33, "/team/performance": 26, "/automations/stats": 27}
+"""Of a page that is made of several: hours, days off and work of everybody, figures of two weeks, the queue; figures of
+rules, of sequences and of campaigns.
+"""
 
 
 def fill(office: Office, count: int) -> None:
@@ -56,10 +97,26 @@ def fill(office: Office, count: int) -> None:
         builders.make_firing(office.rule, contact=contact, outcome=Firing.SUPPRESSED, reason="still open")
         builders.make_firing(rule, task=builders.make_task(colleague, contact=office.contact), activity=activity)
         builders.make_activity(office.contact, activity_type="task_completed", task_id=task.pk, actor=colleague)
+        builders.make_conflict(activity)
+        builders.make_unmatched(user.team)
         builders.make_job(user, at=now - timedelta(minutes=n))
         builders.make_notification(user, task=task)
         builders.make_token(user)
+    enrol_some(user, count, now)
     scores.recompute_team(user.team, now=now)
+
+
+def enrol_some(user: User, count: int, now: datetime) -> None:
+    """Contacts in one sequence and one campaign, beside as many sequences and campaigns of others."""
+    known = Sequence.objects.filter(name="Welcome").first(), Campaign.objects.filter(name="Welcome").first()
+    sequence = known[0] or builders.make_sequence(user, days=(0, 1, 2), name="Welcome")
+    campaign = known[1] or builders.make_campaign(user, {"delay_days": 0}, {"delay_days": 2}, name="Welcome")
+    for _ in range(count):
+        contact = builders.make_contact(builders.make_user(team=user.team))
+        enrolling.enrol(sequence, contact, owner=user, now=now)
+        enrolling.enrol(campaign, contact, owner=user, now=now)
+        enrolling.enrol(builders.make_sequence(user), contact, owner=user, now=now)
+        builders.make_campaign(user)
 
 
 def queries(browser: Client, path: str) -> int:
@@ -74,12 +131,19 @@ def test_constant_queries(path: str, office: Office, browser_of) -> None:
     fill(office, 3)
     few = queries(browser, address(path, office, day=0))
     fill(office, 12)
-    assert queries(browser, address(path, office, day=1)) == few <= MOST
+    assert queries(browser, address(path, office, day=1)) == few <= MORE.get(path, MOST)
 
 
 def address(path: str, office: Office, *, day: int) -> str:
+    if "{sequence}" in path or "{campaign}" in path:
+        return path.format(
+            sequence=Sequence.objects.get(name="Welcome").pk, campaign=Campaign.objects.get(name="Welcome").pk
+        )
     if "{report}" in path:
         for before in (1, 0):  # one that has another before it
             report = builders.make_report(office.manager.team, now=builders.NOW + timedelta(days=2 * day - before))
         return path.format(report=report.pk)
-    return path.format(task=office.task.pk, contact=office.contact.pk, rule=office.rule.pk)
+    today = datetime.now(UTC).date()
+    return path.format(
+        member=office.member.pk, today=today, task=office.task.pk, contact=office.contact.pk, rule=office.rule.pk
+    )

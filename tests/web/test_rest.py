@@ -1,13 +1,17 @@
 """Contacts, jobs, inbox, settings, theme: what their forms do."""
 
+import gzip
+import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.core import mail
 from django.test import Client
 
 from crm.models import Activity, Contact
 from jobs.models import Job
-from people.models import ApiToken
+from people.models import ApiToken, Change
 from tests import builders
 from tests.web.conftest import Office
 
@@ -154,3 +158,38 @@ def test_one_can_sign_in_by_name_or_address_and_out_again(db: None, client: Clie
 def test_nobody_is_promised_a_letter(db: None, client: Client, path: str) -> None:
     assert "No link is sent by mail" in client.get(path).content.decode()
     assert client.post(path, {"email": "ann@example.com"}).status_code == 405
+
+
+def test_a_forgotten_password_is_set_anew_by_a_link(db: None, client: Client, settings: Any) -> None:
+    settings.MAILS, settings.BASE_URL = True, "https://tasks.example.org"
+    user = builders.make_user(password="the-forgotten-one")
+    for address in ("nobody@example.org", user.email):
+        answer = client.post("/accounts/password/reset/", {"email": address}, headers={"Host": "evil.example"})
+        assert answer["Location"] == "/accounts/password/reset/done/", "nobody learns who has an account"
+    (letter,) = mail.outbox
+    assert (letter.to, letter.subject) == ([user.email], "A new password for Nextmove")
+    (link,) = re.findall(r"https://tasks.example.org(/\S+)", letter.body)
+    form = client.get(link, follow=True)
+    path, new = form.request["PATH_INFO"], {"password1": "quite another 5", "password2": "quite another 5"}
+    assert client.post(path, {"password1": "short", "password2": "short"}).status_code == 200
+    assert client.post(path, new).status_code == 302
+    assert client.post("/accounts/login/", {"login": user.username, "password": "quite another 5"})["Location"] == "/"
+    assert Change.objects.get().actor == user
+    assert "password1" not in Client().get(link, follow=True).content.decode(), "it worked once"
+
+
+def test_a_mail_server_that_is_away_is_said(db: None, client: Client, settings: Any) -> None:
+    settings.MAILS, settings.EMAIL_BACKEND = True, "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    answer = client.post("/accounts/password/reset/", {"email": builders.make_user().email})
+    assert answer.status_code == 503
+    assert "does not answer" in answer.content.decode()
+
+
+def test_pages_are_sent_compressed_and_answers_to_programs_as_they_are(office, browser_of, client: Client) -> None:
+    asked = {"Accept-Encoding": "gzip"}
+    page = browser_of(office.manager).get("/tasks", headers=asked)
+    assert page["Content-Encoding"] == "gzip"
+    assert b"Call Ana" in gzip.decompress(page.content)
+    assert not client.get("/api/openapi.json", headers=asked).has_header("Content-Encoding")
+    assert not client.post("/hooks/forms/0", headers=asked).has_header("Content-Encoding")

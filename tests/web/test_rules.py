@@ -1,8 +1,10 @@
 """Task scheduling: a first rule with three answers, errors beside the fields, switch, delete."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.forms import DateTimeInput
 
 from automation.models import Firing, TaskAutomationRule
 from tests import builders
@@ -163,10 +165,68 @@ def test_each_kind_of_trigger_is_made_shown_and_kept(change, config, office: Off
     assert kept.trigger_config == config
 
 
-def test_a_trigger_that_the_form_cannot_say_is_kept(office: Office, browser_of) -> None:
-    config = {"cron": "0 9 * * 1", "audience": "none"}
+def as_sent(response: Any) -> dict[str, Any]:
+    """The form of a page as a browser sends it when nothing is touched."""
+    form, part = response.context["form"], response.context["part"]
+    sent = {field.html_name: _typed(field) for field in form}
+    sent = {key: value for key, value in sent.items() if value not in (None, False)}
+    sent |= {"condition_mode": part.mode, "match": part.match, "rows": len(part.rows), "condition": part.text}
+    for number, row in enumerate(part.rows):
+        named = f"row-{number}-"
+        sent |= {f"{named}field": row.field, f"{named}operator": row.operator, f"{named}value": row.typed}
+    return sent
+
+
+def _typed(field: Any) -> Any:
+    value = field.value()
+    widget = field.field.widget
+    return widget.format_value(value) if isinstance(widget, DateTimeInput) else value
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("time", {"cron": "0 9 * * 1", "audience": "none"}),
+        ("time", {"cron": "30 8 * * 1,3,5", "audience": "none"}),
+        ("time", {"cron": "15 7 31 * *", "audience": "none"}),
+        ("time", {"cron": "0 9 1 1,4,7,10 *", "audience": "none"}),
+        ("time", {"cron": "0 9-17 * * 1", "audience": "none"}),
+        ("time", {"at": "2027-03-01T09:30", "audience": "none"}),
+        ("time", {"every": {"hours": 6}, "audience": "none"}),
+        ("time", {"every": {"days": 2, "at": "08:30"}, "audience": "contacts", "statuses": ["lead", "active"]}),
+        ("cadence", {"cadences": ["weekly", "monthly"]}),
+        ("cadence", {"cadences": ["weekly", "days:10"]}),
+        ("inactivity", {"days": 14, "statuses": ["active"], "activity_types": ["call"]}),
+        ("task_completed", {"priorities": ["high"], "title_contains": "demo", "rule_ids": "its"}),
+        ("overdue", {"what": "follow_up"}),
+    ],
+)
+def test_every_trigger_can_be_said_by_the_form(kind: str, config: Any, office: Office, browser_of) -> None:
+    config = {key: [office.rule.pk] if value == "its" else value for key, value in config.items()}
+    rule = builders.make_rule(office.member, trigger_type=kind, trigger_config=config)
+    browser, path = browser_of(office.member), f"/automations/task-scheduling/{rule.pk}"
+    assert browser.post(path, as_sent(browser.get(path))).status_code == 302
+    assert TaskAutomationRule.objects.get(pk=rule.pk).trigger_config == config
+
+
+def test_weekdays_as_a_span_are_the_same_days(office: Office, browser_of) -> None:
+    config = {"cron": "0 9 * * 1-5", "audience": "none"}
     rule = builders.make_rule(office.member, trigger_type="time", trigger_config=config)
     browser, path = browser_of(office.member), f"/automations/task-scheduling/{rule.pk}"
-    assert "This form keeps it as it is" in browser.get(path).content.decode()
-    assert browser.post(path, FIRST | {"kind": "time"}).status_code == 302
-    assert TaskAutomationRule.objects.get(pk=rule.pk).trigger_config == config
+    assert browser.post(path, as_sent(browser.get(path))).status_code == 302
+    assert TaskAutomationRule.objects.get(pk=rule.pk).trigger_config["cron"] == "0 9 * * 1,2,3,4,5"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"time_how": "by_week"}, "Choose at least one day."),
+        ({"time_how": "once"}, "Choose a date and a time."),
+        ({"time_how": "by_cron"}, "Write a cron line"),
+        ({"time_how": "by_cron", "cron": "every monday"}, "cannot be read"),
+    ],
+)
+def test_a_timetable_that_says_nothing_is_refused_beside_its_field(change, words, office: Office, browser_of) -> None:
+    response = browser_of(office.member).post("/automations/task-scheduling/new", FIRST | {"kind": "time"} | change)
+    assert response.status_code == 422
+    assert words in response.content.decode()

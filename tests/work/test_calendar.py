@@ -1,5 +1,6 @@
 """The calendar of a person: read alike by two independent libraries, right over clock changes, and nobody else's."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,26 @@ from work.models import Task
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
+INSTANT, DURATION, TEXT = r":\d{8}T\d{6}Z", r"P(\d+W|\d+D|(\d+D)?T(\d+H)?(\d+M)?(\d+S)?)", r":([^\\;,]|\\[\\;,nN])*"
+SAID = {
+    **dict.fromkeys(("CREATED", "DTSTAMP", "DUE", "DTSTART", "DTEND", "COMPLETED"), INSTANT),
+    **dict.fromkeys(("SUMMARY", "DESCRIPTION", "UID", "X-WR-CALNAME", "PRODID"), TEXT),
+    "TRIGGER": f";VALUE=DATE-TIME{INSTANT}",
+    "REFRESH-INTERVAL": f";VALUE=DURATION:{DURATION}",
+    "X-PUBLISHED-TTL": f":{DURATION}",
+    "PRIORITY": ":[0-9]",
+    "SEQUENCE": r":\d+",
+    "PERCENT-COMPLETE": ":(100|[1-9]?[0-9])",
+    "STATUS": ":(NEEDS-ACTION|IN-PROCESS|COMPLETED)",
+    "TRANSP": ":TRANSPARENT",
+    "URL": r":http\S+",
+    "VERSION": ":2.0",
+    "METHOD": ":PUBLISH",
+    "ACTION": ":DISPLAY",
+    "BEGIN": ":(VCALENDAR|VTODO|VEVENT|VALARM)",
+    "END": ":(VCALENDAR|VTODO|VEVENT|VALARM)",
+}
+"""Each property that is written, with its value as RFC 5545 spells it: libraries read more than that."""
 
 
 @pytest.fixture
@@ -36,6 +57,10 @@ def read(person: User, shows: str = CalendarFeed.TODO, *, now: datetime = NOW) -
     assert sorted(entry.uid.value for entry in entries) == sorted(str(entry["uid"]) for entry in found)
     assert sorted(entry.summary.value for entry in entries) == sorted(str(entry["summary"]) for entry in found)
     assert all(len(line) <= 75 for line in text.split(b"\r\n")), "RFC 5545, 3.1: lines are folded"
+    assert text.endswith(b"END:VCALENDAR\r\n")
+    for line in text.replace(b"\r\n ", b"").decode().split("\r\n")[:-1]:
+        name = re.split("[;:]", line)[0]
+        assert re.fullmatch(SAID[name], line.removeprefix(name)), line
     return found
 
 

@@ -42,7 +42,9 @@ def test_what_is_due_as_the_week_ends_fills_the_week_as_it_does_its_last_day(mem
     assert capacity.week(member, now=WEDNESDAY).used_hours == 41
     assert capacity.days(member, now=WEDNESDAY)[4].due_hours == 41
     builders.make_user(team=member.team)
-    (load, _) = loads.weeks(list(User.objects.select_related("team").order_by("pk")), now=WEDNESDAY).loads.values()
+    (load, _) = loads.weeks(
+        member.team, list(User.objects.select_related("team").order_by("pk")), now=WEDNESDAY
+    ).loads.values()
     assert [float(one.hours) for one in load.tasks] == [41], "and it may move"
 
 
@@ -107,7 +109,7 @@ def test_what_was_finished_long_ago_is_not_read(member: User) -> None:
     builders.make_task(member, estimated_hours=2)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    assert len(capacity.bookings([member])[member.pk]) == 1
+    assert len(capacity.bookings([member], capacity.UsualEstimates())[member.pk]) == 1
     assert "task_held" in Task.objects.filter(assignee_id__in=[member.pk]).open().explain()
 
 

@@ -194,7 +194,7 @@ def _changed(owner):
 def test_following_an_unchanged_calendar_reads_no_task(owner, django_assert_num_queries):
     wanted(TWO_DAYS, owner)
     due.follow_calendars(owner.team_id, now=NOW)
-    with django_assert_num_queries(6) as seen:
+    with django_assert_num_queries(7) as seen:
         assert due.follow_calendars(owner.team_id, now=NOW) == 0
     assert not any("work_task" in query["sql"] for query in seen.captured_queries)
 

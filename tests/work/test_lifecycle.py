@@ -60,6 +60,16 @@ def test_reopening_and_completing_again_is_a_new_effect(member: User) -> None:
     assert list(outcomes) == [Assignment.REOPENED, Assignment.COMPLETED], "it counts once"
 
 
+def test_what_somebody_finished_who_has_left_waits_for_others_once_it_is_reopened(manager: User, member: User) -> None:
+    task = builders.make_task(member)
+    lifecycle.complete(task, by=member, now=timezone.now())
+    deactivation.deactivate(member, by=manager, now=timezone.now())
+    lifecycle.set_status(Task.objects.get(pk=task.pk), "todo", by=manager, now=timezone.now())
+    task.refresh_from_db()
+    assert (task.status, task.assignee) == ("todo", None)
+    assert not Assignment.objects.filter(task=task, ended_at__isnull=True).exists()
+
+
 def test_who_may_complete(manager: User, member: User) -> None:
     other, stranger = builders.make_user(team=manager.team), builders.make_manager()
     lead = builders.make_lead(team=manager.team)
@@ -186,7 +196,10 @@ def test_work_under_way_books_what_is_left_of_it(member: User, spent: int | None
     due = now + timedelta(days=1)
     builders.make_task(member, status="in_progress", estimated_hours=6, actual_hours=spent, due_date=due)
     assert capacity.week(member, now=now).used_hours == Decimal(left)
-    assert capacity.booked_by(capacity.bookings([member])[member.pk], [now, due]) == [0, Decimal(left)]
+    assert capacity.booked_by(capacity.bookings([member], capacity.UsualEstimates())[member.pk], [now, due]) == [
+        0,
+        Decimal(left),
+    ]
 
 
 def test_old_assignments_go_and_young_ones_stay(member: User) -> None:

@@ -1,8 +1,19 @@
-// Polling rests while nobody looks, and while somebody is typing or has a menu open in the part it would replace.
+// Polling rests while nobody looks or the part is not shown, and while somebody is typing or has a menu open in the part it would replace.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.target;
   if (!(part instanceof Element) || !part.matches("[data-poll]")) return;
-  if (document.hidden || part.querySelector("input:focus, textarea:focus, select:focus, details[open]")) event.preventDefault();
+  if (event.detail.requestConfig.triggeringEvent?.type === "work-changed") return;
+  const busy = "input:focus, textarea:focus, select:focus, details[open], input[type=checkbox]:checked, .dragged";
+  if (document.hidden || !part.checkVisibility() || part.querySelector(busy)) event.preventDefault();
+});
+
+// A form that adds something is empty again once that is done; one in a part that was opened for it closes that part,
+// before the part around it is asked for anew.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || event.detail.xhr.status >= 300) return;
+  if (form.matches("[data-adds]")) form.reset();
+  if (form.matches("[data-closes]")) form.closest("details")?.removeAttribute("open");
 });
 
 // A row that is shown beside the list stays marked.
@@ -15,6 +26,13 @@ document.addEventListener("htmx:afterSwap", (event) => {
     peek.scrollTop = 0;
     if (event.detail.requestConfig?.verb === "get") peek.focus({ preventScroll: true });
   }
+});
+
+// What is shown beside the list is shown anew when something was done, unless somebody is writing there.
+document.body.addEventListener("work-changed", () => {
+  const shown = document.querySelector("#peek [data-peek]");
+  if (shown && !document.querySelector("#peek :is(input, textarea):focus"))
+    htmx.ajax("GET", shown.dataset.peek, { target: "#peek", swap: "innerHTML" });
 });
 
 document.addEventListener("click", (event) => {
@@ -31,5 +49,5 @@ function closePeek() {
   const row = document.getElementById(`task-${task.dataset.task}`);
   peek.replaceChildren(document.getElementById("peek-hint")?.content.cloneNode(true) ?? "");
   row?.classList.remove("open");
-  row?.querySelector(".title a")?.focus();
+  (row?.querySelector(".title a") ?? document.getElementById(task.dataset.back))?.focus();
 }

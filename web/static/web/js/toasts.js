@@ -14,6 +14,8 @@ function watch(toast) {
   leave();
 }
 
+region.addEventListener("submit", (event) => event.target.closest(".toast").classList.add("sent"));
+
 for (const toast of region.querySelectorAll(".toast")) watch(toast);
 new MutationObserver((changes) => {
   for (const change of changes) for (const node of change.addedNodes) if (node.matches?.(".toast")) watch(node);

@@ -1,0 +1,78 @@
+"""Where somebody is signed in: their sessions with the device each was begun on, and their ending."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef, QuerySet
+
+from people.models import User
+
+MOST = 50
+"""Devices and sign-ins that are listed."""
+KEEP = timedelta(days=90)
+"""For so long sign-ins are known."""
+YOUNG = timedelta(days=1)
+"""A device is noted a moment before its session is."""
+AT_ONCE = 1_000
+
+
+def of(user: User, *, now: datetime) -> list[UserSession]:
+    """Those where they are signed in now, newest first."""
+    rows = list(UserSession.objects.filter(user_id=user.pk).order_by("-created_at", "-pk")[:MOST])
+    keys = [row.session_key for row in rows]
+    live = set(Session.objects.filter(session_key__in=keys, expire_date__gt=now).values_list("session_key", flat=True))
+    return [row for row in rows if row.session_key in live]
+
+
+def end(row: UserSession) -> None:
+    """Whoever sits there has to sign in again."""
+    Session.objects.filter(session_key=row.session_key).delete()
+    row.delete()
+
+
+def end_others(user: User, *, but: str, now: datetime) -> int:
+    """Ends all sessions of theirs but the one with this key; how many.
+
+    Sessions say whose they are only inside, and some began before devices were noted: all that are valid are read.
+    """
+    theirs = [
+        session.session_key
+        for session in Session.objects.filter(expire_date__gt=now).exclude(session_key=but).iterator(chunk_size=500)
+        if session.get_decoded().get("_auth_user_id") == str(user.pk)
+    ]
+    Session.objects.filter(session_key__in=theirs).delete()
+    UserSession.objects.filter(user_id=user.pk).exclude(session_key=but).delete()
+    return len(theirs)
+
+
+def sign_ins(user: User, count: int) -> list[AccessLog]:
+    """The latest, newest first."""
+    return list(AccessLog.objects.filter(username=user.username).order_by("-attempt_time", "-pk")[:count])
+
+
+def refused(user: User, count: int) -> list[Any]:
+    """Wrong passwords since the last right one, by address: the rows of the lock-out."""
+    return list(AccessAttempt.objects.filter(username=user.username).order_by("-attempt_time", "-pk")[:count])
+
+
+def prune(*, now: datetime) -> dict[str, int]:
+    """Deletes sessions that have run out, devices without one, and sign-ins of over 90 days; how many of each.
+
+    Piece by piece: doing it again finds less to do.
+    """
+    gone = ~Exists(Session.objects.filter(session_key=OuterRef("session_key")))
+    sessions = _delete(Session.objects.filter(expire_date__lt=now))
+    devices = _delete(UserSession.objects.filter(gone, created_at__lt=now - YOUNG))
+    old = [model.objects.filter(attempt_time__lt=now - KEEP) for model in (AccessLog, AccessAttempt)]
+    return {"sessions": sessions, "devices": devices, "sign_ins": sum(map(_delete, old))}
+
+
+def _delete(rows: QuerySet[Any]) -> int:
+    deleted = 0
+    while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
+        rows.model._default_manager.filter(pk__in=pks).delete()
+        deleted += len(pks)
+    return deleted

@@ -1,0 +1,221 @@
+"""What the rooms said in English, in the language of whoever reads it.
+
+Reasons, notices and refusals are kept and answered as English sentences, the same for everybody; pages and letters say
+them in the reader's language. The catalogue holds each with its fields (`{name} owns the contact.`), under a context of
+its own: a sentence is found by its fixed words, and its fields are said in turn. What it does not hold stays as it is,
+and so does what people wrote: whatever stands in quotation marks, and the fields called name or title.
+"""
+
+import re
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from django.utils import dateformat, formats
+from django.utils.dates import MONTHS_3
+from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext, override, pgettext
+from django.utils.translation.trans_real import translation
+
+CONTEXT = "said"
+_KEY = f"{CONTEXT}\4"
+_FIELD = re.compile(r"\{(\w*)(?::([^{}]*))?\}")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
+_FIGURE = re.compile(rf"({_NUMBER.pattern})( ?)(.+)", re.DOTALL)
+_UNITS = ("h", "min", "s", "%", "h/h", "MB", "MiB")
+_BREAK = re.compile(r"(?<=[.!?]) (?=\S)")
+_JOINTS = ("\n", "; ", ", ", " and ", " or ", " + ", ": ")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], start=1
+    )
+}
+_WRITTEN = re.compile(r"(display_|user|file_)?name\d?|title\d?|email|phone|error|unseal|url|base_url")
+_FORMS = {
+    "%a": r"[A-Z][a-z]{2}",
+    "%b": r"[A-Z][a-z]{2}",
+    "%B": r"[A-Z][a-z]+",
+    "%d": r"\d\d",
+    "%m": r"\d\d",
+    "%H": r"\d\d",
+    "%M": r"\d\d",
+    "%Y": r"\d{4}",
+}
+_FEWEST = 8
+"""Fixed letters of a template that begins with a field: with fewer, such as ` is `, it would match too much."""
+_FEWEST_AT_START = 4
+_OPENING = ("“", "'", '"')
+
+
+class Template(NamedTuple):
+    """A sentence with fields, as it is found, and what it is in the other language."""
+
+    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+    fields: tuple[tuple[str, str, bool], ...]
+    """Name, format, and whether people wrote it."""
+    answer: str
+    breaks: bool
+
+
+def said(text: object) -> str:
+    """The sentence in the language that is active; whatever the catalogue does not hold comes back as it is."""
+    words, language = str(text), get_language()
+    if not words or language is None or language.startswith("en"):
+        return words
+    return _said(words, language)
+
+
+def word(text: object) -> str:
+    """The same of a label alone: for lists in which names that people gave stand beside it."""
+    words = str(text)
+    return words if (get_language() or "en").startswith("en") else (_word(words) or words)
+
+
+@lru_cache(maxsize=8192)
+def _said(text: str, language: str) -> str:
+    with override(language):
+        return _sentences(text, language)
+
+
+def _sentences(text: str, language: str) -> str:
+    found = _word(text)
+    if found is None and _BREAK.search(text):
+        found = _matched(text, language, breaks=True)
+        if found is None:
+            parts = [_part(part, language) for part in _BREAK.split(text)]
+            whole = _matched(text, language) if None in parts else None
+            found = whole or " ".join(
+                part if part is not None else own for part, own in zip(parts, _BREAK.split(text), strict=True)
+            )
+    return found if found is not None else (_part(text, language) or text)
+
+
+def _part(text: str, language: str) -> str | None:
+    """A sentence or a piece of one; None when it is unknown."""
+    found = _word(text)
+    if found is None:
+        found = _matched(text, language)
+    if found is None and text.endswith((".", ":")) and (bare := _part(text[:-1], language)) is not None:
+        found = bare + text[-1]
+    if found is None and text.startswith("(") and text.endswith(")"):
+        inner = _part(text[1:-1], language)
+        found = None if inner is None else f"({inner})"
+    return found or _listed(text, language) or _figure(text, language)
+
+
+def _word(text: str) -> str | None:
+    """One that the catalogue holds as it is; a label also where it begins small."""
+    for own in dict.fromkeys((text, capfirst(text))):
+        if (found := pgettext(CONTEXT, own)) != own or (found := gettext(own)) != own:
+            return found
+    if text in _MONTHS:
+        return capfirst(str(MONTHS_3[_MONTHS[text]]))
+    return text if text in _alike(get_language() or "") else None
+
+
+def _figure(text: str, language: str) -> str | None:
+    """A number, alone or with what is counted."""
+    if _NUMBER.fullmatch(text):
+        return _number(text)
+    match = _FIGURE.fullmatch(text)
+    if match is None:
+        return None
+    number, gap, rest = match.groups()
+    told = rest if rest in _UNITS else _part(rest, language)
+    return None if told is None else f"{_number(number)}{gap}{told}"
+
+
+def _listed(text: str, language: str) -> str | None:
+    """Several of them in a row."""
+    for between in _JOINTS:
+        pieces = text.split(between)
+        if len(pieces) > 1:
+            told = [_part(piece, language) for piece in pieces]
+            if any(one is not None for one in told):
+                joint = f" {_word(between.strip())} " if between.strip().isalpha() else between
+                return joint.join(piece if one is None else one for piece, one in zip(pieces, told, strict=True))
+    return None
+
+
+def _matched(text: str, language: str, *, breaks: bool = False) -> str | None:
+    for longest, one in _templates(language):
+        if longest in text and one.breaks >= breaks and (match := one.pattern.fullmatch(text)):
+            return _filled(one, match.groups(), language)
+    return None
+
+
+def _filled(template: Template, values: tuple[str, ...], language: str) -> str:
+    given = {name: (value, spec, written) for (name, spec, written), value in zip(template.fields, values, strict=True)}
+
+    def fill(field: re.Match[str]) -> str:
+        value, spec, written = given[field[1]]
+        if written or not value:
+            return value
+        if "%" in spec:
+            return _date(value, spec, field[2] or "")
+        lead, tail = len(value) - len(value.lstrip()), len(value.rstrip())
+        return value[:lead] + _sentences(value.strip(), language) + value[tail:] if value.strip() else value
+
+    return _FIELD.sub(fill, template.answer)
+
+
+def _date(value: str, spec: str, told: str) -> str:
+    """A date or time by the form that the translation names, in Django's letters."""
+    if spec in ("%a", "%b"):
+        return _word(value) or value
+    return dateformat.format(datetime.strptime(value, spec), told) if told else value  # noqa: DTZ007
+
+
+def _number(text: str) -> str:
+    sign = text[0] if text[:1] in "+-" else ""
+    whole, point, rest = text.removeprefix(sign).replace(",", "").partition(".")
+    grouped = "," in text
+    return sign + formats.number_format(
+        f"{whole}{point}{rest}", decimal_pos=len(rest), use_l10n=True, force_grouping=grouped
+    )
+
+
+@cache
+def _templates(language: str) -> tuple[tuple[str, Template], ...]:
+    """Those of the catalogue that have fields, each with the longest of its fixed words; the fullest ones first."""
+    found = []
+    for key, answer in translation(language)._catalog.items():  # type: ignore[attr-defined]
+        if isinstance(key, str) and key.startswith(_KEY) and _FIELD.search(key):
+            one = _template(key.removeprefix(_KEY), answer)
+            fixed = sum(map(len, one.words))
+            begins = key[len(_KEY)].isalpha() and fixed >= _FEWEST_AT_START
+            if begins or fixed >= _FEWEST or any(spec for _, spec, _ in one.fields):
+                found.append(one)
+    found.sort(key=lambda one: (-sum(map(len, one.words)), len(one.fields), one.pattern.pattern))
+    return tuple((max(one.words, key=len), one) for one in found)
+
+
+@cache
+def _alike(language: str) -> frozenset[str]:
+    """The words that are the same in both languages."""
+    items = translation(language)._catalog.items()  # type: ignore[attr-defined]
+    return frozenset(
+        key.removeprefix(_KEY) for key, answer in items if isinstance(key, str) and key.removeprefix(_KEY) == answer
+    )
+
+
+def _template(text: str, answer: str) -> Template:
+    pattern, fields, words, last = "", [], [], 0
+    for field in _FIELD.finditer(text):
+        name, spec, fixed = field[1], field[2] or "", text[last : field.start()]
+        pattern += f"{re.escape(fixed)}({_form(spec)})"
+        fields.append((name, spec, fixed.endswith(_OPENING) or bool(_WRITTEN.fullmatch(name))))
+        words.append(fixed)
+        last = field.end()
+    words.append(text[last:])
+    whole = re.compile(pattern + re.escape(text[last:]), re.DOTALL)
+    return Template(whole, tuple(words), tuple(fields), answer, bool(re.search(r"[.!?] [^a-z]", text)))
+
+
+def _form(spec: str) -> str:
+    """What a field of this format looks like."""
+    if "%" in spec:
+        return re.sub("%[a-zA-Z]", lambda one: _FORMS[one[0]], spec)
+    return r"[+-]?[\d.,]+" if spec else ".*?"

@@ -1,0 +1,130 @@
+"""One run: an installation, a driver, faults; then quiet, and the judgement."""
+
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from tests import processes
+from tests.chaos import effects, faults, installation
+from tests.chaos.driver import Driver
+from tests.chaos.inside import Wishes
+
+SETTLING_SECONDS = 420.0
+"""Above the waits of the product's own: two retries, and a poisoned job's end."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is tried. `seconds` is how long the events take to be posted."""
+
+    place: str
+    events: int
+    seconds: float
+    every_seconds: float
+    wishes: Wishes
+    seed: int
+    without_keys: bool = False
+    only: tuple[str, ...] = ()
+    """Faults by name; all of the place when empty."""
+
+
+@dataclass
+class Outcome:
+    plan: Plan
+    verdict: effects.Verdict
+    faults: dict[str, int]
+    kills: int
+    unanswered: int
+    seconds: float
+    settled_seconds: float
+    answer_ms: dict[str, float]
+    poisoned: tuple[int, int]
+    """Poisoned jobs, and how many of them were given up."""
+    retries: int
+    crashes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "place": self.plan.place,
+            "events": self.plan.events,
+            "seed": self.plan.seed,
+            "unique_keys_of_the_domain": not self.plan.without_keys,
+            "faults": self.faults,
+            "kills": self.kills,
+            "unanswered_and_repeated": self.unanswered,
+            "seconds": round(self.seconds, 1),
+            "quiet_after_seconds": round(self.settled_seconds, 1),
+            "answer_ms": {name: round(value, 1) for name, value in self.answer_ms.items()},
+            "poisoned": list(self.poisoned),
+            "retries": self.retries,
+            "crashes": self.crashes,
+            **self.verdict.as_dict(),
+        }
+
+
+def run(plan: Plan, folder: Path | None = None) -> Outcome:
+    """Raises own_servers.NotInstalled, and TooLate with the logs when it does not come to rest."""
+    with tempfile.TemporaryDirectory(prefix="nextmove-chaos-") as scratch:
+        place = Path(scratch) if folder is None else folder
+        with installation.running(
+            plan.place, place, events=plan.events, wishes=plan.wishes, without_keys=plan.without_keys
+        ) as here:
+            return _torment(plan, here, place)
+
+
+def _torment(plan: Plan, here: installation.Installation, folder: Path) -> Outcome:
+    rng = random.Random(plan.seed)
+    chosen = [one for one in faults.of(plan.place) if not plan.only or one.name in plan.only]
+    driver = Driver(here.site, here.database, here.teams, plan.events, plan.seconds, rng)
+    torment = faults.Torment(here, chosen, random.Random(plan.seed), plan.every_seconds, folder / "faults.jsonl")
+    began = time.monotonic()
+    driver.start()
+    torment.start()
+    try:
+        try:
+            processes.until(
+                lambda: time.monotonic() - began > plan.seconds and len(driver.answered) >= plan.events,
+                seconds=plan.seconds + SETTLING_SECONDS,
+                why="not all events were answered",
+            )
+        finally:
+            torment.stop()
+        calm = time.monotonic()
+        processes.until(lambda: driver.is_done, seconds=SETTLING_SECONDS, why="not all tasks could be completed")
+        processes.until(here.is_quiet, seconds=SETTLING_SECONDS, why="not all was done")
+    except processes.TooLate as late:
+        raise processes.TooLate(f"{late}; seed {plan.seed}, {dict(torment.counts)}\n{here.logs()}") from None
+    finally:
+        driver.given_up.set()
+    settled = time.monotonic() - calm
+    assert not torment.errors, torment.errors
+    told_by_api = here.told_by_api()
+    here.stop()  # so that nothing moves while it is counted
+    verdict = effects.judge(range(plan.events), here.database, here.gateway, told_by_api=told_by_api)
+    count = here.database.one
+    return Outcome(
+        plan=plan,
+        verdict=verdict,
+        faults=dict(sorted(torment.counts.items())),
+        kills=torment.kills,
+        unanswered=driver.unanswered,
+        seconds=time.monotonic() - began,
+        settled_seconds=settled,
+        answer_ms=percentiles([took for _, took in driver.answered]),
+        poisoned=(
+            count("SELECT COUNT(*) FROM jobs_job WHERE name = 'chaos.poison'"),
+            count("SELECT COUNT(*) FROM jobs_job WHERE name = 'chaos.poison' AND state = 'dead'"),
+        ),
+        retries=count("SELECT COALESCE(SUM(retries), 0) FROM jobs_job"),
+        crashes=count("SELECT COALESCE(SUM(crashes), 0) FROM jobs_job"),
+    )
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    cuts = quantiles(seconds, n=100)
+    return {"p50": 1000 * cuts[49], "p99": 1000 * cuts[98], "most": 1000 * max(seconds)}

@@ -1,0 +1,186 @@
+"""Signing in by two steps, and the devices one is signed in on."""
+
+from datetime import timedelta
+
+import pytest
+from allauth.mfa.totp.internal import auth as totp
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from people import two_step
+from people.models import Change, User
+from tests import builders
+from tests.web.conftest import Office
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+PASSWORD = "a long password 1"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def code(key: str, *, periods: int = 0) -> str:
+    counter = int(timezone.now().timestamp()) // two_step.PERIOD_SECONDS + periods
+    return str(totp.format_hotp_value(totp.hotp_value(key, counter)))
+
+
+@pytest.fixture
+def person() -> User:
+    return builders.make_manager(username="ada", password=PASSWORD)
+
+
+def signed_in(agent: str = FIREFOX, *, name: str = "ada") -> Client:
+    browser = Client(headers={"User-Agent": agent})
+    response = browser.post(reverse("account_login"), {"login": name, "password": PASSWORD})
+    assert response.status_code == 302
+    return browser
+
+
+def asked_again(browser: Client, name: str) -> None:
+    """Gives the password once more on the way to a page."""
+    way = reverse(f"web:{name}")
+    answer = browser.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": way})
+    assert answer.status_code in (200, 302)
+
+
+@pytest.fixture
+def secured(person: User) -> tuple[User, str, list[str]]:
+    """One who switched it on a while ago."""
+    key, before = two_step.new_key(), timezone.now() - timedelta(hours=1)
+    counter = int(before.timestamp()) // two_step.PERIOD_SECONDS
+    shown = totp.format_hotp_value(totp.hotp_value(key, counter))
+    return person, key, two_step.switch_on(person, key, shown, now=before)
+
+
+def test_it_is_set_up_with_a_code_and_asked_for_from_then_on(person: User) -> None:
+    browser = signed_in()
+    asked_again(browser, "two-step")
+    page = browser.get(reverse("web:two-step"))
+    key = browser.session["two_step_key"]
+    assert "data:image/svg+xml" in page.content.decode()
+    assert browser.post(reverse("web:two-step"), {"code": "nonsense"}).status_code == 422
+    assert browser.session["two_step_key"] == key, "the app need not be set up anew"
+    answer = browser.post(reverse("web:two-step"), {"code": code(key)})
+    assert two_step.state(person).on
+    assert answer.content.decode().count("<li><code>") == 10
+
+    other = Client()
+    response = other.post(reverse("account_login"), {"login": "ada", "password": PASSWORD})
+    assert response["Location"].startswith(reverse("mfa_authenticate"))
+    assert other.get("/")["Location"].startswith("/accounts/login/"), "not in yet"
+    refused = other.post(reverse("mfa_authenticate"), {"code": code(key)})
+    assert "used already" in refused.content.decode()
+    assert other.post(reverse("mfa_authenticate"), {"code": code(key, periods=1)})["Location"] == "/"
+    assert other.get("/").status_code == 200
+
+
+def test_a_recovery_code_lets_in(secured) -> None:
+    _person, _key, codes = secured
+    browser = Client()
+    browser.post(reverse("account_login"), {"login": "ada", "password": PASSWORD})
+    assert browser.post(reverse("mfa_authenticate"), {"code": codes[0]})["Location"] == "/"
+
+
+def test_the_code_alone_is_no_way_in(secured) -> None:
+    _person, key, _codes = secured
+    browser = Client()
+    assert browser.post(reverse("mfa_authenticate"), {"code": code(key)})["Location"] == reverse("account_login")
+    assert "_auth_user_id" not in browser.session
+
+
+def test_the_administration_has_no_way_round_it(secured) -> None:
+    person, _key, _codes = secured
+    User.objects.filter(pk=person.pk).update(is_staff=True, is_superuser=True)
+    browser = Client()
+    answer = browser.post("/admin/login/", {"username": "ada", "password": PASSWORD})
+    assert answer["Location"].startswith("/accounts/login/")
+    assert "_auth_user_id" not in browser.session
+
+
+@pytest.mark.parametrize("name", ["two-step", "two-step-off", "two-step-codes"])
+def test_what_weakens_or_changes_it_asks_again_who_it_is(name: str, person: User) -> None:
+    answer = signed_in().post(reverse(f"web:{name}"), {"code": "1"})
+    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+
+
+def test_asked_again_by_code_one_goes_on_where_one_was(secured, browser_of) -> None:
+    person, key, _codes = secured
+    browser = browser_of(person)
+    way = browser.post(reverse("web:two-step-off"))["Location"]
+    page = browser.get(way, follow=True)
+    assert page.status_code == 200
+    browser.post(reverse("mfa_reauthenticate"), {"code": code(key), "next": reverse("web:two-step-off")})
+    assert not two_step.state(person).on
+
+
+def test_switched_off_the_password_is_enough(secured) -> None:
+    person, key, _codes = secured
+    browser = Client()
+    browser.post(reverse("account_login"), {"login": "ada", "password": PASSWORD})
+    browser.post(reverse("mfa_authenticate"), {"code": code(key)})
+    browser.post(reverse("web:two-step-off"))
+    asked_again(browser, "two-step-off")
+    assert not two_step.state(person).on
+    assert signed_in().get("/").status_code == 200
+
+
+def test_devices_are_listed_and_ended_one_by_one(person: User) -> None:
+    mine, other = signed_in(), signed_in("curl/8.5")
+    html = mine.get(reverse("web:security")).content.decode()
+    assert "Firefox on Windows" in html
+    assert "curl" in html
+    row = UserSession.objects.get(user_agent="curl/8.5")
+    assert mine.post(reverse("web:device-end", args=[row.pk])).status_code == 302
+    assert other.get("/").status_code == 302
+    assert mine.get("/").status_code == 200
+
+
+def test_nobody_ends_the_session_of_another(person: User, office: Office, browser_of) -> None:
+    browser = signed_in()
+    row = UserSession.objects.get()
+    assert browser_of(office.manager).post(reverse("web:device-end", args=[row.pk])).status_code == 404
+    assert browser.get("/").status_code == 200
+
+
+def test_everywhere_else_is_everywhere_else(person: User, office: Office, browser_of) -> None:
+    mine, noted, unnoted, stranger = signed_in(), signed_in("a"), browser_of(person), browser_of(office.member)
+    mine.post(reverse("web:devices-end"))
+    assert [one.get("/").status_code for one in (mine, noted, unnoted, stranger)] == [200, 302, 302, 200]
+    assert UserSession.objects.count() == 1
+    assert Session.objects.count() == 2
+
+
+def test_sign_ins_and_wrong_passwords_are_shown(person: User) -> None:
+    browser = signed_in()
+    for _ in range(2):
+        Client().post(reverse("account_login"), {"login": "ada", "password": "guessed wrong"})
+    html = browser.get(reverse("web:security")).content.decode()
+    assert "A wrong password was given 2 times from 127.0.0.1" in html
+    sign_ins = html.split('id="sign-ins"')[1]
+    assert "Firefox on Windows" in sign_ins
+
+
+def test_a_password_is_changed_from_the_page_and_signs_out_elsewhere(person: User) -> None:
+    mine, other = signed_in(), signed_in()
+    form = {"oldpassword": PASSWORD, "password1": "another one 123", "password2": "another one 123"}
+    assert mine.post(reverse("account_change_password"), form)["Location"] == reverse("web:security")
+    assert mine.get(reverse("web:security")).status_code == 200
+    assert other.get("/").status_code == 302
+
+
+def test_the_page_asks_as_often_for_ten_devices_as_for_one(person: User, django_assert_max_num_queries) -> None:
+    browser = signed_in()
+    for _ in range(9):
+        signed_in()
+    with django_assert_max_num_queries(14):
+        browser.get(reverse("web:security"))
+
+
+def test_whoever_runs_the_installation_helps_one_who_lost_the_phone(secured, browser_of) -> None:
+    person, _key, _codes = secured
+    boss = builders.make_user(is_superuser=True, is_staff=True)
+    form = {"action": "two_step_off", "_selected_action": [person.pk]}
+    assert browser_of(boss).post(reverse("admin:people_user_changelist"), form).status_code == 302
+    assert not two_step.state(person).on
+    assert Change.objects.latest("pk").actor == boss

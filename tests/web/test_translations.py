@@ -1,0 +1,51 @@
+"""The pages speak a second language: every text is in its catalogue, with the same variables."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from tests import translations
+from tests.translations import CATALOGUE, Text
+from tests.web.conftest import Office
+from tests.web.test_pages import EVERYBODY, PAGES, filled
+
+VARIABLE = re.compile(r"%\(\w+\)s|\{\{.*?\}\}|</?\w+")
+NUMBER = re.compile(r'\b(?:x|y|width|height|cx|cy|r|x1|x2|y1|y2|value|min|max|step|d|points)="[^"]*\d,\d[^"]*"')
+KNOWN = translations.read()
+
+
+def test_no_text_is_missing_and_none_is_left_over() -> None:
+    assert set(KNOWN) == set(translations.collected())
+    assert [text.one for text, answers in KNOWN.items() if not all(answers)] == []
+
+
+@pytest.mark.parametrize("text", KNOWN, ids=lambda text: text.one[:40])
+def test_a_translation_has_the_same_variables_and_tags(text: Text) -> None:
+    for original, answer in zip((text.one, text.many), KNOWN[text], strict=False):
+        assert sorted(VARIABLE.findall(answer)) == sorted(VARIABLE.findall(original))
+        assert answer[:1].isspace() == original[:1].isspace()
+
+
+def test_what_the_product_reads_is_what_is_written() -> None:
+    assert CATALOGUE.with_suffix(".mo").read_bytes() == translations.compiled(KNOWN)
+
+
+@pytest.mark.parametrize("path", [path for path, people in PAGES.items() if people == EVERYBODY])
+def test_numbers_for_machines_have_no_comma(path: str, office: Office, browser_of) -> None:
+    browser = browser_of(office.manager)
+    browser.cookies["django_language"] = "de"
+    response = browser.get(filled(path, office))
+    assert response["Content-Language"] == "de"
+    assert NUMBER.findall(response.content.decode()) == []
+
+
+def test_the_language_is_chosen_and_else_the_browsers(office: Office, browser_of, client: Client) -> None:
+    assert 'lang="de"' in client.get("/accounts/login/", headers={"Accept-Language": "de-AT,en;q=0.5"}).content.decode()
+    assert 'lang="en"' in client.get("/accounts/login/", headers={"Accept-Language": "fr"}).content.decode()
+    browser = browser_of(office.member)
+    assert browser.post("/language", {"language": "de", "next": "/settings/profile"})["Location"] == "/settings/profile"
+    assert "Aufgaben" in browser.get("/tasks").content.decode()
+    browser.post("/language", {"language": ""})
+    assert "Aufgaben" not in browser.get("/tasks").content.decode()
+    assert browser.post("/language", {"language": "de", "next": "//elsewhere.example"})["Location"] == "/"

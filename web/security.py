@@ -1,0 +1,127 @@
+"""Signing in: one's password, the second step, the devices one is signed in on, and the latest sign-ins."""
+
+import base64
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.account.forms import ChangePasswordForm
+from allauth.usersessions.models import UserSession
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from people import devices, two_step
+from web import device_names
+from web.access import Request, signed_in
+
+KEY = "two_step_key"
+"""Where the session keeps the key that the app is being set up with."""
+SIGN_INS = 8
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label=gettext_lazy("The six digits that the app shows"),
+        max_length=12,
+        widget=forms.TextInput(
+            attrs={"class": "code", "inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}
+        ),
+    )
+
+
+@require_GET
+@signed_in
+def page(request: Request) -> HttpResponse:
+    user, now = request.user, timezone.now()
+    here = request.session.session_key
+    rows = devices.of(user, now=now)
+    context = {
+        "password_form": ChangePasswordForm(user=user),
+        "two_step": two_step.state(user),
+        "devices": [(row, device_names.named(row.user_agent), row.session_key == here) for row in rows],
+        "sign_ins": [(row, device_names.named(row.user_agent)) for row in devices.sign_ins(user, SIGN_INS)],
+        "refused": devices.refused(user, SIGN_INS),
+    }
+    return render(request, "web/settings/security.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+@reauthentication_required()
+def turn_on(request: Request) -> HttpResponse:
+    """Sets an app up. The answer to the right code is the only page that holds the recovery codes."""
+    user, form = request.user, CodeForm(request.POST or None)
+    key = request.session.get(KEY, "")
+    if request.method == "POST" and key and form.is_valid():
+        try:
+            codes = two_step.switch_on(user, key, form.cleaned_data["code"], now=timezone.now())
+        except two_step.BadCode as bad:
+            form.add_error("code", str(bad))
+        else:
+            del request.session[KEY]
+            return _codes(request, codes, fresh=True)
+    elif two_step.state(user).on:
+        return redirect("web:security")
+    if not key:
+        key = request.session[KEY] = two_step.new_key()
+        form = CodeForm()
+    svg = base64.b64encode(two_step.picture(user, key).encode()).decode()
+    spaced = " ".join(key[place : place + 4] for place in range(0, len(key), 4))
+    context = {"form": form, "key": spaced, "picture": f"data:image/svg+xml;base64,{svg}"}
+    return render(request, "web/settings/two_step.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@signed_in
+@reauthentication_required()
+def turn_off(request: Request) -> HttpResponse:
+    if two_step.switch_off(request.user, by=request.user, now=timezone.now()):
+        messages.success(request, _("Two-step sign-in is off: the password alone is enough again."))
+    return redirect("web:security")
+
+
+@require_POST
+@signed_in
+@reauthentication_required()
+def renew_codes(request: Request) -> HttpResponse:
+    try:
+        codes = two_step.renew_codes(request.user, now=timezone.now())
+    except two_step.BadCode as off:
+        messages.error(request, str(off))
+        return redirect("web:security")
+    return _codes(request, codes, fresh=False)
+
+
+def _codes(request: Request, codes: list[str], *, fresh: bool) -> HttpResponse:
+    return render(request, "web/settings/two_step_codes.html", {"codes": codes, "fresh": fresh})
+
+
+@require_POST
+@signed_in
+def end_device(request: Request, pk: int) -> HttpResponse:
+    """Ends one session; of the one that asks it is a sign-out."""
+    row: Any = get_object_or_404(UserSession, pk=pk, user=request.user)
+    if row.session_key == request.session.session_key:
+        logout(request)
+        return redirect("account_login")
+    devices.end(row)
+    messages.success(request, _("Signed out there: %(device)s.") % {"device": device_names.named(row.user_agent)})
+    return redirect("web:security")
+
+
+@require_POST
+@signed_in
+def end_others(request: Request) -> HttpResponse:
+    ended = devices.end_others(request.user, but=request.session.session_key or "", now=timezone.now())
+    if ended:
+        text = ngettext("Signed out on %(n)s other device.", "Signed out on %(n)s other devices.", ended) % {"n": ended}
+    else:
+        text = _("You are signed in nowhere else.")
+    messages.success(request, text)
+    return redirect("web:security")

@@ -1,0 +1,242 @@
+"""Taking back what one just did.
+
+What there was before is kept in a signed note on the page, not in a table: it is good for its maker, for ten minutes,
+and changes nothing of a task that somebody changed since.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from assignment import dispatch, rebalancing, runs
+from assignment.models import Decision, Run, Suggestion
+from automation import detaching
+from crm import unmatched
+from crm.models import Activity, ActivityConflict, Contact
+from people.models import User
+from web import answers
+from web.access import Request, signed_in
+from work import lifecycle
+from work.models import Task
+
+GOOD_FOR_SECONDS = 600
+COMPLETED, PUT_OFF, GIVEN, MOVED, PLACED = "completed", "put_off", "given", "moved", "placed"
+RUN, MOVE = "run", "move"
+"""What a plan of the whole team gave out, and a suggested move: these have verbs of their own that take them back."""
+ATTACHED, DISMISSED, SETTLED = "attached", "dismissed", "settled"
+"""Events that were given to a contact, one that nobody has to look at, and a conflict that was looked at."""
+_SALT = "web.undoing"
+_STAYS = {
+    detaching.GONE: gettext_lazy("These events are not the contact's any more."),
+    detaching.WENT_ON: gettext_lazy("A sequence of the contact has gone another way since: mend it on its page."),
+    detaching.OPTED_OUT: gettext_lazy("The contact has opted out since: mend it on its page."),
+    detaching.CLOSED: gettext_lazy("Tasks of the contact were closed since: mend it on its page."),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task as it was before one of these, and the version it has since; of what is no task its own id stands."""
+
+    what: str
+    task_id: int
+    version: int
+    before: dict[str, Any]
+
+
+def before(task: Task) -> dict[str, Any]:
+    """What any of these may change of a task, as JSON."""
+    return {
+        "status": task.status,
+        "assignee": task.assignee_id,
+        "due_date": task.due_date.isoformat() if task.due_date else None,
+        "actual_hours": str(task.actual_hours) if task.actual_hours is not None else None,
+        "notes": task.notes,
+    }
+
+
+def step(what: str, task: Task, was: dict[str, Any]) -> Step:
+    """To be asked for as soon as the task was changed."""
+    return Step(what, task.pk, Task.objects.values_list("version", flat=True).get(pk=task.pk), was)
+
+
+def note(user: User, steps: Iterable[Step]) -> str:
+    """The signed note; empty when there is nothing to take back."""
+    return _signed(user, [[one.what, one.task_id, one.version, one.before] for one in steps])
+
+
+def note_of_run(user: User, run: Run) -> str:
+    return _signed(user, [[RUN, str(run.pk), 0, {}]])
+
+
+def note_of_moves(user: User, moves: Iterable[int]) -> str:
+    """Of suggested moves that were applied, by id; empty for none."""
+    return _signed(user, [[MOVE, pk, 0, {}] for pk in moves])
+
+
+def note_of_attached(user: User, done: unmatched.Attached, was: dict[str, Any], at: datetime) -> str:
+    """`was` is how the contact stood before (`detaching.before`)."""
+    kept = {"activities": done.activities, "learned": done.learned, "was": was, "at": at.isoformat()}
+    return _signed(user, [[ATTACHED, done.contact.pk, 0, kept]])
+
+
+def note_of_dismissed(user: User, row: Activity | ActivityConflict) -> str:
+    return _signed(user, [[DISMISSED if isinstance(row, Activity) else SETTLED, row.pk, 0, {}]])
+
+
+def _signed(user: User, rows: list[list[Any]]) -> str:
+    return signing.dumps([user.pk, rows], salt=_SALT, compress=True) if rows else ""
+
+
+@require_POST
+@signed_in
+def undo(request: Request) -> HttpResponse:
+    try:
+        maker, rows = signing.loads(request.POST.get("note", ""), salt=_SALT, max_age=GOOD_FOR_SECONDS)
+    except signing.BadSignature:
+        return answers.refused(request, _("This can be taken back for ten minutes only."))
+    if maker != request.user.pk:
+        return answers.refused(request, _("Only who did it can take it back."))
+    steps, now = [Step(*row) for row in rows], timezone.now()
+    if steps[0].what in _OF_EVENTS:
+        return _OF_EVENTS[steps[0].what](request, steps[0])
+    undone = kept = 0
+    for one in steps:
+        if one.what == RUN:
+            back, stay = _run_back(str(one.task_id), request.user, now)
+        else:
+            back = int((_move_back if one.what == MOVE else _take_back)(one, request.user, now))
+            stay = 1 - back
+        undone, kept = undone + back, kept + stay
+    if kept or not undone:
+        text = ngettext(
+            "%(n)s task was changed since and stays as it is.",
+            "%(n)s tasks were changed since and stay as they are.",
+            kept,
+        )
+        return answers.refused(request, text % {"n": kept}, changed=undone > 0)
+    return answers.done(request, ngettext("Taken back", "Taken back for %(n)s tasks", undone) % {"n": undone})
+
+
+def _run_back(pk: str, user: User, now: datetime) -> tuple[int, int]:
+    """How many tasks of a run went back, and how many stay."""
+    run = Run.objects.visible_to(user).filter(pk=pk).first()
+    if run is None or not user.manages:
+        return 0, 1
+    given = run.decisions.filter(state=Decision.APPLIED).count()
+    try:
+        kept = len(runs.undo(run, by=user, now=now)["kept"])
+    except (runs.Busy, runs.NotThis):
+        return 0, given
+    return given - kept, kept
+
+
+def _move_back(one: Step, user: User, now: datetime) -> bool:
+    move = Suggestion.objects.visible_to(user).filter(pk=one.task_id).first()
+    if move is None or not user.manages:
+        return False
+    try:
+        rebalancing.undo(move, by=user, now=now)
+    except rebalancing.Stale:
+        return False
+    return True
+
+
+def _take_back(one: Step, user: User, now: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            rows = Task.objects.visible_to(user).select_related("assignee", "owner", "team", "contact")
+            task = rows.select_for_update(of=("self",), no_key=True).filter(pk=one.task_id, version=one.version).first()
+            if task is None:
+                return False
+            return _BACK[one.what](task, one.before, user, now)
+    except (lifecycle.NotAllowed, lifecycle.NotOpen, lifecycle.Changed, ValidationError):
+        return False
+
+
+def _put_status_back(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
+    dispatch.set_status(task, was["status"], by=user, now=now)
+    hours = None if was["actual_hours"] is None else Decimal(was["actual_hours"])
+    if (task.actual_hours, task.notes) != (hours, was["notes"]):
+        lifecycle.edit(task, by=user, now=now, actual_hours=hours, notes=was["notes"])
+    if was["assignee"] is None and task.assignee_id is not None:
+        dispatch.unassign(task, by=user, now=now)
+    return True
+
+
+def _due_again(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
+    lifecycle.edit(task, by=user, now=now, due_date=parse_datetime(was["due_date"]) if was["due_date"] else None)
+    return True
+
+
+def _put_back(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
+    due = task.due_date.isoformat() if task.due_date else None
+    if due != was["due_date"]:
+        _due_again(task, was, user, now)
+    return task.assignee_id == was["assignee"] or _give_back(task, was, user, now)
+
+
+def _give_back(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
+    if was["assignee"] is None:
+        return dispatch.unassign(task, by=user, now=now)
+    former = User.objects.visible_to(user).active().filter(pk=was["assignee"]).first()
+    return former is not None and dispatch.assign(task, former, by=user, now=now) is not None
+
+
+def _attached_back(request: Request, one: Step) -> HttpResponse:
+    contact = Contact.objects.visible_to(request.user).filter(pk=one.task_id).first()
+    if contact is None or not request.user.leads:
+        return answers.refused(request, _("The contact is not there any more."))
+    now = timezone.now()
+    was, at, learned = one.before["was"], parse_datetime(one.before["at"]) or now, one.before["learned"]
+    try:
+        done = detaching.detach(contact, one.before["activities"], was, learned=learned, at=at, now=now)
+    except detaching.CannotDetach as refusal:
+        return answers.refused(request, str(_STAYS[str(refusal)]))
+    if done.kept:
+        text = ngettext(
+            "The events wait again; %(n)s task that somebody has begun stays.",
+            "The events wait again; %(n)s tasks that somebody has begun stay.",
+            done.kept,
+        )
+        return answers.refused(request, text % {"n": done.kept}, changed=True)
+    count = len(done.activities)
+    text = ngettext("Taken back: the event waits again", "Taken back: %(n)s events wait again", count)
+    return answers.done(request, text % {"n": count})
+
+
+def _dismissed_back(request: Request, one: Step) -> HttpResponse:
+    row = Activity.objects.visible_to(request.user).filter(pk=one.task_id).first()
+    if row is None or not request.user.leads or not unmatched.bring_back(row):
+        return answers.refused(request, _("The event was given to somebody since."))
+    return answers.done(request, _("It is in the list again."))
+
+
+def _settled_back(request: Request, one: Step) -> HttpResponse:
+    rows = ActivityConflict.objects.filter(activity__in=Activity.objects.visible_to(request.user))
+    row = rows.filter(pk=one.task_id).first()
+    if row is None or not request.user.leads or not unmatched.bring_conflict_back(row):
+        return answers.refused(request, _("It is in the list already."))
+    return answers.done(request, _("It is in the list again."))
+
+
+_OF_EVENTS = {ATTACHED: _attached_back, DISMISSED: _dismissed_back, SETTLED: _settled_back}
+_BACK = {
+    COMPLETED: _put_status_back,
+    MOVED: _put_status_back,
+    PUT_OFF: _due_again,
+    GIVEN: _give_back,
+    PLACED: _put_back,
+}
