@@ -1,4 +1,4 @@
-"""How values look on a page: times in the viewer's zone, hours, people, and the bell."""
+"""How values look on a page: times in the viewer's zone, hours, people, and what stands round every page."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -6,12 +6,12 @@ from typing import Any
 
 from django import template
 from django.template.defaultfilters import date as format_date
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from notifications.models import Notification
-from web import words
+from notifications.routing import CHANNELS
+from web import answers, side, words
 
 register = template.Library()
 
@@ -41,10 +41,17 @@ def hours(value: Any) -> str:
     minutes = round(Decimal(value) * 60)
     whole, rest = divmod(abs(minutes), 60)
     sign = "\N{MINUS SIGN}" if minutes < 0 else ""
-    parts = [_("%(n)s h") % {"n": f"{whole:,}"}] if whole or not rest else []
+    parts = [_("%(n)s h") % {"n": _number(whole)}] if whole or not rest else []
     if rest and whole < 100:
         parts.append(_("%(n)s min") % {"n": rest})
     return sign + " ".join(parts)
+
+
+@register.filter
+def compact(value: Any) -> str:
+    """Hours as a short number, to one decimal: 8, 6.5."""
+    rounded = round(Decimal(value), 1)
+    return _number(rounded, places=0 if rounded == rounded.to_integral_value() else 1)
 
 
 @register.filter
@@ -110,7 +117,16 @@ def span(length: timedelta) -> str:
     if minutes < 48 * 60:
         return _("%(n)s h") % {"n": minutes // 60}
     days = minutes // (24 * 60)
-    return ngettext("%(n)s day", "%(n)s days", days) % {"n": f"{days:,}"}
+    return ngettext("%(n)s day", "%(n)s days", days) % {"n": _number(days)}
+
+
+@register.filter
+def took(length: timedelta) -> str:
+    """How long something took: 40 ms, 2.5 s, 3 min."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return _("%(n)s ms") % {"n": round(seconds * 1000)}
+    return _("%(n)s s") % {"n": _number(seconds, places=1)} if seconds < 60 else span(length)
 
 
 @register.filter
@@ -129,8 +145,33 @@ def outcome_word(outcome: str) -> words.Word:
 
 
 @register.filter
+def enrolment_word(state: str) -> words.Word:
+    return words.ENROLMENTS.get(state) or words.Word(state, "circle")
+
+
+@register.filter
 def job_word(status: str) -> words.Word:
     return words.JOBS.get(status) or words.Word(status, "circle")
+
+
+@register.filter
+def channel_label(name: str) -> str:
+    return CHANNELS[name].label if name in CHANNELS else name
+
+
+@register.filter
+def delivery_word(state: str) -> words.Word:
+    return words.DELIVERIES.get(state) or words.Word(state, "circle")
+
+
+@register.filter
+def dispatch_word(state: str) -> words.Word:
+    return words.DISPATCHES.get(state) or words.Word(state, "circle")
+
+
+@register.filter
+def event_word(kind: str) -> words.Text:
+    return words.EVENTS.get(kind, kind)
 
 
 @register.filter
@@ -159,14 +200,34 @@ def percent(value: Any) -> str:
 @register.filter
 def figure(value: Any) -> str:
     """A number to one decimal, or a dash where there is none yet."""
-    return DASH if value is None else f"{Decimal(str(value)):,.1f}"
+    return DASH if value is None else _number(round(Decimal(str(value)), 1), places=1)
+
+
+def _number(value: Any, *, places: int = 0) -> str:
+    """As the reader's language writes it: 1,234.5 or 1.234,5."""
+    return str(formats.number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True))
 
 
 @register.simple_tag(takes_context=True)
-def unread(context: template.Context) -> int:
-    """How many notices the viewer has not read."""
+def sidebar(context: template.Context) -> side.Side | None:
+    """What the sidebar says; nothing to whom is not signed in."""
     user = context["request"].user
-    return Notification.objects.visible_to(user).unread().count() if user.is_authenticated else 0
+    return side.of(user, timezone.now()) if user.is_authenticated else None
+
+
+@register.simple_tag
+def undo_note(message: Any) -> str:
+    """The signed note by which what a message tells of can be taken back; empty when it can't."""
+    tags = message.extra_tags or ""
+    return tags.removeprefix(answers.UNDO) if tags.startswith(answers.UNDO) else ""
+
+
+@register.simple_tag(takes_context=True)
+def stands_on(context: template.Context) -> str:
+    """The address of the page one stands on, for a form to come back to: by htmx not the one that was asked."""
+    request = context["request"]
+    asked: str = request.get_full_path()
+    return (request.htmx.current_url_abs_path or asked) if request.htmx else asked
 
 
 @register.simple_tag(takes_context=True)
