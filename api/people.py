@@ -44,6 +44,9 @@ class UserPatch(In):
     last_name: PersonName = UNSET
     role: Role = UNSET
     timezone: Zone = UNSET
+    language: Annotated[str, StringConstraints(max_length=10)] = Field(
+        UNSET, description="`en` or `de`: of pages and of what is sent to them; empty: pages as their browser asks"
+    )
     country: Annotated[str, StringConstraints(max_length=2)] = Field(
         UNSET, description="Whose public holidays count; the team's when empty"
     )
@@ -74,6 +77,7 @@ class UserOut(Out):
     email: str
     role: str
     timezone: str
+    language: str
     country: str
     region: str
     focus_factor: float
@@ -106,6 +110,7 @@ def shown(rows: Sequence[User]) -> list[UserOut]:
             email=user.email,
             role=user.role,
             timezone=user.timezone,
+            language=user.language,
             country=user.country,
             region=user.region,
             focus_factor=float(user.focus_factor),

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -76,15 +77,23 @@ class SlashMiddleware:
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """Pages in the viewer's language. Programs are answered in English, also by a thread that has shown a page in
-    another language before: Django does not end that by itself.
+    """Pages in the viewer's language: the one they keep, else the cookie's, else the browser's. Programs are answered
+    in English, also by a thread that has shown a page in another language before: Django does not end that by itself.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         if request.path_info.startswith(PROGRAMS):
             translation.activate("en")
+        elif language := self._own(request):
+            translation.activate(language)
+            request.LANGUAGE_CODE = language
         else:
             super().process_request(request)
+
+    def _own(self, request: HttpRequest) -> str:
+        """What the signed-in person keeps; empty for a stranger, and for a language that there is no longer."""
+        language = request.user.language if request.user.is_authenticated else ""
+        return language if language in dict(settings.LANGUAGES) else ""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(PROGRAMS):

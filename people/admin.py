@@ -90,7 +90,7 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     inlines = (SkillInline, SpanInline, TimeOffInline)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email", "timezone", "country", "region")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "language", "timezone", "country", "region")}),
         ("Team", {"fields": ("team", "role")}),
         ("Work", {"fields": ("focus_factor", "wip_limit")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "last_login", "date_joined")}),

@@ -45,6 +45,10 @@ def default_zone() -> str:
     return settings.DEFAULT_TEAM_ZONE
 
 
+def languages() -> list[tuple[str, str]]:
+    return settings.LANGUAGES
+
+
 def share(default: int, help_text: str) -> "models.PositiveSmallIntegerField[int, int]":
     """A weight of matching, in thousandths."""
     return models.PositiveSmallIntegerField(default=default, validators=[MaxValueValidator(1000)], help_text=help_text)
@@ -192,6 +196,12 @@ class User(AbstractUser):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="members", blank=True)
     role = models.CharField(max_length=10, choices=ROLES, default=MEMBER)
     timezone = models.CharField(max_length=64, blank=True, validators=[validate_zone])
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=languages,
+        help_text="Of pages and of what is sent to them; empty: pages as the browser asks, the rest in English",
+    )
     country = models.CharField(
         max_length=2,
         blank=True,

@@ -50,7 +50,7 @@ NOT_READ = re.compile(
     r"|automation/(task_templates|task_scheduler|chains_told)|domain/matching/(construction|engine|exact|problem)"
     r"|domain/(backoff|redaction)|people/(tokens|audit|speech)\.py|assignment/offers|webhooks/(recording|signing|calling)"
     r"|work/(files/task_matching|finishing|calendar)\.py|crm/files/contact_matching|notifications/channels/.*/reports"
-    r"|crm/contacts\.py|automation/(__init__|giving)\.py"
+    r"|crm/(contacts|trigrams)\.py|automation/(__init__|giving)\.py"
 )
 _WORDS = """
 task tasks contact contacts day days hour hours week weeks month months minute minutes working person people

@@ -1,11 +1,14 @@
-"""How the pages look and speak: the theme and the language, each a cookie that the server goes by."""
+"""How the pages look and speak: the theme, a cookie that the server goes by, and the language, kept with the person."""
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
+from people.audited import MEMBER
+from people.models import User
 from web.access import Request
 
 THEMES = ("light", "dark", "system")
@@ -15,10 +18,16 @@ YEAR = 365 * 24 * 3600
 
 @require_POST
 def speak(request: Request) -> HttpResponse:
-    """The language of the pages; an unknown one leaves it to the browser's."""
+    """The language of the pages and of what is sent to the person; of a stranger, who is not known again elsewhere, a
+    cookie. An unknown one leaves it to the browser.
+    """
     language, target = request.POST.get("language", ""), request.POST.get("next", "/")
+    language = language if language in dict(settings.LANGUAGES) else ""
     response = redirect(target if _is_ours(target) else "/")
-    if language in dict(settings.LANGUAGES):
+    if request.user.is_authenticated:
+        with MEMBER.changing(request.user, by=request.user, now=timezone.now()):
+            User.objects.filter(pk=request.user.pk).update(language=language)
+    elif language:
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
             language,
@@ -27,7 +36,7 @@ def speak(request: Request) -> HttpResponse:
             secure=request.is_secure(),
             httponly=True,
         )
-    else:
+    if not language:
         response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
     return response
 

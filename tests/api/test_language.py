@@ -66,3 +66,14 @@ def test_a_page_is_shown_in_the_language_asked_for(world: World) -> None:
     browser = Client(headers={"Accept-Language": "de"})
     browser.force_login(builders.make_user(), backend="allauth.account.auth_backends.AuthenticationBackend")
     assert '<html lang="de"' in browser.get("/").content.decode()
+
+
+def test_the_language_of_a_person_is_told_and_set_by_managers(world: World) -> None:
+    manager = Caller(world.manager)
+    path = f"/api/users/{world.member.pk}"
+    assert manager("PATCH", path, {"language": "de"}).json()["language"] == "de"
+    assert Caller(world.member).get("/api/me").json()["language"] == "de"
+    refused = manager("PATCH", path, {"language": "tlh"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/language")
+    assert manager("PATCH", path, {"language": ""}).json()["language"] == ""
+    assert Caller(world.member)("PATCH", path, {"language": "de"}).status_code == 403
