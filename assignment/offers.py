@@ -23,7 +23,7 @@ from work.models import Task
 
 SHORTLIST = 16
 """So many are compared in full, with the hours and the history of everybody who could do them instead."""
-_DATED, _UNDATED = 32, 16  # of each priority, those due first and those that wait longest; twice as many find no better
+_DATED, _UNDATED = 16, 8  # of each priority, those due first and those that wait longest; far more find no better
 
 _FIRST_OF = """
     SELECT task.id FROM work_task task

@@ -187,7 +187,8 @@ def assign(
         # Asked under the row's lock, which whoever excludes somebody takes too: of the two, the second sees the first.
         if why := ties.obstacle(task, user):
             raise Excluded(why)
-        finishing.end_assignment(task, Assignment.MOVED, now=now)
+        if expected is not None:
+            finishing.end_assignment(task, Assignment.MOVED, now=now)
         if method != AT_CREATION:
             _tell(task, by, now, before={"assignee_id": expected}, after={"assignee_id": user.pk})
         task.assignee = user
