@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 
-from tests import processes, servers
+from tests import migrated, processes, servers
 
 # At home each run tries other cases; CI tries the same ones each time, so that a failure there is of the change.
 hypothesis_settings.register_profile("nextmove", deadline=None, derandomize="CI" in os.environ)
@@ -38,6 +40,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for text in [text for one in reports for name, text in one.user_properties if name == "figures"]:
         terminalreporter.section("Figures")
         terminalreporter.write_line(str(text))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """pytest-django's own, on a copy of the migrated database."""
+    with django_db_blocker.unblock():
+        migrated.for_django()
+        made = setup_databases(verbosity=0, interactive=False, keepdb=True, serialized_aliases=())
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

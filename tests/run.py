@@ -38,13 +38,16 @@ class Outcome:
 
 def main() -> int:
     own = sys.argv[1:]
-    outcomes = [run("SQLite, no broker", "not broker and not chaos", own, {}, workers=2)]
     missing: list[str] = []
-    with reachable(missing) as (places, chosen):
-        if places:
-            marks = ["flow"] + (["database"] if "NEXTMOVE_TEST_USE_DATABASE" in chosen else [])
-            marks += ["broker"] if "NEXTMOVE_TEST_USE_REDIS" in chosen else []
-            outcomes.append(run(" + ".join(places), " or ".join(marks), own, chosen, workers=2))
+    with tempfile.TemporaryDirectory(prefix="nextmove-tests-") as folder:
+        # Fresh, so that the migrations run once in this run on each database; see tests.migrated.
+        migrated = {"NEXTMOVE_TEST_MIGRATED": str(Path(folder) / str(os.getpid()))}
+        outcomes = [run("SQLite, no broker", "not broker and not chaos", own, migrated, workers=2)]
+        with reachable(missing) as (places, chosen):
+            if places:
+                marks = ["flow"] + (["database"] if "NEXTMOVE_TEST_USE_DATABASE" in chosen else [])
+                marks += ["broker"] if "NEXTMOVE_TEST_USE_REDIS" in chosen else []
+                outcomes.append(run(" + ".join(places), " or ".join(marks), own, chosen | migrated, workers=2))
     return report(outcomes, missing)
 
 

@@ -96,12 +96,13 @@ def _place(url: str) -> str:
     return url.rsplit("@", 1)[-1].split("//")[-1].split("?")[0]
 
 
-def create_database(server_url: str, name: str) -> str:
-    """Makes an empty database of ours; returns its address."""
+def create_database(server_url: str, name: str, *, template: str = "template1") -> str:
+    """Makes a database of ours, empty or as that one is; returns its address."""
     _check_ours(name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
     address, question, options = server_url.partition("?")
     return f"{address.rsplit('/', 1)[0]}/{name}{question}{options}"
 

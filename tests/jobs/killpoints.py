@@ -33,7 +33,10 @@ def main(points: list[str]) -> None:
 def create_database() -> None:
     from django.db import connection
 
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    from tests import migrated
+
+    migrated.for_django()
+    connection.creation.create_test_db(verbosity=0, keepdb=True, serialize=False)
 
 
 def drop_database() -> None:

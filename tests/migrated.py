@@ -1,0 +1,99 @@
+"""A database with today's schema: made once by the real migrations, which take longer than most tests, then copied.
+
+`tests.run` names a fresh folder for each run, so that each migrates anew on every database that it uses. Elsewhere one
+is kept from run to run, under a name made of all that goes into it.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(os.environ.get("NEXTMOVE_TEST_MIGRATED") or ROOT / ".pytest_cache" / "kept")
+PREFIX = f"{servers.OURS}_{FOLDER.name}_migrated_"
+
+
+def sqlite(to: Path) -> None:
+    """Puts a copy there."""
+    with _locked():
+        key = _key()
+        source = FOLDER / f"{key}.sqlite3"
+        if not source.exists():
+            for old in FOLDER.glob("*.sqlite3*"):
+                old.unlink()
+            new = FOLDER / "new.sqlite3"
+            _migrate(f"sqlite:///{new}")
+            source = new.rename(source) if _key() == key else new  # changed meanwhile, it is nobody else's
+        shutil.copyfile(source, to)
+
+
+def postgres(server_url: str, name: str) -> str:
+    """Makes a database of ours as a copy; returns its address."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [PREFIX])  # until this connection ends
+        key = _key()
+        source, new = f"{PREFIX}{key}", f"{PREFIX}new"
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [source]).fetchone():
+            servers.drop_databases(server_url, PREFIX)
+            _migrate(servers.create_database(server_url, new))
+            if _key() == key:
+                connection.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (new, source)))
+                )
+            else:
+                source = new
+        return servers.create_database(server_url, name, template=source)
+
+
+def for_django() -> None:
+    """Puts a copy where Django looks for its test database; with `keepdb` it then finds nothing left to migrate."""
+    from django.db import connection
+
+    name = connection.settings_dict["TEST"]["NAME"]
+    if connection.vendor == "sqlite":
+        sqlite(Path(name))
+    else:
+        postgres(os.environ["NEXTMOVE_TEST_USE_DATABASE"], name)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """One process makes it, the others wait for it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _migrate(database_url: str) -> None:
+    """As an operator does, in a process of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXTMOVE_", "CELERY_"))}
+    own = {"NEXTMOVE_ENV_FILE": os.devnull, "NEXTMOVE_SECRET_KEY": "only for tests", "NEXTMOVE_DATA_DIR": str(FOLDER)}
+    own |= {"NEXTMOVE_DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=kept | own, check=True)
+
+
+def _key() -> str:
+    """Of the rooms with migrations and of `domain`, which by the import arrows is all that these can call, and of each
+    installed package.
+    """
+    digest = hashlib.sha256(platform.python_version().encode())
+    for name in sorted(f"{one.name} {one.version}" for one in metadata.distributions()):
+        digest.update(name.encode())
+    rooms = {folder.parent for folder in ROOT.glob("*/migrations")} | {ROOT / "domain"}
+    for path in sorted(path for room in rooms for path in room.rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
