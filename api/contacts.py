@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.db import transaction
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
@@ -107,7 +106,7 @@ def list_contacts(
     if owner_id is not None:
         rows = rows.filter(owner_id=owner_id)
     if q:
-        rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q) | Q(company__icontains=q))
+        rows = rows.found_by(q)
     return page(request, rows, limit=limit, cursor=cursor, shown=shown, order=("name", "id"))
 
 

@@ -19,7 +19,9 @@ ROUNDS, REQUESTS = 5, 5
 FILL = """
 from datetime import timedelta
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
+from automation.models import Firing
 from people.models import User
 from tests import builders, volume
 from work.models import Task
@@ -42,6 +44,9 @@ with transaction.atomic():
     whose |= dict(completed_at=volume.spread(done), title="'Call ' || i")
     volume.multiply(row, 150, assignee_id=str(people[0].pk), **whose)
     volume.multiply(row, left - 40 * len(people) - 150, assignee_id=others, **whose)
+    # Each firing made one of the tasks.
+    made = F("pk") - Firing.objects.order_by("pk").first().pk + Task.objects.order_by("pk").first().pk
+    Firing.objects.update(task_id=made)
     job = builders.make_job(people[0], state="dead", error="ValueError")
     builders.make_notification(people[0], task=Task.objects.first())
     builders.make_token(people[0])
@@ -86,15 +91,18 @@ PATHS = (
     "/?view=done",
     "/focus",
     "/search?q=call",
+    "/search?q=nowhere",
     "/tasks",
     "/tasks?sort=due",
     "/tasks?as=board",
+    "/tasks?q=nowhere&status=all",
     "/tasks/new",
     "/tasks/{task}",
     "/tasks/{task}/peek",
     "/tasks/{task}/edit",
     "/contacts",
     "/contacts?q=contact",
+    "/contacts?q=nowhere",
     "/contacts/{contact}",
     "/activity",
     "/automations/task-scheduling",

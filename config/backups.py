@@ -100,7 +100,8 @@ def _dump(target: Path) -> None:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM INTO %s", [str(target)])
         return
-    fault = _run("pg_dump", "--no-owner", "--no-privileges", f"--file={target}")
+    # Comments are of extensions alone, and only who made those may write them.
+    fault = _run("pg_dump", "--no-owner", "--no-privileges", "--no-comments", f"--file={target}")
     if fault:
         raise CannotBackUp(fault)
 

@@ -12,9 +12,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
 
 from automation import sweeps
+from crm.models import Contact
 from jobs import broker
 from jobs.models import Job
 from people.models import Team
+from work.models import Task
 
 LATE = timedelta(minutes=5)
 CLOCK_SILENT = timedelta(minutes=16)
@@ -95,6 +97,17 @@ def _result_backend() -> Finding:
     return Finding("results", True, "read from the jobs table")
 
 
+def _search(_now: datetime) -> Finding:
+    """Without its index all is found as well, so its absence is no fault."""
+    if Contact.TRIGRAMS.is_built() and Task.TRIGRAMS.is_built():
+        return Finding("search", True, "finds contacts and tasks by an index")
+    if connection.vendor == "sqlite":
+        mend = "To have one: a Python whose SQLite has FTS5, or PostgreSQL; then start `nextmove serve` again."
+    else:
+        mend = "To have one: install pg_trgm (it is in postgresql-contrib), then start `nextmove serve` again."
+    return Finding("search", True, "reads contacts and tasks one by one, which is slow from some ten thousand on", mend)
+
+
 def _worker(now: datetime) -> Finding:
     oldest = Job.objects.filter(state=Job.PENDING, run_at__lte=now).order_by("run_at").first()
     if oldest is None:
@@ -138,4 +151,4 @@ def _dead(_now: datetime) -> Finding:
     return Finding("given up", True, "no job")
 
 
-_NEED_DATABASE: list[Callable[[datetime], Finding]] = [_worker, _due, _clock, _dead]
+_NEED_DATABASE: list[Callable[[datetime], Finding]] = [_search, _worker, _due, _clock, _dead]

@@ -101,7 +101,10 @@ def free(host: str, port: int) -> bool:
 
 
 def migrate() -> list[str]:
-    """Brings the schema up to date; quiet when it already is."""
+    """Brings the schema up to date; quiet when it already is.
+
+    The command runs in any case: what search reads is made as soon as the database has what it takes.
+    """
     from django.core.management import call_command
     from django.db import DatabaseError, connection
     from django.db.migrations.executor import MigrationExecutor
@@ -114,10 +117,8 @@ def migrate() -> list[str]:
             "Start it, or mend the address; leave it unset for SQLite in the data folder."
         ) from None
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if not plan:
-        return []
     call_command("migrate", verbosity=0, interactive=False)
-    return [f"Database: {len(plan)} migrations applied."]
+    return [f"Database: {len(plan)} migrations applied."] if plan else []
 
 
 def collect_static() -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils.timezone import now as current_time
 
 import jobs.bell
-from crm import phones
+from crm import phones, trigrams
 from crm.files import models as files  # noqa: F401 (Django looks for all models of a room here)
 from domain import recurrence
 from people.models import Team, User, validate_zone
@@ -81,6 +81,11 @@ class ContactQuerySet(FilledInQuerySet):
         """Rows with one of these normalised phones, by their partial index."""
         return self.exclude(phone_e164="").filter(phone_e164__in=phones)
 
+    def found_by(self, letters: str) -> "ContactQuerySet":
+        """Rows in whose name, address or company these letters stand, anywhere and in any case."""
+        named = Q(name__icontains=letters) | Q(email__icontains=letters) | Q(company__icontains=letters)
+        return self.filter(Contact.TRIGRAMS.may_hold(letters), named)
+
     def standing(self) -> "ContactQuerySet":
         """Those that work is made for: neither merged into another nor erased."""
         return self.filter(merged_into__isnull=True, erased_at__isnull=True)
@@ -116,6 +121,7 @@ MISSED = Q(next_touch_at__isnull=False, touched_for=F("next_touch_at")) & (
 class Contact(SavesChanges):
     LEAD, ACTIVE, INACTIVE, LOST = "lead", "active", "inactive", "lost"
     STATUSES = [(LEAD, "Lead"), (ACTIVE, "Active"), (INACTIVE, "Inactive"), (LOST, "Lost")]
+    TRIGRAMS: ClassVar = trigrams.Trigrams("crm_contact", ("name", "email", "company"))
     CADENCE_DAILY, CADENCE_WEEKLY, CADENCE_BIWEEKLY = "daily", "weekly", "biweekly"
     CADENCE_MONTHLY, CADENCE_QUARTERLY, CADENCE_YEARLY = "monthly", "quarterly", "yearly"
     CADENCES = [

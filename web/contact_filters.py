@@ -83,7 +83,7 @@ class Filters:
 
     def narrow(self, rows: ContactQuerySet, user: User, now: datetime) -> ContactQuerySet:
         if self.q:
-            rows = rows.filter(Q(name__icontains=self.q) | Q(email__icontains=self.q) | Q(company__icontains=self.q))
+            rows = rows.found_by(self.q)
         if self.status:
             rows = rows.filter(status=self.status)
         if self.owner:

@@ -249,11 +249,12 @@ def _offered(user: User, contact: Contact, asked: str) -> list[Contact]:
     rows = Contact.objects.visible_to(user).exclude(pk=contact.pk).select_related("owner")
     if not user.manages:
         rows = rows.filter(owner=user)
-    alike = Q(name__iexact=contact.name)
-    if contact.phone_e164:
-        alike |= Q(phone_e164=contact.phone_e164)
-    named = Q(name__icontains=asked) | Q(email__icontains=asked) | Q(company__icontains=asked)
-    return list(rows.filter(named if asked else alike).order_by("name", "pk")[:OFFERED])
+    if asked:
+        rows = rows.found_by(asked)
+    else:
+        phone = Q(phone_e164=contact.phone_e164) if contact.phone_e164 else Q()
+        rows = rows.filter(Q(name__iexact=contact.name) | phone)
+    return list(rows.order_by("name", "pk")[:OFFERED])
 
 
 def _moves(counts: dict[str, int]) -> list[tuple[Any, int]]:

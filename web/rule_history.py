@@ -174,8 +174,7 @@ def explain(request: Request, pk: int) -> HttpResponse:
     if chosen.isdecimal() and len(chosen) < 19:
         contact = get_object_or_404(visible, pk=int(chosen))
     elif asked:
-        named = Q(name__icontains=asked) | Q(email__icontains=asked) | Q(company__icontains=asked)
-        offered = list(visible.filter(named).order_by("name", "pk")[:FOUND])
+        offered = list(visible.found_by(asked).order_by("name", "pk")[:FOUND])
         contact = offered[0] if len(offered) == 1 else None
     told, fault = None, ""
     if contact is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -81,7 +80,7 @@ class Hit:
 @require_GET
 @signed_in
 def page(request: Request) -> HttpResponse:
-    asked = request.GET.get("q", "").strip()[:100]
+    asked = request.GET.get("q", "").strip().replace("\0", "")[:100]
     groups = [(title, hits) for title, hits in _groups(request.user, asked) if hits]
     template = "web/search/found.html" if request.htmx else "web/search/page.html"
     return render(request, template, {"q": asked, "groups": groups})
@@ -105,13 +104,12 @@ def _places(user: User, asked: str) -> list[Hit]:
 
 
 def _contacts(user: User, asked: str) -> list[Hit]:
-    named = Q(name__icontains=asked) | Q(company__icontains=asked) | Q(email__icontains=asked)
-    found = Contact.objects.visible_to(user).filter(named).order_by("name", "pk")[:MOST]
+    found = Contact.objects.visible_to(user).found_by(asked).order_by("name", "pk")[:MOST]
     return [Hit(one.name, one.company, "contact-round", reverse("web:contact", args=[one.pk])) for one in found]
 
 
 def _tasks(user: User, asked: str) -> list[Hit]:
-    found = Task.objects.visible_to(user).open().filter(title__icontains=asked).order_by("-pk")[:MOST]
+    found = Task.objects.visible_to(user).open().found_by(asked).order_by("-pk")[:MOST]
     return [
         Hit(one.title, one.contact.name if one.contact else "", "circle", reverse("web:task", args=[one.pk]))
         for one in found.select_related("contact")

@@ -156,14 +156,15 @@ def _offered(user: User, asked: str, address: str, name: str) -> list[Contact]:
     """Who was asked for; without that, who has the same name, or an address at the same place."""
     rows = Contact.objects.visible_to(user).select_related("owner")
     if asked:
-        alike = Q(name__icontains=asked) | Q(email__icontains=asked) | Q(company__icontains=asked)
+        rows = rows.found_by(asked)
     elif name or address:
-        alike = (Q(name__iexact=name) if name else Q()) | (
-            Q(email__iendswith="@" + address.partition("@")[2]) if address else Q()
+        rows = rows.filter(
+            (Q(name__iexact=name) if name else Q())
+            | (Q(email__iendswith="@" + address.partition("@")[2]) if address else Q())
         )
     else:
         return []
-    return list(rows.filter(alike).order_by("name", "pk")[:OFFERED])
+    return list(rows.order_by("name", "pk")[:OFFERED])
 
 
 def _name(row: Activity, address: str) -> str:

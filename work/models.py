@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from crm import trigrams
 from crm.models import Contact
 from people.models import Skill, Team, User
 from people.rows import FilledInQuerySet, numbers_fit
@@ -47,6 +48,22 @@ class TaskQuerySet(FilledInQuerySet):
     def open(self) -> "TaskQuerySet":
         return self.filter(UNFINISHED)
 
+    def found_by(self, letters: str) -> "TaskQuerySet":
+        """Rows in whose title these letters stand, anywhere and in any case."""
+        return self.filter(Task.TRIGRAMS.may_hold(letters), title__icontains=letters)
+
+    def about(self, letters: str) -> "TaskQuerySet":
+        """Rows in whose title they stand, or in the name or the company of whom they are for."""
+        named = Q(name__icontains=letters) | Q(company__icontains=letters)
+        found = (
+            Contact.objects.filter(Contact.TRIGRAMS.may_hold(letters), named).order_by().values_list("pk", flat=True)
+        )
+        contacts = list(found[: trigrams.FEW + 1])
+        titled = Q(title__icontains=letters)
+        if len(contacts) <= trigrams.FEW:  # by their ids, for no index reaches over a join
+            return self.filter(Q(contact__in=contacts) | titled & Task.TRIGRAMS.may_hold(letters))
+        return self.filter(Q(contact__name__icontains=letters) | Q(contact__company__icontains=letters) | titled)
+
     def waiting(self) -> "TaskQuerySet":
         """Ready work that nobody holds: what waits for other tasks is not ready."""
         return self.unheld().filter(~Exists(Dependency.objects.unmet().filter(task=OuterRef("pk"))))
@@ -81,6 +98,7 @@ class Task(models.Model):
         (OBSOLETE, "Obsolete"),
     ]
     OPEN: ClassVar[tuple[str, ...]] = (TODO, IN_PROGRESS, BLOCKED)
+    TRIGRAMS: ClassVar = trigrams.Trigrams("work_task", ("title",))
 
     # Team and contact have no index of their own: those that begin with them do.
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tasks", blank=True, db_index=False)

@@ -26,7 +26,7 @@ def _tags(tags: Any) -> Any:
 
 
 def _searched(rows: Any, value: str, user: User) -> Any:  # noqa: ARG001
-    return rows.filter(Q(name__icontains=value) | Q(email__icontains=value) | Q(company__icontains=value))
+    return rows.found_by(value)
 
 
 def _with_email(rows: Any, value: str, user: User) -> Any:  # noqa: ARG001
