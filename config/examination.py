@@ -121,7 +121,7 @@ def _worker(now: datetime) -> Finding:
 
 
 def _clock(now: datetime) -> Finding:
-    newest = Job.objects.filter(key__startswith="cron:").order_by("-created_at").first()
+    newest = Job.objects.periodic().order_by("-created_at").first()
     who = "the beat" if settings.BROKER_URL else "the runner"
     since = newest.created_at if newest else Team.objects.aggregate(first=Min("created_at"))["first"]
     silent = now - since if since else timedelta(0)

@@ -102,7 +102,7 @@ def _is_silent(last_period_at: datetime | None, now: datetime) -> bool:
 
 
 def _last_period(now: datetime) -> datetime | None:
-    periodic = Job.objects.filter(created_at__gte=now - LATELY, key__startswith="cron:").order_by("-created_at")
+    periodic = Job.objects.periodic().filter(created_at__gte=now - LATELY).order_by("-created_at")
     return periodic.values_list("created_at", flat=True).first()
 
 

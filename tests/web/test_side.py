@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from jobs.models import Job
+from jobs.models import Job, JobQuerySet
 from people.models import User
 from tests import builders
 from tests.web.conftest import Office
@@ -67,6 +68,17 @@ def test_a_clock_that_stands_is_told_but_not_to_whom_is_new_here(running: Office
     assert "periodic" in seen(running.member).trouble
     User.objects.update(date_joined=datetime.now(UTC))
     assert seen(running.member).trouble == ""
+
+
+@pytest.mark.database
+def test_the_clock_is_found_by_an_index_however_much_runs(running: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(JobQuerySet, "first", lambda rows: asked.append(rows))
+    seen(running.member)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # which reads so few rows one by one
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "job_periodic" in asked[0][:1].explain()
 
 
 def test_it_is_said_anew_when_something_changes(running: Office, browser_of: Any) -> None:
