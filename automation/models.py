@@ -261,6 +261,8 @@ class Firing(models.Model):
         constraints = [models.UniqueConstraint(fields=["rule", "trigger_key"], name="one_firing_per_trigger")]
         indexes = [
             models.Index(fields=["rule", "-at"], name="firing_newest"),
+            models.Index(fields=["rule", "outcome", "at"], name="firing_outcome"),
+            models.Index(fields=["rule", "task"], name="firing_made", condition=Q(task__isnull=False)),
             models.Index(fields=["contact", "rule", "-at"], name="firing_contact"),
             models.Index(fields=["owner", "-at"], name="firing_owner", condition=Q(outcome="fired")),
             models.Index(fields=["due_at"], name="firing_waiting", condition=Q(outcome="waiting")),

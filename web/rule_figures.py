@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import OuterRef, Subquery
 
 from automation.models import Firing, TaskAutomationRule
 from domain import calendars
@@ -39,6 +39,7 @@ def dressed(figures: Mapping[str, Any], *, today: date) -> Figures:
 
 
 def last_runs(rules: Sequence[TaskAutomationRule]) -> dict[int, datetime]:
-    """When each rule last judged an event, in one query."""
-    rows = Firing.objects.filter(rule__in=[rule.pk for rule in rules]).order_by()
-    return dict(rows.values_list("rule").annotate(last=Max("at")))
+    """When each rule last judged an event, in one query, which looks up one firing a rule."""
+    newest = Firing.objects.filter(rule=OuterRef("pk")).order_by("-at").values("at")[:1]
+    found = TaskAutomationRule.objects.filter(pk__in=[rule.pk for rule in rules])
+    return dict(found.order_by().values_list("pk", Subquery(newest)))

@@ -14,6 +14,7 @@ from automation import rules, statistics
 from automation.models import Firing, TaskAutomationRule
 from web import notices, rule_figures
 from web.access import Request, signed_in
+from web.rule_charts import SPARK_DAYS
 from web.rule_form import RuleForm
 from web.rule_templates import TEMPLATES
 from web.rule_trials import DAY, NOW, SOURCES, STANDING, must_try, tried
@@ -31,7 +32,7 @@ def index(request: Request) -> HttpResponse:
     rows = list(
         TaskAutomationRule.objects.visible_to(request.user).select_related("owner").order_by("-is_active", "name", "pk")
     )
-    figures = statistics.figures(rows, request.user.team, now=now)
+    figures = statistics.in_short(rows, request.user.team, now=now, days=SPARK_DAYS - 1)
     shown = [dressed(request, rule, rule_figures.dressed(figures[rule.pk], today=today)) for rule in rows]
     lasts = rule_figures.last_runs(shown)
     for rule in shown:
@@ -89,7 +90,7 @@ def page(request: Request, pk: int) -> HttpResponse:
             return redirect("web:rule", rule.pk)
         rule = rule_of(request, pk)
     now = timezone.now()
-    figures = statistics.figures([rule], rule.team, now=now)[rule.pk]
+    figures = statistics.in_short([rule], rule.team, now=now, days=SPARK_DAYS - 1)[rule.pk]
     firings = Firing.objects.visible_to(request.user).filter(rule=rule).select_related("contact", "task")
     context = _editor(request, form) | {
         "rule": dressed(request, rule, rule_figures.dressed(figures, today=rule_figures.today(rule.team, now))),
