@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from automation.exchange import parsing, reading
+from automation.exchange import parsing, reading, reverting
 from automation.exchange.reports import Refusal, Report
-from web import answers, words
+from web import answers, undoing, words
 from web.access import Request, signed_in
 
 BACK = "/automations/task-scheduling"
@@ -91,14 +92,23 @@ def page(request: Request) -> HttpResponse:
     text, update = form.cleaned_data["document"], form.cleaned_data["update"]
     dry_run = request.POST.get("do") != "import"
     form = FileForm({"document": text, "update": update})  # what came as a file stands in the field now, to be mended
+    now = timezone.now()
+    was = {} if dry_run else reverting.state(request.user, now=now)
     try:
-        report = reading.bring_in(text, by=request.user, now=timezone.now(), update=update, dry_run=dry_run)
+        report = reading.bring_in(text, by=request.user, now=now, update=update, dry_run=dry_run)
     except parsing.BadDocument as bad:
         form.add_error("document", str(bad))
         return _shown(request, form)
     if dry_run or report.refused:
+        if _to_come(report) and not dry_run:  # the others were brought in
+            messages.success(request, _told(report), extra_tags=f"{answers.UNDO}{_undo(request, report, was)}")
         return _shown(request, form, report, text)
-    return answers.done(request, _told(report), back=BACK)
+    return answers.done(request, _told(report), undo=_undo(request, report, was), back=BACK)
+
+
+def _undo(request: Request, report: Report, was: reverting.State) -> str:
+    since = reverting.state(request.user, now=timezone.now())
+    return undoing.note_of_import(request.user, reverting.steps(report, was, since))
 
 
 def _shown(request: Request, form: FileForm, report: Report | None = None, text: str = "") -> HttpResponse:

@@ -5,7 +5,7 @@ and changes nothing of a task that somebody changed since.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,8 @@ from django.views.decorators.http import require_POST
 from assignment import dispatch, rebalancing, runs
 from assignment.models import Decision, Run, Suggestion
 from automation import detaching
-from crm import unmatched
+from automation.exchange import reverting
+from crm import contacts, unmatched
 from crm.models import Activity, ActivityConflict, Contact
 from people.models import User
 from web import answers
@@ -37,6 +38,10 @@ RUN, MOVE = "run", "move"
 """What a plan of the whole team gave out, and a suggested move: these have verbs of their own that take them back."""
 ATTACHED, DISMISSED, SETTLED = "attached", "dismissed", "settled"
 """Events that were given to a contact, one that nobody has to look at, and a conflict that was looked at."""
+IMPORTED = "imported"
+"""Rules, sequences and campaigns of a file."""
+LONGEST_NOTE = 50_000
+"""Characters: what would be longer is not offered to be taken back, for the page has to carry it."""
 _SALT = "web.undoing"
 _STAYS = {
     detaching.GONE: gettext_lazy("These events are not the contact's any more."),
@@ -86,10 +91,17 @@ def note_of_moves(user: User, moves: Iterable[int]) -> str:
     return _signed(user, [[MOVE, pk, 0, {}] for pk in moves])
 
 
-def note_of_attached(user: User, done: unmatched.Attached, was: dict[str, Any], at: datetime) -> str:
-    """`was` is how the contact stood before (`detaching.before`)."""
+def note_of_attached(
+    user: User, done: unmatched.Attached, was: dict[str, Any], at: datetime, *, made: bool = False
+) -> str:
+    """`was` is how the contact stood before (`detaching.before`); `made` says that it was made for these events."""
     kept = {"activities": done.activities, "learned": done.learned, "was": was, "at": at.isoformat()}
-    return _signed(user, [[ATTACHED, done.contact.pk, 0, kept]])
+    return _signed(user, [[ATTACHED, done.contact.pk, 0, kept | ({"made": _said_of(done.contact)} if made else {})]])
+
+
+def note_of_import(user: User, steps: Iterable[reverting.Step]) -> str:
+    note = _signed(user, [[IMPORTED, 0, 0, {"steps": found}]] if (found := [astuple(one) for one in steps]) else [])
+    return note if len(note) <= LONGEST_NOTE else ""
 
 
 def note_of_dismissed(user: User, row: Activity | ActivityConflict) -> str:
@@ -110,8 +122,8 @@ def undo(request: Request) -> HttpResponse:
     if maker != request.user.pk:
         return answers.refused(request, _("Only who did it can take it back."))
     steps, now = [Step(*row) for row in rows], timezone.now()
-    if steps[0].what in _OF_EVENTS:
-        return _OF_EVENTS[steps[0].what](request, steps[0])
+    if steps[0].what in _WHOLE:
+        return _WHOLE[steps[0].what](request, steps[0])
     undone = kept = 0
     for one in steps:
         if one.what == RUN:
@@ -212,9 +224,29 @@ def _attached_back(request: Request, one: Step) -> HttpResponse:
             done.kept,
         )
         return answers.refused(request, text % {"n": done.kept}, changed=True)
+    if "made" in one.before and not _is_gone(contact, one.before["made"], request.user, now):
+        text = _("The events wait again; the contact stays, for something has happened to it since.")
+        return answers.refused(request, text, changed=True)
     count = len(done.activities)
     text = ngettext("Taken back: the event waits again", "Taken back: %(n)s events wait again", count)
     return answers.done(request, text % {"n": count})
+
+
+def _is_gone(contact: Contact, was: list[Any], user: User, now: datetime) -> bool:
+    """Deletes the contact that was made for the events, unless somebody has changed it or something has happened."""
+    contact.refresh_from_db()
+    if _said_of(contact) != was:
+        return False
+    try:
+        contacts.delete(contact, by=user, now=now)
+    except contacts.HasHistory:
+        return False
+    return True
+
+
+def _said_of(contact: Contact) -> list[Any]:
+    """What people say of a contact."""
+    return [getattr(contact, name) for name in ("name", "email", "phone", "company", "status", "owner_id", "tags")]
 
 
 def _dismissed_back(request: Request, one: Step) -> HttpResponse:
@@ -232,7 +264,26 @@ def _settled_back(request: Request, one: Step) -> HttpResponse:
     return answers.done(request, _("It is in the list again."))
 
 
-_OF_EVENTS = {ATTACHED: _attached_back, DISMISSED: _dismissed_back, SETTLED: _settled_back}
+def _import_back(request: Request, one: Step) -> HttpResponse:
+    steps = [reverting.Step(*row) for row in one.before["steps"]]
+    done = reverting.take_back(steps, by=request.user, now=timezone.now())
+    if done == len(steps):
+        return answers.done(request, _("Taken back: what was imported is gone, and what it changed is as it was"))
+    text = ngettext(
+        "%(n)s entry was changed or switched on since and stays as it is.",
+        "%(n)s entries were changed or switched on since and stay as they are.",
+        len(steps) - done,
+    )
+    return answers.refused(request, text % {"n": len(steps) - done}, changed=done > 0)
+
+
+_WHOLE = {
+    ATTACHED: _attached_back,
+    DISMISSED: _dismissed_back,
+    SETTLED: _settled_back,
+    IMPORTED: _import_back,
+}
+"""What is taken back by a note of its own, as one."""
 _BACK = {
     COMPLETED: _put_status_back,
     MOVED: _put_status_back,

@@ -87,6 +87,7 @@ def new(request: Request, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             made = contacts.create(user.team, by=user, **form.cleaned_data)
+            was = detaching.before(made)
             done = unmatched.attach(row, made, now=now)
     except contacts.EmailTaken as taken:
         form.add_error("email", contact_form.taken_by(taken.contact, user))
@@ -95,7 +96,8 @@ def new(request: Request, pk: int) -> HttpResponse:
     except unmatched.CannotAttach as refusal:
         return answers.refused(request, str(refusal), back=LIST)
     else:
-        return answers.done(request, _attached(done), back=LIST)
+        undo = undoing.note_of_attached(user, done, was, now, made=True)
+        return answers.done(request, _attached(done), undo=undo, back=LIST)
     return _shown(request, row, form)
 
 

@@ -48,6 +48,10 @@ class Rows:
         self.names = Names(by.team)
         self._by_name = _standing_by_name(by.team)
 
+    def every(self) -> dict[tuple[str, int], Row]:
+        """All rows that a file can hold, by kind and id."""
+        return {(kind, row.pk): row for (kind, _), rows in self._by_name.items() for row in rows}
+
     def claim(self, items: Iterable[Item]) -> None:
         """Of several rules with one name, the file's references mean those that the file holds."""
         for item in items:
@@ -80,7 +84,7 @@ class Rows:
 
     def differences(self, item: Item, row: Row) -> list[str]:
         """The fields in which the row says something else than the file."""
-        here = shapes.content(item.kind, self._entry(row))
+        here = shapes.content(item.kind, self.entry(row))
         there = shapes.content(item.kind, item.entry)
         differing = [name for name in there if there[name] != here[name]]
         if isinstance(row, TaskAutomationRule) and set(differing) & {"trigger_config", "condition"}:
@@ -91,12 +95,12 @@ class Rows:
     def changes(self, item: Item, row: Row) -> list[Difference]:
         """The same with what either says."""
         differing = self.differences(item, row)
-        here, there = (shapes.content(item.kind, one) for one in (self._entry(row), item.entry))
+        here, there = (shapes.content(item.kind, one) for one in (self.entry(row), item.entry))
         return [
             Difference(name, printing.value(here[name], name), printing.value(there[name], name)) for name in differing
         ]
 
-    def _entry(self, row: Row) -> dict[str, Any]:
+    def entry(self, row: Row) -> dict[str, Any]:
         if isinstance(row, TaskAutomationRule):
             return writing.of_rule(row, self.names)
         if isinstance(row, Sequence):
@@ -124,7 +128,7 @@ class Rows:
         """
         row = self.standing(item)
         if row is not None:
-            self._check_may_change(row)
+            self.check_may_change(row)
             return row, False
         made = self._create(item, lax=lax)
         if isinstance(made, TaskAutomationRule):
@@ -136,8 +140,13 @@ class Rows:
         resolved = Fields(self.names)
         fields = resolved.of(item.kind, item.entry)
         said = all(getattr(row, name) == fields[name] for name in ("trigger_config", "condition") if name in fields)
-        if new and said and not resolved.faults:
-            return
+        if not (new and said and not resolved.faults):
+            self.rewrite(row, item.kind, item.entry)
+
+    def rewrite(self, row: Row, kind: str, entry: dict[str, Any]) -> None:
+        """Makes the row as the entry says, in its normal form."""
+        resolved = Fields(self.names)
+        fields = resolved.of(kind, entry)
         faults = resolved.faults + _refusals(lambda: self._update(row, fields))
         if faults:
             raise Refused(*faults)
@@ -186,7 +195,7 @@ class Rows:
             faults.append((("scope",), message))
         return owner, faults
 
-    def _check_may_change(self, row: Row) -> None:
+    def check_may_change(self, row: Row) -> None:
         is_rule = isinstance(row, TaskAutomationRule)
         allowed = rights.may_edit_rule(self.by, row) if is_rule else programmes.may_edit(self.by, row)  # type: ignore[arg-type]
         if not allowed:

@@ -222,3 +222,32 @@ def test_dismissing_is_taken_back(office: Office, browser_of: Any) -> None:
         assert browser.post("/undo", {"note": note}, headers=HTMX).status_code == 409
     assert list(unmatched.waiting(office.lead)) == [row]
     assert list(unmatched.conflicts(office.lead)) == [conflict]
+
+
+def make_contact_of(browser: Any, row: Activity) -> tuple[Contact, str]:
+    path = f"/activity/unmatched/{row.pk}/new"
+    note = note_of(browser.post(path, {"name": "Ana Home", "email": "ana@home.example"}, follow=True))
+    return Contact.objects.get(email="ana@home.example"), note
+
+
+def test_a_contact_made_of_an_event_is_taken_back(office: Office, replied: Activity, browser_of: Any) -> None:
+    browser = browser_of(office.lead)
+    made, note = make_contact_of(browser, replied)
+    assert "waits again" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+    assert list(unmatched.waiting(office.lead)) == [replied]
+    assert not Contact.objects.filter(pk=made.pk).exists()
+
+
+@pytest.mark.parametrize("happened", ["changed", "ruled"])
+def test_a_contact_to_which_more_has_happened_stays_without_the_event(
+    happened: str, office: Office, replied: Activity, browser_of: Any
+) -> None:
+    browser = browser_of(office.lead)
+    made, note = make_contact_of(browser, replied)
+    if happened == "ruled":
+        engine.drain(office.member.team_id, now=datetime.now(UTC))
+    else:
+        Contact.objects.filter(pk=made.pk).update(phone="123")
+    assert "the contact stays" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+    assert list(unmatched.waiting(office.lead)) == [replied]
+    assert Contact.objects.filter(pk=made.pk).exists()

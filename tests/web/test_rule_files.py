@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from automation.exchange import writing
 from automation.models import TaskAutomationRule
 from tests.web.conftest import Office
+from tests.web.test_doing import note_of
 from tests.web.test_rules import HTMX
 
 PATH = "/automations/task-scheduling/import"
@@ -103,3 +104,48 @@ def test_what_is_exported_from_the_page_is_all_there_again(office: Office, brows
     assert text == writing.export(office.manager.team)
     response = browser.post(PATH, {"document": text, "do": "import"}, headers=HTMX)
     assert "All of it was there already." in response.content.decode()
+
+
+def imported(browser: Any, document: str) -> str:
+    return note_of(browser.post(PATH, {"document": document, "update": "on", "do": "import"}, follow=True))
+
+
+SEQUENCE = """sequences:
+- name: Follow up
+  steps:
+  - kind: task
+    title: Call
+    delay: {days: 2, kind: business}
+"""
+
+
+def test_an_import_is_taken_back(office: Office, browser_of: Any) -> None:
+    browser = browser_of(office.manager)
+    imported(browser, FILE)
+    before = writing.export(office.manager.team)
+    other = FILE.replace("hours: 4", "hours: 6") + "  task_priority: high\n"
+    note = imported(browser, other + FILE.partition("rules:\n")[2].replace("Call again", "Another") + SEQUENCE)
+    assert writing.export(office.manager.team) != before
+    assert "Taken back" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+    assert writing.export(office.manager.team) == before
+    assert "stay as they are" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+
+
+def test_what_was_changed_or_switched_on_since_an_import_stays(office: Office, browser_of: Any) -> None:
+    browser = browser_of(office.manager)
+    more = FILE.partition("rules:\n")[2]
+    note = imported(browser, FILE + more.replace("Call again", "On") + more.replace("Call again", "Changed"))
+    rules = TaskAutomationRule.objects.filter(team=office.manager.team)
+    rules.filter(name="On").update(is_active=True)
+    rules.filter(name="Changed").update(task_priority="low")
+    html = browser.post("/undo", {"note": note}, follow=True).content.decode()
+    assert "2 entries were changed or switched on since" in html
+    left = rules.filter(archived_at__isnull=True).values_list("name", flat=True)
+    assert set(left) == {office.rule.name, "On", "Changed"}
+
+
+def test_what_was_brought_in_beside_what_was_refused_is_taken_back_too(office: Office, browser_of: Any) -> None:
+    browser = browser_of(office.member)
+    note = imported(browser, FILE + "- name: Wrong\n  trigger_type: activity\n")
+    browser.post("/undo", {"note": note})
+    assert not TaskAutomationRule.objects.filter(name="Call again", archived_at__isnull=True).exists()
