@@ -55,8 +55,10 @@ def _read(cursor: str, model: type[models.Model], names: list[str]) -> list[Any]
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not cursor or len(values) != len(names):
             return None
+        if any(b"\0" in str(value).encode() for value in values):  # which no database can be asked for
+            return None
         return [_field(model, name).to_python(value) for name, value in zip(names, values, strict=True)]
-    except (ValueError, TypeError, OverflowError, ValidationError):
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError):
         return None
 
 
