@@ -121,7 +121,7 @@ def receive_message_reports(request: HttpRequest, secret: str) -> Status[None]:
     _take_whole(request, MOST_REPORTS, "Neither service sends more.")
     behind = request.META.get("QUERY_STRING", "")
     told = reporting.address_of(gateway.team_id, gateway.channel) + (f"?{behind}" if behind else "")
-    with _refusals(request):
+    with _refusals(request, gateway):
         asked = reporting.Asked(told, request.headers, request.body)
         receipts.take(gateway, asked, now=timezone.now())
     return Status(200, None)
@@ -131,7 +131,7 @@ def receive_message_reports(request: HttpRequest, secret: str) -> Status[None]:
 def check_messages_address(request: HttpRequest, secret: str) -> HttpResponse:
     """WhatsApp asks whether the address knows its verify token before it uses it."""
     gateway = _gateway(request, secret)
-    with _refusals(request):
+    with _refusals(request, gateway):
         return HttpResponse(receipts.greet(gateway, request.GET.dict()), content_type="text/plain")
 
 
@@ -139,17 +139,24 @@ def _gateway(request: HttpRequest, secret: str) -> Gateway:
     limits.check_failures(address(request))
     gateway = receipts.gateway_at(secret)
     if gateway is None:
-        limits.failed(address(request))
+        if reporting.read_address(secret) is None:  # not one of ours, whose account was taken away
+            limits.failed(address(request))
         raise Problem(404, "No account reports to this address. Settings, Channels shows the addresses there are.")
+    limits.check_failures(_asker(request, gateway))
     return gateway
 
 
+def _asker(request: HttpRequest, gateway: Gateway) -> str:
+    """A service reports for all teams from the same few addresses: what is wrong with one account slows no other."""
+    return f"{address(request)} {gateway.pk}"
+
+
 @contextmanager
-def _refusals(request: HttpRequest) -> Iterator[None]:
+def _refusals(request: HttpRequest, gateway: Gateway) -> Iterator[None]:
     try:
         yield
     except reporting.Forged:
-        limits.failed(address(request))
+        limits.failed(_asker(request, gateway))
         raise Problem(403, "The service of this account did not send this. Send what it signed, as it is.") from None
     except reporting.NotReady as fault:
         raise _later(fault) from None

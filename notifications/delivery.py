@@ -150,8 +150,9 @@ def _hand_over(row: Delivery, now: datetime) -> None:
 
 def _settle(row: Delivery, state: str, reason: str, **changes: Any) -> None:
     """Says what became of the message, of all that came in it; nothing when somebody else said so before."""
-    # A slow worker may find that another took it for lost and put it back: that it was sent is what counts.
-    before = (Delivery.SENDING, Delivery.QUEUED) if state == Delivery.SENT else (Delivery.SENDING,)
+    # A slow worker may find that another took it for lost, or put it back: that it was sent is what counts.
+    lost = (Delivery.QUEUED, Delivery.UNKNOWN) if state == Delivery.SENT else ()
+    before = (Delivery.SENDING, *lost)
     message = Delivery.objects.filter(Q(pk=row.pk) | Q(sent_with=row.pk), state__in=before)
     message.update(state=state, reason=reason[:255], **changes)
     row.state, row.reason = state, reason[:255]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 
 from notifications.channels import twilio
 from notifications.channels.reporting import Asked, Forged, NotReady, Report, read_address
@@ -63,10 +62,10 @@ def _account(gateway: Gateway) -> Config:
 def _follow(gateway: Gateway, report: Report, now: datetime) -> bool:
     """False when there is no such message. What it came with shares its fate."""
     reference = report.reference if report.reference.isprintable() and len(report.reference) <= _LONGEST else ""
-    rows = _rows(gateway, reference, report.own)
-    first = rows.select_related("user__team").first()
-    if first is None:
+    message = [*_by_reference(gateway, reference), *_by_our_id(gateway, report.own)]
+    if not message:
         return False
+    rows = Delivery.objects.filter(pk__in=[row.pk for row in message])
     if report.state == Delivery.SENT:
         # Its own process may have ended before it could say so.
         open_ones = rows.filter(state__in=(Delivery.SENDING, Delivery.UNKNOWN))
@@ -78,22 +77,36 @@ def _follow(gateway: Gateway, report: Report, now: datetime) -> bool:
         lost = rows.filter(state__in=SETTLED).update(state=report.state, reason=why)
         if lost and report.state == Delivery.BOUNCED:
             label = CHANNELS[gateway.channel].label
-            address = Address.objects.filter(user=first.user, channel=gateway.channel).first()
-            where = f" to {address.shown['phone']}" if address is not None else ""
-            tell_of_bounce(first, title=f"{label}{where} does not arrive", why=why, now=now)
+            tell_of_bounce(message[0], title=f"{label}{_where(message[0])} does not arrive", why=why, now=now)
     return True
 
 
-def _rows(gateway: Gateway, reference: str, own: str) -> QuerySet[Delivery]:
-    """By the service's id nobody could guess a message; by ours only those of the account's own team are found.
+def _where(row: Delivery) -> str:
+    """The number it went to, as far as that is still known: a report may come when there is another."""
+    address = Address.objects.filter(user=row.user, channel=row.channel).first()
+    if address is None:
+        return ""
+    is_of_then = address.changed_at <= (row.sent_at or row.due_at)
+    return f" to {address.shown['phone']}" if is_of_then else " to an earlier number"
 
-    An account of WhatsApp's reports for all of its numbers to one address, also for those of other teams.
+
+def _by_reference(gateway: Gateway, reference: str) -> list[Delivery]:
+    """By the service's id, which nobody could guess, whoever's team it is: an account of WhatsApp's reports for all of
+    its numbers to one address.
     """
-    by_reference = Q(reference=reference) if reference else Q(pk__in=[])
+    # That it is not empty lets SQLite take the index, which has no others.
+    rows = Delivery.objects.filter(channel=gateway.channel, reference=reference).exclude(reference="")
+    return list(rows.select_related("user__team").order_by("pk"))
+
+
+def _by_our_id(gateway: Gateway, own: str) -> list[Delivery]:
+    """By ours, which follows from what it is about: only messages of the account's own team."""
     try:
         pk = uuid.UUID(own)
     except ValueError:
-        ours = Q(pk__in=[])
-    else:
-        ours = Q(user__team=gateway.team_id) & (Q(pk=pk) | Q(sent_with=pk))
-    return Delivery.objects.filter(by_reference | ours, channel=gateway.channel).order_by("pk")
+        return []
+    rows = Delivery.objects.filter(channel=gateway.channel, user__team=gateway.team_id).select_related("user__team")
+    leader = rows.filter(pk=pk).first()
+    if leader is None:
+        return []
+    return [leader, *rows.filter(user=leader.user_id, sent_with=leader).order_by("pk")]

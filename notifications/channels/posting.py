@@ -75,7 +75,7 @@ def found(body: bytes, *path: str | int) -> str:
         value = json.loads(body)
         for step in path:
             value = value[step]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return value if isinstance(value, str) and value.isprintable() else ""
 

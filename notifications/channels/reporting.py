@@ -3,6 +3,7 @@
 The address is signed and names a team's account; what comes to it is believed only when the service has signed it too.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -56,12 +57,19 @@ def address_of(team_id: int, channel: str) -> str:
 
     Twilio refuses a message that names an address of an own network.
     """
+    where = urlsplit(settings.BASE_URL)
+    is_reached = where.scheme == "https" and _is_public(str(where.hostname))
+    return f"{settings.BASE_URL}{PATH}/{named(team_id, channel)}" if is_reached else ""
+
+
+def _is_public(host: str) -> bool:
+    """Whether somebody outside may reach it by this name, whatever the operator lets be called from here."""
+    if "." not in host:
+        return False
     try:
-        outgoing.check(settings.BASE_URL)
-    except outgoing.Forbidden:
-        return ""
-    is_name_of_own_network = "." not in str(urlsplit(settings.BASE_URL).hostname)
-    return "" if is_name_of_own_network else f"{settings.BASE_URL}{PATH}/{named(team_id, channel)}"
+        return outgoing.is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return True
 
 
 def named(team_id: int, channel: str) -> str:

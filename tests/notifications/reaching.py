@@ -70,8 +70,8 @@ def lead_here(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(chat._CALLS, "ntfy", to_ntfy)
 
 
-def reach(person: User, channel: str, service: str, **given: str) -> Address:
-    return addresses.give(person, channel, service=service, given=given, now=NOON)
+def reach(person: User, channel: str, service: str, *, at: datetime = NOON, **given: str) -> Address:
+    return addresses.give(person, channel, service=service, given=given, now=at)
 
 
 def reach_by(name: str, person: User, url: str) -> str:

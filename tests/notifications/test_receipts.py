@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -11,18 +12,20 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from api import limits
 from jobs import outgoing, runner
 from jobs.models import Job
-from notifications import outbox
+from notifications import delivery, outbox
 from notifications.channels import reporting, twilio
 from notifications.models import Delivery, Gateway, Notification
 from people.models import User
 from tests import builders
 from tests.notifications.conftest import Services
-from tests.notifications.reaching import CLOUD, NOON, TWILIO, lead_here, reach_by
+from tests.notifications.reaching import CLOUD, NOON, TWILIO, lead_here, reach, reach_by
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 LATER = NOON + timedelta(minutes=1)
@@ -161,6 +164,15 @@ def test_a_number_that_is_not_reached_comes_back_to_all_that_its_message_told(
 
 
 @pytest.mark.parametrize("name", PHONES)
+def test_a_number_entered_since_is_not_said_to_be_the_one_that_failed(name: str, person: User, here: Services) -> None:
+    gateway = send(name, person, here)
+    reach(person, gateway.channel, "phone", at=LATER + timedelta(minutes=1), phone="+49 170 7654321")
+    report(name, gateway, *GONE[name])
+    label = "SMS" if name == "twilio" else "WhatsApp"
+    assert person.notifications.get(kind=Notification.BOUNCED).title == f"{label} to an earlier number does not arrive"
+
+
+@pytest.mark.parametrize("name", PHONES)
 def test_what_does_not_lie_with_the_number_has_failed(name: str, person: User, here: Services) -> None:
     gateway = send(name, person, here)
     assert report(name, gateway, *BROKEN[name]).status_code == 200
@@ -222,6 +234,26 @@ def test_what_nobody_could_say_is_said_by_the_report(
 
 
 @pytest.mark.parametrize("name", PHONES)
+def test_a_worker_that_was_only_slow_still_says_that_it_was_sent(
+    name: str, person: User, here: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another took it for dead meanwhile, and its row for one of which nobody can say anything."""
+    real = outgoing.call
+
+    def slow(*args: Any, **options: Any) -> outgoing.Answer:
+        answer = real(*args, **options)
+        delivery.send(Delivery.objects.get().pk, now=LATER)
+        assert states() == ["unknown"]
+        return answer
+
+    monkeypatch.setattr(outgoing, "call", slow)
+    gateway = send(name, person, here)
+    assert rows() == [("sent", "")]
+    report(name, gateway, *GONE[name])
+    assert (states(), len(here.asked)) == (["bounced"], 1)
+
+
+@pytest.mark.parametrize("name", PHONES)
 def test_a_digest_shares_the_fate_of_its_message(name: str, person: User, here: Services) -> None:
     gateway = send(name, person, here)
     first = Delivery.objects.get()
@@ -231,6 +263,31 @@ def test_a_digest_shares_the_fate_of_its_message(name: str, person: User, here: 
     assert (other.state, other.reference) == ("sent", KNOWN_AS[name])
     report(name, gateway, *GONE[name])
     assert states() == ["bounced"] * 2
+
+
+@pytest.mark.parametrize("name", PHONES)
+def test_a_message_is_found_by_an_index_however_many_there_are(name: str, person: User, here: Services) -> None:
+    """One request has up to a thousand reports in it."""
+    gateway = send(name, person, here)
+    Delivery.objects.update(reference="", state="unknown")
+    own = str(Delivery.objects.get().pk)
+    with CaptureQueriesContext(connection) as asked:
+        report(name, gateway, "sent", known_as="SM-of-others")
+        report(name, gateway, "sent", own=own)
+        report(name, gateway, *GONE[name])
+    assert states() == ["bounced"]
+    statements = [one["sql"] for one in asked if one["sql"].startswith(("SELECT", "UPDATE"))]
+    plans = [_plan(sql) for sql in statements if "notifications_delivery" in sql]
+    assert len(plans) >= 6
+    assert [plan for plan in plans if re.search(r"(SCAN|Seq Scan on) notifications_delivery", plan)] == []
+
+
+def _plan(sql: str) -> str:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # which reads so few rows one by one
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"{'EXPLAIN' if connection.vendor == 'postgresql' else 'EXPLAIN QUERY PLAN'} {sql}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
 @pytest.mark.parametrize("name", PHONES)
@@ -374,6 +431,7 @@ def test_what_is_said_oddly_fails_no_request(person: User, here: Services, body:
     gateway = send("cloud", person, here)
     assert whatsapp_says(gateway, body=body.encode()).status_code == 200
     assert whatsapp_says(gateway, body=b"\xff{").status_code == 400
+    assert whatsapp_says(gateway, body=b"[" * 200_000).status_code == 400
     assert states() == ["sent"]
 
 
@@ -386,7 +444,10 @@ def test_what_twilio_says_oddly_fails_no_request(person: User, here: Services, f
 
 
 @pytest.mark.parametrize("name", PHONES)
-@pytest.mark.parametrize("answer", ["ok", "[]", '{"sid": 7, "messages": []}', '{"sid": "a\\u0000b"}', "\xff"])
+@pytest.mark.parametrize(
+    "answer",
+    ["ok", "[]", '{"sid": 7, "messages": []}', '{"sid": "a\\u0000b"}', "\xff", pytest.param("[" * 50_000, id="deep")],
+)
 def test_an_answer_that_names_no_message_is_an_answer_like_others(
     name: str, answer: str, person: User, here: Services
 ) -> None:
@@ -397,11 +458,18 @@ def test_an_answer_that_names_no_message_is_an_answer_like_others(
     assert states() == ["bounced"]
 
 
-@pytest.mark.parametrize("base", ["http://127.0.0.1:5000", "https://10.0.0.7", "https://nextmove", "https://[fd00::1]"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://127.0.0.1:5000", "http://10.0.0.7:5000", "https://10.0.0.7", "https://nextmove", "https://[fd00::1]",
+        "http://nextmove.example.org",
+    ],
+)  # fmt: skip
 def test_an_installation_that_cannot_be_reached_asks_for_no_report(
     base: str, person: User, here: Services, settings: Any
 ) -> None:
-    """Twilio refuses a whole message for such an address."""
+    """Twilio refuses a whole message for such an address, also where calls from here may lead to it."""
+    settings.PRIVATE_HOSTS = [*settings.PRIVATE_HOSTS, "10.0.0.7", "127.0.0.1"]
     settings.BASE_URL = base
     send("twilio", person, here)
     assert "StatusCallback" not in here.asked[0].form
@@ -422,6 +490,18 @@ def test_the_page_and_the_api_say_where_to_report(person: User, here: Services) 
     answer = client.get("/api/notifications/gateways/whatsapp").json()
     assert answer["reports_to"] == address(gateway)
     assert (answer["fields"]["app_secret"], answer["fields"]["verify_token"]) == ("••••2c3d", "••••")
+
+
+def test_an_account_with_a_wrong_secret_silences_no_other(person: User, here: Services) -> None:
+    """All that a service reports comes from the same few addresses, whatever team it is about."""
+    gateway = send("twilio", person, here)
+    stranger = builders.make_manager()
+    other = builders.make_gateway(stranger.team, **TWILIO | {"auth_token": "f" * 32})
+    assert {report("twilio", other, "sent").status_code for _ in range(40)} == {403, 429}
+    other.delete()
+    assert {report("twilio", other, "sent").status_code for _ in range(40)} == {404}
+    assert report("twilio", gateway, *GONE["twilio"]).status_code == 200
+    assert states() == ["bounced"]
 
 
 def test_guessing_is_slowed_down(person: User, here: Services) -> None:

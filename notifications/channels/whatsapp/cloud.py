@@ -126,7 +126,7 @@ def reports(account: Config, asked: Asked) -> list[Report]:
         raise Forged
     try:
         document = json.loads(asked.body)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise Unclear(f"The body is not valid JSON: {fault}") from None
     return [report for status in _statuses(document) if (report := _report(status)) is not None]
 
