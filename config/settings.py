@@ -274,6 +274,7 @@ MFA_ADAPTER = "people.two_step.Adapter"
 MFA_FORMS = {"authenticate": "people.two_step.SignInForm", "reauthenticate": "people.two_step.AgainForm"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 AXES_FAILURE_LIMIT = 10
+AXES_USERNAME_CALLABLE = "people.devices.whose"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = 1
 AXES_RESET_ON_SUCCESS = True

@@ -1,12 +1,14 @@
-"""Where somebody is signed in: their sessions with the device each was begun on, and their ending."""
+"""Where somebody is signed in: their sessions with the device each was begun on, and their ending; who tried to."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 
 from people.models import User
 
@@ -17,6 +19,8 @@ KEEP = timedelta(days=90)
 YOUNG = timedelta(days=1)
 """A device is noted a moment before its session is."""
 AT_ONCE = 1_000
+LONGEST_NAME = 150
+"""Of a name of nobody so much is kept; nobody's is longer."""
 
 
 def of(user: User, *, now: datetime) -> list[UserSession]:
@@ -46,6 +50,15 @@ def end_others(user: User, *, but: str, now: datetime) -> int:
     Session.objects.filter(session_key__in=theirs).delete()
     UserSession.objects.filter(user_id=user.pk).exclude(session_key=but).delete()
     return len(theirs)
+
+
+def whose(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """Under whose name a try to sign in is counted: one has a name and an address, and writes both as one likes."""
+    given = credentials or {}
+    name = str(given.get("username") or given.get("email") or request.POST.get("login", ""))
+    found = User.objects.filter(Q(username__iexact=name) | Q(email__iexact=name))
+    names = sorted(found.values_list("username", flat=True)) if name else []
+    return name if name in names else next(iter(names), name.lower()[:LONGEST_NAME])
 
 
 def sign_ins(user: User, count: int) -> list[AccessLog]:

@@ -58,6 +58,34 @@ def test_wrong_passwords_still_lock_out_and_are_forgotten_later(person: User) ->
     assert counts()["sign_ins"] == 1
 
 
+def test_every_way_of_writing_a_name_counts_as_the_same_person(person: User) -> None:
+    """Else each had ten tries of its own, and nobody saw the others among theirs."""
+    User.objects.filter(pk=person.pk).update(email="ada@example.org")
+    spellings = ["ada", "Ada", "ADA", "ada@example.org", "Ada@Example.org"]
+    tries = [Client().post("/accounts/login/", {"login": spellings[n % 5], "password": "wrong"}) for n in range(11)]
+    assert [answer.status_code for answer in tries] == [200] * 9 + [429] * 2
+    assert sum(row.failures_since_start for row in devices.refused(person, 9)) >= 10
+    assert Client().post("/accounts/login/", {"login": "aDA", "password": "correct horse 7"}).status_code == 429
+
+
+def test_the_right_password_ends_the_count_however_the_name_was_written(person: User) -> None:
+    User.objects.filter(pk=person.pk).update(email="ada@example.org")
+    for name in ("ADA", "ada@example.org"):
+        Client().post("/accounts/login/", {"login": name, "password": "wrong"})
+    assert len(devices.refused(person, 9)) > 0
+    signed_in()
+    assert not AccessAttempt.objects.exists()
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("name", ["Nobody", "N" * 3_000, "Nobody@example.org"])
+def test_a_name_of_nobody_is_counted_too(name: str) -> None:
+    for _ in range(2):
+        assert Client().post("/accounts/login/", {"login": name, "password": "wrong"}).status_code == 200
+    row = AccessAttempt.objects.get()
+    assert (row.username, row.failures_since_start) == (name.lower()[:150], 2)
+
+
 def test_a_device_that_was_noted_before_its_session_is_left(person: User) -> None:
     UserSession.objects.create(user=person, session_key="x" * 32, ip="127.0.0.1", created_at=NOW)
     assert counts()["devices"] == 0
