@@ -134,12 +134,14 @@ DATA_DIR = ENV.data_dir.resolve()
 
 SECRET_KEY = ENV.secret_key or kept_secret_key(DATA_DIR)
 DEBUG = False
-# This machine's own names always answer: health checks ask by them.
+PUBLIC_NAME = urlsplit(ENV.base_url).hostname or ""
+# This machine's own names always answer: health checks ask by them. So does the one that people and services type.
 ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",
     "[::1]",
     ENV.host,
+    *([f"[{PUBLIC_NAME}]" if ":" in PUBLIC_NAME else PUBLIC_NAME] if PUBLIC_NAME else []),
     *(h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()),
 ]
 # Hosts of the own network that addresses given by people may lead to: none, unless the operator names them.
