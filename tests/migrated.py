@@ -1,7 +1,7 @@
 """A database with today's schema: made once by the real migrations, which take longer than most tests, then copied.
 
 `tests.run` names a fresh folder for each run, so that each migrates anew on every database that it uses. Elsewhere one
-is kept from run to run, under a name made of all that goes into it.
+is kept from run to run, under a name made of all that goes into it; and Django looks each time that nothing is missing.
 """
 
 import fcntl
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 import psycopg
@@ -87,13 +88,15 @@ def _migrate(database_url: str) -> None:
 
 
 def _key() -> str:
-    """Of the rooms with migrations and of `domain`, which by the import arrows is all that these can call, and of each
-    installed package.
-    """
+    """Of each installed package, the settings, every migration, and all of the product's that these import."""
+    roots = [ROOT / "config" / "settings.py", *ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/management/commands/*.py")]
+    finder = ModuleFinder(path=[str(ROOT)])
+    for path in roots:
+        finder.load_file(str(path))
+    imported = {Path(module.__file__) for module in finder.modules.values() if module.__file__}  # type: ignore[attr-defined]
     digest = hashlib.sha256(platform.python_version().encode())
     for name in sorted(f"{one.name} {one.version}" for one in metadata.distributions()):
         digest.update(name.encode())
-    rooms = {folder.parent for folder in ROOT.glob("*/migrations")} | {ROOT / "domain"}
-    for path in sorted(path for room in rooms for path in room.rglob("*.py")):
+    for path in sorted(imported.union(roots)):
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
