@@ -188,7 +188,7 @@ AUTOMATION: Mapping[str, Table | Computed] = {
         {
             "Id": "pk",
             "Person": "user__username",
-            "Title": "notification__title",
+            "Kind": "notification__kind",
             "Channel": "channel",
             "State": "state",
             "Reason": "reason",
