@@ -30,6 +30,7 @@ class JobOut(Out):
     result: Any
     error: str | None
     attempts: int
+    request_id: str | None = Field(description="The X-Request-Id of the request that it came of")
     created_at: datetime
     done_at: datetime | None
 
@@ -54,6 +55,7 @@ def _job(job: Job) -> JobOut:
         result=job.result,
         error=job.error or None,
         attempts=job.attempt,
+        request_id=job.request_id or None,
         created_at=job.created_at,
         done_at=job.done_at,
     )

@@ -10,6 +10,7 @@ from django.urls import include, path
 from agents import http as agents
 from api.urls import api
 from config import health
+from config.metrics import metrics
 from web import first_run
 
 
@@ -27,6 +28,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics),
     path("", include("web.urls")),  # before the API, whose own root would answer "/"
     path("", api.urls),
     path("mcp", agents.endpoint),

@@ -58,6 +58,9 @@ class Job(models.Model):
     result = models.JSONField(null=True)
     team_id = models.BigIntegerField(null=True)
     user_id = models.BigIntegerField(null=True)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the request that it came of"
+    )
     created_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from django.db import connections, transaction
 from django.db.models import F
 
@@ -63,6 +64,7 @@ def _row(request: Request, now: datetime) -> Job:
         send_at=run_at + GRACE if published else run_at,
         team_id=request.team_id,
         user_id=request.user_id,
+        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
         created_at=now,
     )
 

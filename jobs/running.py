@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -52,14 +53,16 @@ def run(job_id: uuid.UUID, handler: Handler, *, external: bool, grace: timedelta
         return {"skipped": "dead"}
     if not _claim(job, now, LEASE if external else grace, external=external):
         return {"skipped": "taken by another"}
-    try:
-        return _run_outside(job, handler) if external else _run_inside(job, handler)
-    except Lost:
-        return {"skipped": "taken by another"}
-    except Exception as error:
-        log.warning("job failed", exc_info=True, extra={"job": str(job.pk), "job_name": job.name})
-        _fail(job, repr(error)[:2000], timezone.now())
-        raise
+    # What the handler logs carries them, and the jobs that it writes come of the same request.
+    with structlog.contextvars.bound_contextvars(job=str(job.pk), job_name=job.name, request_id=job.request_id):
+        try:
+            return _run_outside(job, handler) if external else _run_inside(job, handler)
+        except Lost:
+            return {"skipped": "taken by another"}
+        except Exception as error:
+            log.warning("job failed", exc_info=True)
+            _fail(job, repr(error)[:2000], timezone.now())
+            raise
 
 
 def _claim(job: Job, now: datetime, pause: timedelta, *, external: bool) -> bool:

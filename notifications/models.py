@@ -133,6 +133,8 @@ class Delivery(models.Model):
 
     QUEUED, SENDING, SENT, FAILED = "queued", "sending", "sent", "failed"
     UNKNOWN, SKIPPED, BOUNCED = "unknown", "skipped", "bounced"
+    LOST = (FAILED, UNKNOWN, BOUNCED)
+    """Nobody can count on it that these arrived."""
 
     id = models.UUIDField(primary_key=True)
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
@@ -159,6 +161,11 @@ class Delivery(models.Model):
             models.Index(fields=["user", "-created_at"], name="delivery_newest"),
             models.Index(fields=["user", "bundle"], name="delivery_bundle", condition=models.Q(state="queued")),
             models.Index(fields=["reference"], name="delivery_reference", condition=~models.Q(reference="")),
+            models.Index(
+                fields=["created_at"],
+                name="delivery_lost",
+                condition=models.Q(state__in=["failed", "unknown", "bounced"]),
+            ),
         ]
 
     def __str__(self) -> str:
