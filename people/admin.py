@@ -24,6 +24,7 @@ from people.models import (
     BusySource,
     CalendarFeed,
     Change,
+    SavedView,
     Skill,
     SkillRequirement,
     Team,
@@ -211,6 +212,12 @@ class CalendarFeedAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     exclude = ("digest",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    list_display = ("name", "page", "user")
+    list_select_related = ("user",)
 
 
 @admin.register(BusySource)

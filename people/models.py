@@ -377,6 +377,31 @@ class CalendarFeed(models.Model):
 
     TODO, EVENT = "todo", "event"
 
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    def visible_to(self, user: User) -> "SavedViewQuerySet":
+        """One's own, whoever one is: they say what somebody looks for."""
+        return self.filter(user=user)
+
+
+class SavedView(models.Model):
+    """What narrows and orders a list, as it stands in the address, under a name that one person gave it."""
+
+    TASKS, CONTACTS = "tasks", "contacts"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
+    page = models.CharField(max_length=10, choices=[(TASKS, "Tasks"), (CONTACTS, "Contacts")])
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, help_text="The address behind the question mark")
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "page", "name"], name="one_view_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_feed")
     digest = models.CharField(max_length=64, unique=True)
     shows = models.CharField(max_length=5, choices=[(TODO, "To-dos"), (EVENT, "Appointments")], default=TODO)

@@ -22,7 +22,7 @@ from crm.models import Activity, ActivityConflict, Contact, InboundSource
 from jobs.models import Job
 from notifications import addresses, gateways
 from notifications.models import Address, Delivery, Gateway, Notification
-from people.models import Skill, Team, TimeOff, User, UserSkill, WorkingSpan
+from people.models import SavedView, Skill, Team, TimeOff, User, UserSkill, WorkingSpan
 from performance.models import DailyReport, ScoreSnapshot
 from webhooks.models import KINDS, Dispatch, Endpoint, Event
 from work.models import Assignment, Task, TaskSkill
@@ -80,6 +80,12 @@ def make_skill(user: User | None = None, *, level: int = 3, **fields: Any) -> Sk
     if user is not None:
         UserSkill.objects.create(user=user, skill=skill, level=level)
     return skill
+
+
+def make_view(user: User, **fields: Any) -> SavedView:
+    """What they see of urgent tasks, under a name."""
+    defaults = {"page": SavedView.TASKS, "name": f"View {number()}", "query": "priority=urgent"}
+    return SavedView.objects.create(user=user, **defaults | fields)
 
 
 def make_working_week(user: User, *, starts: str = "09:00", ends: str = "17:00", days: range = range(5)) -> None:

@@ -18,8 +18,8 @@ from crm import addresses, consent, contacts, merge, noting, planning
 from crm.models import Activity, Contact, ContactMerge, validate_cadence
 from domain import attention
 from people import rights
-from people.models import User
-from web import answers, contact_filters, contact_form, doing, live, notices, origins, timelines
+from people.models import SavedView, User
+from web import answers, contact_filters, contact_form, doing, live, notices, origins, saved_views, timelines
 from web.access import Request, signed_in
 from web.contact_filters import Filters
 from work import ties
@@ -87,6 +87,7 @@ def index(request: Request) -> HttpResponse:
         "consents": contact_filters.CONSENTS,
         "quiets": contact_filters.QUIETS,
         "sorts": contact_filters.SORTS,
+        "saved": saved_views.of(user, SavedView.CONTACTS, request.GET),
     }
     return live.page(request, "web/contacts/index.html", "web/contacts/list.html", context)
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from crm.models import Contact
-from people.models import User
+from people.models import SavedView, User
+from web import saved_views
 from web.access import Request, signed_in
 from work.models import Task
 
@@ -72,7 +73,7 @@ PLACES = (
 @dataclass(frozen=True)
 class Hit:
     label: str | Promise
-    note: str
+    note: str | Promise
     icon: str
     href: str
 
@@ -87,6 +88,7 @@ def page(request: Request) -> HttpResponse:
 
 
 def _groups(user: User, asked: str) -> Iterator[tuple[str | Promise, list[Hit]]]:
+    yield _("Views"), _views(user, asked)
     yield _("Go to"), _places(user, asked)
     if asked:
         yield _("Contacts"), _contacts(user, asked)
@@ -100,6 +102,21 @@ def _places(user: User, asked: str) -> list[Hit]:
         Hit(place.label, "", place.icon, reverse(f"web:{place.name}"))
         for place in PLACES
         if wanted in str(place.label).casefold() and (not place.who or getattr(user, place.who))
+    ]
+
+
+def _views(user: User, asked: str) -> list[Hit]:
+    """Those that the person named, with the letters asked for in their names."""
+    wanted = asked.casefold()
+    return [
+        Hit(
+            view.name,
+            saved_views.KINDS[view.page].label,
+            saved_views.KINDS[view.page].icon,
+            saved_views.address_of(view),
+        )
+        for view in SavedView.objects.visible_to(user).order_by("page", "name")
+        if wanted in view.name.casefold()
     ]
 
 

@@ -1,102 +1,21 @@
 """All tasks one may see: narrowed by what stands in the address, as a list or as a board."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.http import urlencode
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from people.models import User
-from web import doing, live, mywork, origins, paging, words
+from people.models import SavedView, User
+from web import doing, live, origins, paging, saved_views, words
 from web.access import Request, signed_in
-from work.models import UNFINISHED, Task
+from web.task_filters import ALL, BY_DUE, DUES, VIEWS, Filters
+from work.models import Task, TaskQuerySet
 
-OPEN, ALL = "open", "all"
-ME, NOBODY = "me", "none"
-NEWEST, BY_DUE = "newest", "due"
-OVERDUE, TODAY, WEEK, UNDATED = "overdue", "today", "week", "none"
-DUES = {OVERDUE: _("Overdue"), TODAY: _("Due today"), WEEK: _("Due this week"), UNDATED: _("Without a due date")}
 COLUMNS = (Task.TODO, Task.IN_PROGRESS, Task.BLOCKED, Task.DONE)
 MOST_IN_COLUMN = 30
-
-
-@dataclass(frozen=True)
-class View:
-    """A narrowing people ask for often."""
-
-    label: str | Promise
-    query: dict[str, str]
-
-    @property
-    def address(self) -> str:
-        return f"?{urlencode(self.query)}"
-
-
-VIEWS = (
-    View(_("Open"), {}),
-    View(_("Mine"), {"assignee": ME, "sort": BY_DUE}),
-    View(_("Overdue"), {"due": OVERDUE, "sort": BY_DUE}),
-    View(_("Nobody's"), {"assignee": NOBODY}),
-    View(_("Done"), {"status": Task.DONE}),
-)
-
-
-@dataclass(frozen=True)
-class Filters:
-    status: str = OPEN
-    assignee: str = ""
-    priority: str = ""
-    due: str = ""
-    q: str = ""
-    sort: str = NEWEST
-
-    @classmethod
-    def of(cls, query: QueryDict) -> "Filters":
-        """What stands in the address; what is nonsense narrows nothing."""
-        assignee = query.get("assignee", "")
-        known = assignee in (ME, NOBODY) or (assignee.isdecimal() and len(assignee) < 19)
-        return cls(
-            status=_one_of(query.get("status"), (ALL, *words.STATUSES), OPEN),
-            assignee=assignee if known else "",
-            priority=_one_of(query.get("priority"), dict(Task.PRIORITIES), ""),
-            due=_one_of(query.get("due"), DUES, ""),
-            q=query.get("q", "").strip().replace("\0", "")[:100],
-            sort=_one_of(query.get("sort"), (BY_DUE,), NEWEST),
-        )
-
-    def given(self) -> dict[str, str]:
-        """Those that are not as they are without any."""
-        plain = Filters()
-        return {name: value for name, value in vars(self).items() if value != getattr(plain, name)}
-
-    def narrow(self, tasks: QuerySet[Task], user: User, now: datetime) -> QuerySet[Task]:
-        if self.status != ALL:
-            tasks = tasks.filter(UNFINISHED if self.status == OPEN else Q(status=self.status))
-        if self.assignee:
-            holder = None if self.assignee == NOBODY else user.pk if self.assignee == ME else int(self.assignee)
-            tasks = tasks.filter(assignee_id=holder)
-        if self.priority:
-            tasks = tasks.filter(priority=self.priority)
-        if self.q:
-            contact = Q(contact__name__icontains=self.q) | Q(contact__company__icontains=self.q)
-            tasks = tasks.filter(contact | Q(title__icontains=self.q))
-        if self.due:
-            days = mywork.Days.of(now)
-            tasks = tasks.filter(
-                {
-                    OVERDUE: Q(due_date__lt=now),
-                    TODAY: Q(due_date__gte=days.today, due_date__lt=days.tomorrow),
-                    WEEK: Q(due_date__lt=days.next_week),
-                    UNDATED: Q(due_date=None),
-                }[self.due]
-            )
-        return tasks
 
 
 @require_GET
@@ -116,6 +35,7 @@ def page(request: Request) -> HttpResponse:
         "snoozes": doing.SNOOZES,
         "receivers": doing.receivers(user),
         "query": urlencode(filters.given()),
+        "saved": saved_views.of(user, SavedView.TASKS, request.GET),
     }
     if board:
         context["columns"] = _columns(filters, tasks, user, now)
@@ -126,7 +46,7 @@ def page(request: Request) -> HttpResponse:
     return live.page(request, "web/tasks/index.html", "web/tasks/list.html", context)
 
 
-def listed(tasks: QuerySet[Task], query: QueryDict, user: User, now: datetime) -> QuerySet[Task]:
+def listed(tasks: TaskQuerySet, query: QueryDict, user: User, now: datetime) -> TaskQuerySet:
     """Of these tasks those that the page shows at this address, on all its pages."""
     filters = Filters.of(query)
     if query.get("as") == "board":  # a column a status, whatever the status asked for
@@ -135,7 +55,7 @@ def listed(tasks: QuerySet[Task], query: QueryDict, user: User, now: datetime) -
     return found.filter(due_date__isnull=False) if filters.sort == BY_DUE else found
 
 
-def _columns(filters: Filters, tasks: QuerySet[Task], user: User, now: datetime) -> list[dict[str, Any]]:
+def _columns(filters: Filters, tasks: TaskQuerySet, user: User, now: datetime) -> list[dict[str, Any]]:
     """A column a status, those due first on top; of what is done, what was done last."""
     columns = []
     for status in COLUMNS:
@@ -152,7 +72,3 @@ def _columns(filters: Filters, tasks: QuerySet[Task], user: User, now: datetime)
             }
         )
     return columns
-
-
-def _one_of(asked: str | None, known: Any, otherwise: str) -> str:
-    return asked if asked and asked in known else otherwise

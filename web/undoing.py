@@ -26,7 +26,7 @@ from automation import detaching
 from automation.exchange import reverting
 from crm import contacts, unmatched
 from crm.models import Activity, ActivityConflict, Contact
-from people.models import User
+from people.models import SavedView, User
 from web import answers
 from web.access import Request, signed_in
 from work import lifecycle
@@ -40,6 +40,8 @@ ATTACHED, DISMISSED, SETTLED = "attached", "dismissed", "settled"
 """Events that were given to a contact, one that nobody has to look at, and a conflict that was looked at."""
 IMPORTED = "imported"
 """Rules, sequences and campaigns of a file."""
+VIEW = "view"
+"""A view of a list that was deleted."""
 LONGEST_NOTE = 50_000
 """Characters: what would be longer is not offered to be taken back, for the page has to carry it."""
 _SALT = "web.undoing"
@@ -106,6 +108,10 @@ def note_of_import(user: User, steps: Iterable[reverting.Step]) -> str:
 
 def note_of_dismissed(user: User, row: Activity | ActivityConflict) -> str:
     return _signed(user, [[DISMISSED if isinstance(row, Activity) else SETTLED, row.pk, 0, {}]])
+
+
+def note_of_view(user: User, view: SavedView) -> str:
+    return _signed(user, [[VIEW, 0, 0, {"page": view.page, "name": view.name, "query": view.query}]])
 
 
 def _signed(user: User, rows: list[list[Any]]) -> str:
@@ -264,6 +270,14 @@ def _settled_back(request: Request, one: Step) -> HttpResponse:
     return answers.done(request, _("It is in the list again."))
 
 
+def _view_back(request: Request, one: Step) -> HttpResponse:
+    kept = SavedView.objects.filter(user=request.user, page=one.before["page"])
+    if kept.filter(name=one.before["name"]).exists():
+        return answers.refused(request, _("Another view has its name by now: rename that one first."))
+    SavedView.objects.create(user=request.user, **one.before)
+    return answers.done(request, _("The view is there again."))
+
+
 def _import_back(request: Request, one: Step) -> HttpResponse:
     steps = [reverting.Step(*row) for row in one.before["steps"]]
     done = reverting.take_back(steps, by=request.user, now=timezone.now())
@@ -282,6 +296,7 @@ _WHOLE = {
     DISMISSED: _dismissed_back,
     SETTLED: _settled_back,
     IMPORTED: _import_back,
+    VIEW: _view_back,
 }
 """What is taken back by a note of its own, as one."""
 _BACK = {

@@ -42,6 +42,7 @@ TRIGGER: dict[str, Any] = {"trigger_type": "activity", "trigger_config": {"activ
 READ = {
     "rule-new-trial", "rule-trial", "rule-conditions", "rule-check", "rule-backtest", "rule-runs", "rule-versions",
     "rule-explain", "stats",
+    "view-new", "view-rename", "view-delete",
     "forgotten", "no-email", "mywork", "bell", "side", "export", "theme", "language", "tasks", "task", "task-peek",
     "contacts", "contact", "activity",
     "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "notices",

@@ -12,7 +12,7 @@ from automation.models import Firing
 from jobs.models import Job
 from tests import builders
 from tests.web.conftest import Office
-from web import activity, contact_filters, monitor, rule_history, task_list, words
+from web import activity, contact_filters, monitor, rule_history, task_filters, words
 from work.models import Task
 
 NOW = datetime.now(UTC)
@@ -56,7 +56,7 @@ TASKS = each(
     status=["all", *words.STATUSES],
     assignee=["me", "none", "{member}"],
     priority=dict(Task.PRIORITIES),
-    due=task_list.DUES,
+    due=task_filters.DUES,
     q=["kim", "acme", "x&y"],
     sort=["due"],
 )

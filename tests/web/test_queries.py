@@ -104,6 +104,7 @@ def fill(office: Office, count: int) -> None:
         builders.make_token(user)
     enrol_some(user, count, now)
     scores.recompute_team(user.team, now=now)
+        builders.make_view(user)
 
 
 def enrol_some(user: User, count: int, now: datetime) -> None:
