@@ -27,6 +27,12 @@ def _missing(what: str) -> None:
     pytest.skip(what)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long ones first; pytest-django has put all that use no database last."""
+    items.sort(key=lambda item: not {"long", "flow"} & {mark.name for mark in item.iter_markers()})
+
+
 def pytest_unconfigure() -> None:
     """The data folder that `tests.settings` made; also in each worker of xdist."""
     made = sys.modules.get("tests.settings")

@@ -47,6 +47,7 @@ def test_a_migrated_database_is_left_alone():
     assert preparing.migrate() == []
 
 
+@pytest.mark.long
 def test_migrate_automation_builds_everything_on_an_empty_database(tmp_path: Path):
     """In processes of their own, as it is typed."""
     for words in (["automation"], ["automation", "zero"]):

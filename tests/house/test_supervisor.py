@@ -12,16 +12,18 @@ from config import supervisor
 from tests import processes
 from tests.processes import Site, alive, until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared once; every start after the first is a second start."""
+    """Prepared once, from nothing; every start after the first is a second start."""
     return tmp_path_factory.mktemp("house")
 
 
 @pytest.fixture
 def site(folder: Path) -> Iterator[Site]:
-    with processes.serving(folder) as running:
+    with processes.serving(folder, from_nothing=True) as running:
         until(lambda: {"web", "jobs"} <= set(running.parts()), why="web and jobs")
         yield running
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     name = f"{os.environ.get('NEXTMOVE_TEST_RUN', os.getpid())}_kill"
     done = subprocess.run(

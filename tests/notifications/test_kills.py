@@ -32,6 +32,7 @@ def expected(service: str, point: str) -> dict[str, Any]:
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_a_killed_send_does_what_its_service_allows(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

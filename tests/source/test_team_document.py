@@ -12,7 +12,7 @@ from django.test import Client
 
 from domain import scoring
 from people.models import User
-from tests import builders
+from tests import builders, migrated
 from work.models import Task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -249,8 +249,7 @@ def run_python(program: str, block: str, where: str, folder: Path) -> str:
         environment["NEXTMOVE_ENV_FILE"] = str(folder / ".env")
     script = "import django; django.setup()\n" if "celery_app" not in program else ""
     if "celery_app" in program:
-        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-        subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
+        migrated.sqlite(folder / "nextmove.sqlite3")
     done = subprocess.run(
         [sys.executable, "-c", script + program],
         cwd=ROOT,

@@ -38,6 +38,10 @@ class Office:
 
 @pytest.fixture
 def office(db: None) -> Office:
+    return make_office()
+
+
+def make_office() -> Office:
     """One row of each kind, all the member's; the stranger manages another team."""
     team = builders.make_team(name="Northbeam", timezone="UTC")
     member = builders.make_user(team=team, first_name="Maya", last_name="Chen")
