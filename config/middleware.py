@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -84,16 +83,11 @@ class LanguageMiddleware(LocaleMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         if request.path_info.startswith(PROGRAMS):
             translation.activate("en")
-        elif language := self._own(request):
+        elif request.user.is_authenticated and (language := request.user.own_language):
             translation.activate(language)
             request.LANGUAGE_CODE = language
         else:
             super().process_request(request)
-
-    def _own(self, request: HttpRequest) -> str:
-        """What the signed-in person keeps; empty for a stranger, and for a language that there is no longer."""
-        language = request.user.language if request.user.is_authenticated else ""
-        return language if language in dict(settings.LANGUAGES) else ""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(PROGRAMS):

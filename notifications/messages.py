@@ -6,7 +6,7 @@ from django.conf import settings
 
 from notifications import bundles
 from notifications.models import Address, Delivery
-from people import sealing
+from people import sealing, speech
 
 SETTINGS = "/settings/notifications"
 INBOX = "/inbox"
@@ -21,7 +21,9 @@ _GSM = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_DOUBLE = frozenset("^{}\\[~]|€")
-_PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2022\u00a0", "''\"\"--- ", "\u200b") | {0x2026: "..."}
+_PLAIN = str.maketrans(
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2022\u00a0\u202f", "'''\"\"\"---  ", "\u200b"
+) | {0x2026: "..."}
 """What editors put into texts, as its alphabet has it: quotation marks, dashes, bullets, dots."""
 _FEWEST = 20
 """Characters that must be left for words beside the link, or the message takes a second part."""
@@ -50,23 +52,28 @@ class Message:
 
 
 def of(delivery: Delivery, address: Address) -> Message:
-    """The message of a delivery; to a number that is not confirmed goes nothing but its code."""
+    """The message of a delivery, in its reader's language; to a number that is not confirmed goes its code alone."""
+    with speech.to(delivery.user):
+        return _said(delivery, address)
+
+
+def _said(delivery: Delivery, address: Address) -> Message:
     notice = delivery.notification
     if address.confirmed_at is None:
-        title = f"{sealing.unseal(address.code)} is your code for Nextmove."
+        title = speech.said(f"{sealing.unseal(address.code)} is your code for Nextmove.")
         return Message(str(delivery.pk), notice.kind, title, "", settings.BASE_URL + SETTINGS)
     rows = bundles.together(delivery)
     if len(rows) > 1:
         notices = [row.notification for row in rows]
-        listed = "\n".join(f"- {line}" for line in bundles.lines(notices, _LISTED))
-        (title,) = bundles.titles([notices])
+        listed = "\n".join(f"- {speech.said(line)}" for line in bundles.lines(notices, _LISTED))
+        title = speech.said(*bundles.titles([notices]))
         return Message(str(delivery.pk), notice.kind, title, listed, settings.BASE_URL + INBOX)
-    body = notice.body if len(notice.body) <= LONGEST else f"{notice.body[: LONGEST - 1]}…"
+    body = speech.said(notice.body)
     return Message(
         str(delivery.pk),
         notice.kind,
-        " ".join(notice.title.split()),
-        body,
+        speech.said(" ".join(notice.title.split())),
+        body if len(body) <= LONGEST else f"{body[: LONGEST - 1]}…",
         settings.BASE_URL + notice.path if notice.path else "",
     )
 

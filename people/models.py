@@ -191,7 +191,7 @@ class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):  # type: ignore[
 
 class User(AbstractUser):
     MEMBER, LEAD, MANAGER = "member", "lead", "manager"
-    ROLES = [(MEMBER, "Member"), (LEAD, "Lead"), (MANAGER, "Manager")]
+    ROLES = [(MEMBER, "Member"), (LEAD, "Team lead"), (MANAGER, "Manager")]
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="members", blank=True)
     role = models.CharField(max_length=10, choices=ROLES, default=MEMBER)
@@ -247,6 +247,11 @@ class User(AbstractUser):
     @property
     def display_name(self) -> str:
         return self.get_full_name() or self.username
+
+    @property
+    def own_language(self) -> str:
+        """The one that they chose; empty where they chose none, or one that there is no longer."""
+        return self.language if self.language in dict(languages()) else ""
 
     @property
     def leads(self) -> bool:
@@ -372,11 +377,6 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.hint}…)"
 
 
-class CalendarFeed(models.Model):
-    """The private address at which calendars read somebody's tasks. Only the digest of its secret is kept."""
-
-    TODO, EVENT = "todo", "event"
-
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     def visible_to(self, user: User) -> "SavedViewQuerySet":
         """One's own, whoever one is: they say what somebody looks for."""
@@ -401,6 +401,11 @@ class SavedView(models.Model):
     def __str__(self) -> str:
         return self.name
 
+
+class CalendarFeed(models.Model):
+    """The private address at which calendars read somebody's tasks. Only the digest of its secret is kept."""
+
+    TODO, EVENT = "todo", "event"
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="calendar_feed")
     digest = models.CharField(max_length=64, unique=True)

@@ -7,15 +7,18 @@ and so does what people wrote: whatever stands in quotation marks, and the field
 """
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from django.conf import settings
 from django.utils import dateformat, formats
-from django.utils.dates import MONTHS_3
+from django.utils.dates import MONTHS_AP
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext, override, pgettext
+from django.utils.translation import get_language, gettext, override, pgettext, pgettext_lazy
 from django.utils.translation.trans_real import translation
+
+from people.models import User
 
 CONTEXT = "said"
 _KEY = f"{CONTEXT}\4"
@@ -23,6 +26,7 @@ _FIELD = re.compile(r"\{(\w*)(?::([^{}]*))?\}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _FIGURE = re.compile(rf"({_NUMBER.pattern})( ?)(.+)", re.DOTALL)
 _UNITS = ("h", "min", "s", "%", "h/h", "MB", "MiB")
+_QUOTED = re.compile("“([^“”]*)”")
 _BREAK = re.compile(r"(?<=[.!?]) (?=\S)")
 _JOINTS = ("\n", "; ", ", ", " and ", " or ", " + ", ": ")
 _MONTHS = {
@@ -32,6 +36,17 @@ _MONTHS = {
     )
 }
 _WRITTEN = re.compile(r"(display_|user|file_)?name\d?|title\d?|email|phone|error|unseal|url|base_url")
+_DAYS = {
+    "j M": pgettext_lazy("date", "j M"),
+    "j N": pgettext_lazy("date", "j N"),
+    "j F": pgettext_lazy("date", "j F"),
+    "D j M": pgettext_lazy("date", "D j M"),
+    "D j N": pgettext_lazy("date", "D j N"),
+    "l j M": pgettext_lazy("date", "l j M"),
+    "l j F": pgettext_lazy("date", "l j F"),
+    "j": pgettext_lazy("date", "j"),
+}
+_DAY = re.compile("|".join(sorted(_DAYS, key=len, reverse=True)))
 _FORMS = {
     "%a": r"[A-Z][a-z]{2}",
     "%b": r"[A-Z][a-z]{2}",
@@ -45,6 +60,7 @@ _FORMS = {
 _FEWEST = 8
 """Fixed letters of a template that begins with a field: with fewer, such as ` is `, it would match too much."""
 _FEWEST_AT_START = 4
+_BARE = 20
 _OPENING = ("“", "'", '"')
 
 
@@ -57,6 +73,23 @@ class Template(NamedTuple):
     """Name, format, and whether people wrote it."""
     answer: str
     breaks: bool
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it has so few words of its own, as `{field} is not {value}`, that other sentences hold them too."""
+        return sum(map(len, self.words)) < _BARE
+
+
+def to(reader: User) -> override:
+    """Within it all is said in the language of whoever it is sent to, and after it again in the one from before."""
+    return override(reader.own_language or settings.LANGUAGE_CODE)
+
+
+def dated(at: date, form: str) -> str:
+    """A date or an aware time by `form` (Django's letters, as English has it), in the order and with the points of the
+    language: `D j M` is Mon 30 Nov, and Mo, 30. Nov.
+    """
+    return dateformat.format(at, _DAY.sub(lambda day: str(_DAYS[day[0]]), form))
 
 
 def said(text: object) -> str:
@@ -94,11 +127,13 @@ def _sentences(text: str, language: str) -> str:
 
 def _part(text: str, language: str) -> str | None:
     """A sentence or a piece of one; None when it is unknown."""
+    if quoted := _QUOTED.fullmatch(text):
+        return pgettext("said", "“{quoted}”").format(quoted=quoted[1])
     found = _word(text)
     if found is None:
         found = _matched(text, language)
     if found is None and text.endswith((".", ":")) and (bare := _part(text[:-1], language)) is not None:
-        found = bare + text[-1]
+        found = bare.removesuffix(".") + text[-1]
     if found is None and text.startswith("(") and text.endswith(")"):
         inner = _part(text[1:-1], language)
         found = None if inner is None else f"({inner})"
@@ -111,7 +146,7 @@ def _word(text: str) -> str | None:
         if (found := pgettext(CONTEXT, own)) != own or (found := gettext(own)) != own:
             return found
     if text in _MONTHS:
-        return capfirst(str(MONTHS_3[_MONTHS[text]]))
+        return capfirst(str(MONTHS_AP[_MONTHS[text]]))
     return text if text in _alike(get_language() or "") else None
 
 
@@ -123,7 +158,9 @@ def _figure(text: str, language: str) -> str | None:
     if match is None:
         return None
     number, gap, rest = match.groups()
-    told = rest if rest in _UNITS else _part(rest, language)
+    if rest in _UNITS:
+        return f"{_number(number)}\N{NO-BREAK SPACE}{rest}"
+    told = _part(rest, language)
     return None if told is None else f"{_number(number)}{gap}{told}"
 
 
@@ -133,7 +170,9 @@ def _listed(text: str, language: str) -> str | None:
         pieces = text.split(between)
         if len(pieces) > 1:
             told = [_part(piece, language) for piece in pieces]
-            if any(one is not None for one in told):
+            if any(one is not None for one in told) and all(
+                one is not None or _may_be_a_name(piece) for one, piece in zip(told, pieces, strict=True)
+            ):
                 joint = f" {_word(between.strip())} " if between.strip().isalpha() else between
                 return joint.join(piece if one is None else one for piece, one in zip(pieces, told, strict=True))
     return None
@@ -142,8 +181,19 @@ def _listed(text: str, language: str) -> str | None:
 def _matched(text: str, language: str, *, breaks: bool = False) -> str | None:
     for longest, one in _templates(language):
         if longest in text and one.breaks >= breaks and (match := one.pattern.fullmatch(text)):
+            if one.is_bare and not all(
+                written or _part(value, language) is not None or _may_be_a_name(value)
+                for value, (_, _, written) in zip(match.groups(), one.fields, strict=True)
+            ):
+                continue
             return _filled(one, match.groups(), language)
     return None
+
+
+def _may_be_a_name(text: str) -> bool:
+    """What may stand in a sentence untranslated: a value, a name, what is quoted; not a piece of another sentence."""
+    words = text.split()
+    return len(words) < 2 or text.startswith(_OPENING) or not any(word[0].islower() for word in words)
 
 
 def _filled(template: Template, values: tuple[str, ...], language: str) -> str:
@@ -158,7 +208,13 @@ def _filled(template: Template, values: tuple[str, ...], language: str) -> str:
         lead, tail = len(value) - len(value.lstrip()), len(value.rstrip())
         return value[:lead] + _sentences(value.strip(), language) + value[tail:] if value.strip() else value
 
-    return _FIELD.sub(fill, template.answer)
+    def point_once(field: re.Match[str]) -> str:
+        """A month's own point is the sentence's too."""
+        told = fill(field)
+        ends = told.endswith(".") and not given[field[1]][0].endswith(".")
+        return told[:-1] if ends and template.answer.startswith(".", field.end()) else told
+
+    return _FIELD.sub(point_once, template.answer)
 
 
 def _date(value: str, spec: str, told: str) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from notifications.models import Notification
+from people import speech
 from performance import reports, sections
 from performance.models import DailyReport
 
@@ -27,10 +28,13 @@ def title(report: DailyReport) -> str:
 
 
 def html(report: DailyReport, *, base_url: str) -> str:
-    """Tables and inline styles, as mail programs want them; readable where these turn colours for the dark."""
+    """Tables and inline styles, as mail programs want them; readable where these turn colours for the dark.
+
+    This and the text speak the language that is active.
+    """
     context = {
-        "title": title(report),
-        "summary": reports.summary(report.data),
+        "title": speech.said(title(report)),
+        "summary": speech.said(reports.summary(report.data)),
         "sections": sections.of(report.data),
         "url": f"{base_url.rstrip('/')}/team/reports/{report.pk}",
         "base_url": base_url.rstrip("/"),
@@ -44,19 +48,21 @@ def text(report: DailyReport, *, base_url: str) -> str:
 
 
 def _lines(report: DailyReport, base_url: str) -> Iterator[str]:
-    yield title(report)
+    yield speech.said(title(report))
     yield ""
-    yield reports.summary(report.data)
+    yield speech.said(reports.summary(report.data))
     for section in sections.of(report.data):
+        heading = speech.said(section.title)
         yield ""
-        yield section.title
-        yield "-" * min(WIDTH, len(section.title))
+        yield heading
+        yield "-" * min(WIDTH, len(heading))
         for row in section.rows:
-            told = [row.figure, row.detail]
+            told = [speech.said(row.figure), speech.said(row.detail)]
             rest = "; ".join(part for part in told if part)
-            head = f"{row.what} ({row.who})" if row.who else row.what
+            what = row.what if row.named else speech.word(row.what)
+            head = f"{what} ({speech.said(row.who)})" if row.who else what
             yield f"* {head}: {rest}" if rest else f"* {head}"
         if not section.rows and section.nothing:
-            yield section.nothing
+            yield speech.said(section.nothing)
     yield ""
-    yield f"Open it: {base_url}/team/reports/{report.pk}"
+    yield speech.said(f"Open it: {base_url}/team/reports/{report.pk}")

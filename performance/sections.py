@@ -24,7 +24,7 @@ WHY_WAITING = {
 class Row:
     """What it is about, who, how much of which unit, and a remark; `path` is the page of it.
 
-    `suggestion_id` is that of a move that can be applied.
+    `suggestion_id` is that of a move that can be applied. With `named`, what it is about is a name that people gave.
     """
 
     what: str
@@ -34,6 +34,7 @@ class Row:
     detail: str = ""
     path: str = ""
     suggestion_id: int | None = None
+    named: bool = False
 
     @property
     def figure(self) -> str:
@@ -138,6 +139,7 @@ def _overdue(data: Data) -> Section | None:
             "days",
             f"due {_moment(task['due_date'], zone)}",
             _task(task),
+            named=True,
         )
         for task in late["tasks"]
     ]
@@ -150,7 +152,8 @@ def _waiting(data: Data) -> Section | None:
         return None
     codes = [Row(_why(code)[0], value=count, unit="tasks") for code, count in waiting["codes"].items()]
     rows = [
-        Row(task["title"], detail=_why_not(task["code"], task["reason"]), path=_task(task)) for task in waiting["tasks"]
+        Row(task["title"], detail=_why_not(task["code"], task["reason"]), path=_task(task), named=True)
+        for task in waiting["tasks"]
     ]
     return Section("waiting", "Waiting for somebody", (*codes, *rows, *_rest(waiting, rows)), "Nothing waits.")
 
@@ -197,6 +200,7 @@ def _suggestions(data: Data) -> Section | None:
             _loads(one["loads"]),
             _task(one),
             one["id"],
+            named="title" in one,
         )
         for one in data["suggestions"]
     ]
@@ -258,7 +262,7 @@ def _paused_rules(data: Data) -> Section | None:
     if not data.get("paused_rules"):
         return None
     rows = (
-        Row(one["name"], detail=one["reason"], path=f"/automations/task-scheduling/{one['rule_id']}")
+        Row(one["name"], detail=one["reason"], path=f"/automations/task-scheduling/{one['rule_id']}", named=True)
         for one in data["paused_rules"]
     )
     return Section("paused_rules", "Rules that paused themselves", tuple(rows))

@@ -29,7 +29,7 @@ from people.speech import CONTEXT
 from web import job_words
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("web", "people", "config/templates")
+PLACES = ("web", "people", "notifications/templates", "performance/templates")
 SPEAKING = (
     "domain",
     "jobs/outgoing.py",
@@ -86,6 +86,8 @@ SHAPES = (
     "and {more} more",
     "an {status} contact",
     "a contact",
+    "{display_name}: best skill and most room.",
+    "“{quoted}”",
 )
 """What is put together out of pieces that are no sentences by themselves."""
 LANGUAGE = "de"
@@ -141,6 +143,8 @@ def _of_file(path: Path) -> Iterator[Text]:
                 yield Text(given[0])
             elif given and node.func.id in _PLURAL:
                 yield Text(given[0], given[1])
+            elif given and node.func.id == "npgettext":
+                yield Text(given[1], given[2], context=given[0])
             elif given and node.func.id in _IN_CONTEXT:
                 yield Text(given[1], context=given[0])
 

@@ -130,7 +130,7 @@ def test_a_notice_arrives_once_with_its_login_and_nothing_in_it_is_markup(
     elif name == "teams":
         card = document["attachments"][0]["content"]
         assert [part["inlines"][0]["text"] for part in card["body"]] == [TITLE, BODY]
-        assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open", "url": LINK}]
+        assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open it", "url": LINK}]
     elif name == "webhook":
         assert document == {
             "id": str(sent.pk), "type": "notification", "kind": "overdue", "title": TITLE, "text": BODY, "url": LINK,

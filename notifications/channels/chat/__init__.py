@@ -9,6 +9,7 @@ from notifications.channels.chat import mattermost, ntfy, slack, teams, telegram
 from notifications.channels.posting import hand_over
 from notifications.models import Address, Delivery
 from notifications.services import Service
+from people import speech
 from people.models import User
 
 _CALLS = {one.SERVICE.code: one.call for one in (slack, teams, telegram, ntfy, mattermost, webhook)}
@@ -32,5 +33,7 @@ class Chat:
     def send(self, delivery: Delivery, *, now: datetime) -> str:
         row, config = opened.address(delivery)
         message = messages.of(delivery, row)
-        hand_over(_CALLS[row.service](config, message, now), secrets=config, words=[message.title, message.body])
+        with speech.to(delivery.user):
+            call = _CALLS[row.service](config, message, now)
+        hand_over(call, secrets=config, words=[message.title, message.body])
         return ""

@@ -5,6 +5,7 @@ from datetime import datetime
 from notifications.channels.posting import Call, as_json
 from notifications.messages import Message
 from notifications.services import Config, Field, Service, host_and_end, web_address
+from people import speech
 
 SERVICE = Service(
     "teams",
@@ -23,13 +24,14 @@ SERVICE = Service(
 
 
 def call(config: Config, message: Message, now: datetime) -> Call:  # noqa: ARG001 (every service has one)
-    """An adaptive card of runs of text, in which nothing is markup."""
+    """An adaptive card of runs of text, in which nothing is markup; its button in the language that is active."""
+    action = {"type": "Action.OpenUrl", "title": speech.said("Open it"), "url": message.link}
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [_run(message.title, weight="Bolder"), *([_run(message.body)] if message.body else [])],
-        "actions": [{"type": "Action.OpenUrl", "title": "Open", "url": message.link}] if message.link else [],
+        "actions": [action] if message.link else [],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return as_json(config["url"], {"type": "message", "attachments": [attachment]})

@@ -6,13 +6,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils.formats import date_format
 
 from notifications import bundles, links
 from notifications.kinds import KINDS
 from notifications.messages import INBOX, SETTINGS
 from notifications.models import Delivery, Notification
-from people import hours
+from people import hours, speech
 from people.models import User
 
 NAME = "email"
@@ -29,10 +28,15 @@ def register(kind: str, contents: Contents) -> None:
 
 
 def of(delivery: Delivery) -> EmailMultiAlternatives:
-    """The same delivery makes the same letter, with the same Message-ID."""
+    """The same delivery makes the same letter, with the same Message-ID, in its reader's language."""
+    with speech.to(delivery.user):
+        return _said(delivery)
+
+
+def _said(delivery: Delivery) -> EmailMultiAlternatives:
     rows, notice = bundles.together(delivery), delivery.notification
     own = _contents[notice.kind](notice) if notice.kind in _contents and len(rows) == 1 else None
-    (title,) = bundles.titles([[row.notification for row in rows]])
+    title = speech.said(*bundles.titles([[row.notification for row in rows]]))
     text, html = own or _plain(delivery, rows, title)
     letter = EmailMultiAlternatives(
         subject=title,
@@ -99,7 +103,7 @@ def _due(delivery: Delivery) -> str:
     notice = delivery.notification
     if notice.kind != Notification.ASSIGNED or notice.task is None or notice.task.due_date is None:
         return ""
-    return date_format(notice.task.due_date.astimezone(hours.zone_of(delivery.user).zone), "D j N, H:i")
+    return speech.dated(notice.task.due_date.astimezone(hours.zone_of(delivery.user).zone), "D j N, H:i")
 
 
 def message_id(delivery: Delivery) -> str:
