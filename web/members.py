@@ -26,6 +26,7 @@ from people.models import Skill, TimeOff, User
 from performance import scores
 from web import profile, scorecard, sparkline
 from web.access import Request, signed_in
+from web.numbers import NumberField
 from web.week_form import WeekForm, told
 from work import boards, capacity
 from work.models import Task
@@ -63,6 +64,7 @@ class AccountForm(NamedForm):
             "focus_factor": gettext_lazy("Share of hours for tasks"),
             "wip_limit": gettext_lazy("Tasks at a time"),
         }
+        field_classes = {"focus_factor": NumberField}
         help_texts = {
             "username": "",
             "country": gettext_lazy("Whose public holidays count, such as DE; the team's when empty"),

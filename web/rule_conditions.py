@@ -16,6 +16,7 @@ from domain import conditions
 from domain.conditions.fields import Ref
 from domain.conditions.operators import OPERATORS, Operator
 from domain.conditions.rows import MAX_ROWS, Row, Rows, from_rows, row_field
+from web import numbers
 
 ROWS, EXPRESSION = "rows", "expression"
 FIRST = "contact.lead_score"
@@ -219,7 +220,7 @@ def _typed(takes: str, value: object) -> list[str]:
     if takes == "time":
         return [timezone.localtime(datetime.fromisoformat(str(value))).strftime("%Y-%m-%dT%H:%M")]
     items: Iterable[object] = value if isinstance(value, tuple) else (value,)
-    texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in items]
+    texts = [numbers.written(one) if isinstance(one, float) else str(one) for one in items]
     return [", ".join(texts)] if takes == "texts" else texts
 
 
@@ -238,8 +239,8 @@ def _value(takes: str, first: str, second: str) -> object:
 
 def _number(text: str) -> object:
     try:
-        value = float(text.strip().replace(",", "."))
-    except ValueError:
+        value = float(numbers.read(text))
+    except numbers.Unclear:
         return text
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 

@@ -13,6 +13,7 @@ from automation.models import TaskAutomationRule
 from domain import conditions, templating
 from people.models import Skill, User
 from web import rule_triggers
+from web.numbers import NumberField
 from web.rule_conditions import Conditions
 from web.rule_triggers import TriggerForm
 from work.models import Task
@@ -76,9 +77,8 @@ FIELDS = {
 """Columns of the rule and the fields that fill them; errors go back the same way."""
 
 
-def _hours(label: Any, **options: Any) -> forms.DecimalField:
-    widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-    return forms.DecimalField(label=label, max_digits=8, decimal_places=2, min_value=0, widget=widget, **options)
+def _hours(label: Any, **options: Any) -> NumberField:
+    return NumberField(label=label, max_digits=8, decimal_places=2, min_value=0, **options)
 
 
 def _most(label: Any) -> forms.IntegerField:

@@ -12,6 +12,7 @@ from automation.models import TaskAutomationRule as Rule
 from automation.triggers import time as time_trigger
 from crm.models import Contact
 from web import words
+from web.numbers import NumberField
 from work.models import Task
 
 ANY_STATUS = ("", _("any status"))
@@ -39,9 +40,8 @@ _WEEKLY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* ([0-7](?:[,-][0-7])*)", re.ASCI
 _MONTHLY = re.compile(r"(\d{1,2}) (\d{1,2}) (\d{1,2}) \* \*", re.ASCII)
 
 
-def _number(label: Any, **options: Any) -> forms.DecimalField:
-    widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-    return forms.DecimalField(label=label, required=False, min_value=0, max_digits=6, widget=widget, **options)
+def _number(label: Any, **options: Any) -> NumberField:
+    return NumberField(label=label, required=False, min_value=0, max_digits=6, **options)
 
 
 def _several(label: Any, choices: Any) -> forms.MultipleChoiceField:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from domain import templating
 from people.models import User
+from web.numbers import NumberField
 from work.models import Task
 
 STRATEGIES = [
@@ -31,11 +32,8 @@ def assignees(user: User) -> list[tuple[str, Any]]:
     return [*STRATEGIES, *((f"user:{one.pk}", one.display_name) for one in people)]
 
 
-def hours_field(label: Any, **options: Any) -> forms.DecimalField:
-    widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-    return forms.DecimalField(
-        label=label, required=False, max_digits=8, decimal_places=2, min_value=0, widget=widget, **options
-    )
+def hours_field(label: Any, **options: Any) -> NumberField:
+    return NumberField(label=label, required=False, max_digits=8, decimal_places=2, min_value=0, **options)
 
 
 class StepForm(forms.Form):
@@ -147,12 +145,9 @@ def values_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def number_field(label: Any) -> forms.DecimalField:
+def number_field(label: Any) -> NumberField:
     """How much later a step comes."""
-    widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-    return forms.DecimalField(
-        label=label, min_value=0, max_digits=8, decimal_places=2, initial=Decimal(1), widget=widget
-    )
+    return NumberField(label=label, min_value=0, max_digits=8, decimal_places=2, initial=Decimal(1))
 
 
 def _skill(line: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from people import rights
 from people.models import User
 from web import doing
 from web.access import Request, signed_in
+from web.numbers import NumberField
 from work import lifecycle, ties
 from work.models import Task
 
@@ -40,23 +41,21 @@ class EditForm(forms.Form):
     contact = forms.ModelChoiceField(
         label=gettext_lazy("Contact"), queryset=Contact.objects.none(), required=False, empty_label=gettext_lazy("None")
     )
-    estimated_hours = forms.DecimalField(
+    estimated_hours = NumberField(
         label=gettext_lazy("Estimated effort, hours"),
         required=False,
         min_value=0.01,
         max_value=100_000,
         max_digits=8,
         decimal_places=2,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
-    reminder_offset_hours = forms.DecimalField(
+    reminder_offset_hours = NumberField(
         label=gettext_lazy("Remind before it is due, hours"),
         required=False,
         min_value=0,
         max_value=10_000,
         max_digits=8,
         decimal_places=2,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
     description = forms.CharField(
         label=gettext_lazy("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3})

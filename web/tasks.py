@@ -19,6 +19,7 @@ from people import rights
 from people.models import User
 from web import answers, doing, origins, timelines, undoing, waits, words
 from web.access import Request, signed_in
+from web.numbers import NumberField
 from work import capacity, lifecycle
 from work.models import Task
 
@@ -26,14 +27,13 @@ from work.models import Task
 class CompleteForm(forms.Form):
     """What one may add when finishing a task."""
 
-    actual_hours = forms.DecimalField(
+    actual_hours = NumberField(
         label=gettext_lazy("Hours it took"),
         required=False,
         min_value=0,
         max_value=1000,
         max_digits=8,
         decimal_places=2,
-        widget=forms.NumberInput(attrs={"step": "0.25", "inputmode": "decimal"}),
     )
     notes = forms.CharField(
         label=gettext_lazy("What came of it"),
