@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from crm import consent, contacts
 from crm.models import Contact
@@ -57,7 +57,7 @@ class ContactForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=gettext_lazy("Goes before what the cadence plans"),
     )
-    lead_score = forms.IntegerField(label=gettext_lazy("Score"), min_value=-(2**31), max_value=2**31 - 1)
+    lead_score = forms.IntegerField(label=pgettext_lazy("contact", "Score"), min_value=-(2**31), max_value=2**31 - 1)
     timezone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
     tags = forms.CharField(
         label=gettext_lazy("Tags"), required=False, max_length=3050, help_text=gettext_lazy("With commas between")

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from automation import rules
@@ -44,7 +44,7 @@ FILLS = {
     "contact_cadence": gettext_lazy("Cadence"),
     "timezone": gettext_lazy("Time zone"),
     "next_follow_up_at": gettext_lazy("Next follow-up"),
-    "lead_score": gettext_lazy("Score"),
+    "lead_score": pgettext_lazy("contact", "Score"),
     "owner_id": gettext_lazy("Owner"),
     "tags": gettext_lazy("Tags"),
     "do_not_contact": contact_filters.CONSENTS[consent.DO_NOT_CONTACT],

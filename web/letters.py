@@ -8,7 +8,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from notifications import links, preferences, routing
 from notifications.kinds import KINDS
 from notifications.models import Delivery
-from people import hours
+from people import hours, speech
 from work import lifecycle, snoozing
 from work.models import Task
 
@@ -89,7 +88,7 @@ def _act(request: HttpRequest, delivery: Delivery, act: str) -> HttpResponse:
                 lifecycle.complete(task, by=user, now=now)
                 return told(request, _("Done"), _("“%(title)s” is done.") % {"title": task.title})
             due = snoozing.snooze(task, act, by=user, now=now).due_date
-            when = date_format(timezone.localtime(due), "D j N, H:i")
+            when = speech.dated(timezone.localtime(due), "D j N, H:i")
             return told(request, _("Put off"), _("It is due %(when)s now.") % {"when": when}, task=task)
     except (lifecycle.NotOpen, lifecycle.NotAllowed, snoozing.Later) as fault:
         return told(request, _("Nothing was changed"), str(fault), task=task)

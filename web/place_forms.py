@@ -11,6 +11,7 @@ from notifications.channels import Channel
 from notifications.models import Address, Gateway, Sealed
 from notifications.routing import CHANNELS
 from notifications.services import LONGEST, Field, Invalid, Service
+from people import speech
 from people.models import User
 
 
@@ -31,7 +32,7 @@ class PlaceForm(forms.Form):
         elif one.secret:
             widget = forms.PasswordInput(attrs={"autocomplete": "off", "placeholder": known})
         return forms.CharField(
-            label=one.label if one.required else _("%(label)s (optional)") % {"label": one.label},
+            label=one.label if one.required else _("%(label)s (optional)") % {"label": speech.said(one.label)},
             help_text=one.help,
             required=False,  # what is missing is said by the service's own check
             max_length=LONGEST,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.template.defaultfilters import date as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from people import speech
 
 SPARK_DAYS = 8
 MOST_COLUMNS = 62
@@ -110,9 +111,9 @@ def _words(columns: Sequence[Column]) -> str:
     over = sum(column.over for column in columns)
     told = _("%(tasks)s tasks from %(since)s to %(until)s; most on %(busiest)s.") % {
         "tasks": sum(column.tasks for column in columns),
-        "since": format_date(columns[0].on, "j M"),
-        "until": format_date(columns[-1].on, "j M"),
-        "busiest": format_date(busiest.on, "j M"),
+        "since": speech.dated(columns[0].on, "j M"),
+        "until": speech.dated(columns[-1].on, "j M"),
+        "busiest": speech.dated(busiest.on, "j M"),
     }
     if not over:
         return told

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.template.defaultfilters import date as format_date
 from django.utils.translation import gettext as _
 
+from people import speech
 from performance import trends
 from web.templatetags.face import figure
 
@@ -91,4 +91,4 @@ def _words(days: Sequence[Day]) -> str:
 
 
 def _day(on: date) -> str:
-    return format_date(on, "j M")
+    return speech.dated(on, "j M")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -12,6 +12,9 @@ from django.db import models
 from django.test import Client
 from django.urls import Resolver404, resolve
 from django.utils.translation import override
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from automation.models import Campaign, Sequence
 from config import demo
@@ -20,6 +23,7 @@ from people import speech
 from people.models import Team, User
 from tests import builders, translations
 from tests.browser.test_face import a_report, a_sequence
+from web import sparkline
 from web.templatetags import face
 
 pytestmark = pytest.mark.django_db
@@ -203,8 +207,117 @@ def test_numbers_are_written_as_the_language_writes_them() -> None:
             face.hours(1200),
             face.took(timedelta(0, 2.5)),
         ]
-        assert told == ["1.234,6", "6,5", "8", "1.200 h", "2,5 s"]
+        assert told == ["1.234,6", "6,5", "8", "1.200\xa0h", "2,5\xa0s"]
+        assert face.hours(2.5) == "2\xa0h 30\xa0min"
+        assert (face.percent(80), speech.said("12.5 %"), speech.said("1.5 h")) == ("80\xa0%", "12,5\xa0%", "1,5\xa0h")
         assert speech.said("Ana took it.") == "Ana hat sie übernommen."
         assert speech.said("Overdue: Call and finish the task") == "Überfällig: Call and finish the task"
     assert face.figure(1234.56) == "1,234.6"
+    assert (face.hours(2.5), face.percent(80), speech.said("1.5 h")) == ("2 h 30 min", "80%", "1.5 h")
     assert speech.said("Ana took it.") == "Ana took it."
+
+
+ADVENT = datetime(2026, 11, 29, 14, 5, tzinfo=UTC)
+
+
+def test_dates_have_the_points_of_the_language() -> None:
+    forms = ("j M", "j M Y", "D j M", "D j N, H:i", "l j F Y", "l j M", "j", "H:i", "Y-m-d")
+    assert [speech.dated(ADVENT, form) for form in forms] == [
+        "29 Nov",
+        "29 Nov 2026",
+        "Sun 29 Nov",
+        "Sun 29 Nov., 14:05",
+        "Sunday 29 November 2026",
+        "Sunday 29 Nov",
+        "29",
+        "14:05",
+        "2026-11-29",
+    ]
+    with override("de"):
+        assert [speech.dated(ADVENT, form) for form in forms] == [
+            "29. Nov.",
+            "29. Nov. 2026",
+            "So, 29. Nov.",
+            "So, 29. Nov., 14:05",
+            "Sonntag, 29. November 2026",
+            "Sonntag, 29. Nov.",
+            "29.",
+            "14:05",
+            "2026-11-29",
+        ]
+        assert face.moment(ADVENT) == "29. Nov. 2026, 14:05 UTC"
+        trend = [{"on": "2026-11-29", "performance_score": 80.5}, {"on": "2026-11-30", "performance_score": 82}]
+        drawn = sparkline.of(trend, until=date(2026, 11, 30))
+        assert drawn is not None
+        assert "80,5 am 29. Nov." in drawn.words
+        assert speech.said("Daily report of Northbeam, Mon 30 Nov") == "Täglicher Bericht von Northbeam, Mo, 30. Nov."
+
+
+def test_a_months_point_ends_the_sentence_too() -> None:
+    with override("de"):
+        told = speech.said("Ana lacks 2.5 h before Mon 30 Nov.")
+    assert told == "Ana fehlen 2,5\xa0h vor Mo, 30. Nov."
+
+
+def test_no_page_writes_a_day_by_itself() -> None:
+    """All days go through `dated`, which has the points of the language."""
+    own = re.compile(r"""\|date:["'](?:[Dl] )?j|format_date\(|date_format\(|%-?d %b""")
+    places = [path for path in (translations.ROOT / "web").rglob("*") if path.suffix in (".html", ".py", ".txt")]
+    assert len(places) > 100
+    assert [path.name for path in places if own.search(path.read_text())] == []
+
+
+NAMES = st.lists(
+    st.text("abcdefghijklmnopqrstuvwxyzäöü", min_size=2, max_size=8).map(str.title), min_size=1, max_size=3
+).map(" ".join)
+STORED = [
+    (text.one, answers[0]) for text, answers in translations.read().items() if text.context == translations.CONTEXT
+]
+ALIKE = {"This address is too long: write one of at most {LONGEST_URL:,} letters.", "in {days} {noun}"}
+"""Sentences that another stored one says too, with the same meaning."""
+
+
+def filled(sentence: str, value: str, at: datetime) -> str:
+    """A stored sentence as it comes out."""
+    return speech._FIELD.sub(
+        lambda field: at.strftime(field[2]) if "%" in (field[2] or "") else "12" if field[2] else value, sentence
+    )
+
+
+def read_as(text: str) -> list[str]:
+    """What it is taken for: the pattern of the first sentence that it is one of."""
+    found = (one for longest, one in speech._templates("de") if longest in text and one.pattern.fullmatch(text))
+    return [one.pattern.pattern for one in found][:1]
+
+
+@given(data=st.data())
+@hypothesis_settings(max_examples=10)
+def test_no_stored_sentence_is_read_as_another(data: st.DataObject) -> None:
+    name, number = data.draw(NAMES), str(data.draw(st.integers(0, 9999)))
+    at = datetime(2026, 11, 30, 14, 5, tzinfo=UTC) + timedelta(hours=data.draw(st.integers(0, 9000)))
+    known = {one.pattern.pattern for _, one in speech._templates("de")}
+    misread = []
+    for sentence, answer in STORED:
+        pattern = speech._template(sentence, answer).pattern.pattern
+        if pattern not in known or sentence in ALIKE:
+            continue
+        for value in (name, number):
+            text = filled(sentence, value, at)
+            if read_as(text) != [pattern]:
+                misread.append((sentence, text))
+    assert misread == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The price is not what they hoped for, and Bob will call again.",
+        "I called them and it is not clear who owns this.",
+        "This task waits for the contract, for the offer and for Ana.",
+        "Nobody knows the answer: ask them and try again.",
+        "He was late, for the second time, and is at lunch now",
+    ],
+)
+def test_what_is_not_known_is_left_whole_instead_of_half_translated(text: str) -> None:
+    with override("de"):
+        assert speech.said(text) == text

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.template.defaultfilters import date as format_date
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, npgettext
 
 from notifications.routing import CHANNELS
+from people.speech import dated
 from web import answers, side, words
 
 register = template.Library()
@@ -57,7 +57,7 @@ def compact(value: Any) -> str:
 @register.filter
 def moment(at: datetime) -> str:
     """The full date and time, for titles."""
-    return f"{format_date(timezone.localtime(at), 'j M Y, H:i')} {timezone.localtime(at).tzname()}"
+    return f"{dated(timezone.localtime(at), 'j M Y, H:i')} {timezone.localtime(at).tzname()}"
 
 
 @register.filter
@@ -68,12 +68,12 @@ def due(at: datetime | None) -> str:
     local, today = timezone.localtime(at), timezone.localdate()
     days = (local.date() - today).days
     if days == 0:
-        return format_date(local, "H:i")
+        return dated(local, "H:i")
     if days in (-1, 1):
         return _("Yesterday") if days < 0 else _("Tomorrow")
     if 1 < days < 7:
-        return format_date(local, "D")
-    return format_date(local, "j M" if local.year == today.year else "j M Y")
+        return dated(local, "D")
+    return dated(local, "j M" if local.year == today.year else "j M Y")
 
 
 @register.filter
@@ -82,11 +82,11 @@ def due_full(at: datetime | None) -> str:
     if at is None:
         return _("No due date")
     local = timezone.localtime(at)
-    clock = format_date(local, "H:i")
+    clock = dated(local, "H:i")
     days = (local.date() - timezone.localdate()).days
     if -1 <= days <= 1:
         return f"{(_('Yesterday'), _('Today'), _('Tomorrow'))[days + 1]} {clock}"
-    return f"{format_date(local, 'D j M' if local.year == timezone.localdate().year else 'j M Y')}, {clock}"
+    return f"{dated(local, 'D j M' if local.year == timezone.localdate().year else 'j M Y')}, {clock}"
 
 
 @register.filter
@@ -118,6 +118,12 @@ def span(length: timedelta) -> str:
         return _("%(n)s h") % {"n": minutes // 60}
     days = minutes // (24 * 60)
     return ngettext("%(n)s day", "%(n)s days", days) % {"n": _number(days)}
+
+
+@register.filter
+def kept(length: timedelta) -> str:
+    """How many days something is kept; by itself, not as a part of a sentence as `span` is."""
+    return npgettext("alone", "%(n)s day", "%(n)s days", length.days) % {"n": _number(length.days)}
 
 
 @register.filter
@@ -194,7 +200,7 @@ def of(part: Any, whole: Any) -> str:
 
 @register.filter
 def percent(value: Any) -> str:
-    return DASH if value is None else f"{round(Decimal(str(value)))}%"
+    return DASH if value is None else _("%(n)s%%") % {"n": round(Decimal(str(value)))}
 
 
 @register.filter
