@@ -182,7 +182,7 @@ def _matched(text: str, language: str, *, breaks: bool = False) -> str | None:
     for longest, one in _templates(language):
         if longest in text and one.breaks >= breaks and (match := one.pattern.fullmatch(text)):
             if one.is_bare and not all(
-                written or _part(value, language) is not None or _may_be_a_name(value)
+                written or _part(value.strip(), language) is not None or _may_be_a_name(value)
                 for value, (_, _, written) in zip(match.groups(), one.fields, strict=True)
             ):
                 continue

@@ -88,6 +88,7 @@ SHAPES = (
     "a contact",
     "{display_name}: best skill and most room.",
     "“{quoted}”",
+    "waits on {others}",
 )
 """What is put together out of pieces that are no sentences by themselves."""
 LANGUAGE = "de"
