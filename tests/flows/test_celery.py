@@ -16,12 +16,14 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Site]:
-    """Web, a Celery worker and beat; on PostgreSQL where the run has one."""
+    """Web, a Celery worker and beat, from nothing; on PostgreSQL where the run has one."""
     database = os.environ.get("NEXTMOVE_TEST_USE_DATABASE", "")
     folder = tmp_path_factory.mktemp("celery")
     # Set, and not heeded: the state of a job is its row's.
-    results = {"CELERY_RESULT_BACKEND": redis_url}
-    with processes.serving(folder, database_server=database, redis_url=redis_url, demo=True, **results) as running:
+    own = {"CELERY_RESULT_BACKEND": redis_url}
+    with processes.serving(
+        folder, database_server=database, redis_url=redis_url, demo=True, from_nothing=True, **own
+    ) as running:
         until(lambda: {"web", "worker", "beat"} <= set(running.parts()), seconds=30, why="worker and beat")
         yield running
 
