@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 import vobject
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +124,14 @@ def test_a_new_address_ends_the_old_one_and_nobody_who_left_has_any(person: User
     builders.make_manager(team=person.team)
     deactivation.deactivate(person, by=None, now=NOW)
     assert client.get(f"/calendar/{second}.ics").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PROPFIND", "OPTIONS", "REPORT"])
+def test_a_program_that_asks_for_more_leaves_no_secret_in_the_log(
+    method: str, person: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some look first whether an address speaks CalDAV."""
+    secret = feeds.make(person, by=person, now=NOW)
+    answer = Client(enforce_csrf_checks=True).generic(method, f"/calendar/{secret}.ics")
+    assert answer.status_code == 405
+    assert secret not in caplog.text
