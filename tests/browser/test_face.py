@@ -1,14 +1,19 @@
 """What a person does on the pages."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from assignment import runs
 from automation.models import Sequence, TaskAutomationRule
 from automation.programmes import enrolling, pausing, sequences
-from crm.models import Contact
-from people.models import User
+from crm.files import imports
+from crm.files.models import Import
+from crm.models import Activity, Contact, InboundForm, InboundSource
+from jobs.models import Job
+from people.models import SavedView, User
 from performance import scores
 from performance.models import DailyReport
 from tests import builders
@@ -22,20 +27,28 @@ PAGES = (
     "/?view=done",
     "/tasks",
     "/tasks?as=board",
+    "/tasks?priority=urgent",
     "/tasks/new",
+    "/tasks/import",
     "/tasks/{task}/edit",
     "/tasks/{task}",
     "/focus",
     "/search?q=a",
     "/contacts",
+    "/contacts?sort=score",
     "/contacts/new",
+    "/contacts/import",
+    "/imports/{import}",
     "/contacts/{contact}",
     "/contacts/{contact}/edit",
     "/contacts/{contact}/merge",
     "/contacts/{contact}/erase",
     "/contacts/{contact}/rules",
+    "/contacts/{contact}/rules/{rule}",
     "/activity",
+    "/activity/{activity}",
     "/activity/unmatched",
+    "/activity/unmatched/{unmatched}",
     "/activity/conflicts",
     "/automations/task-scheduling",
     "/automations/task-scheduling/new",
@@ -55,9 +68,15 @@ PAGES = (
     "/automations/sequences/{sequence}/edit",
     "/automations/sequences/{sequence}/migrate",
     "/automations/campaigns",
+    "/automations/campaigns/new",
+    "/automations/campaigns/{campaign}",
     "/automations/campaigns/{campaign}/edit",
+    "/automations/campaigns/{campaign}/migrate",
     "/automations/jobs",
+    "/automations/jobs/{job}",
     "/team/workload",
+    "/team/workload/people/{manager}/{today}",
+    "/team/workload/plans/{plan}",
     "/team/workload/tasks/{task}",
     "/team/workload/balance",
     "/team/members/{manager}",
@@ -75,9 +94,15 @@ PAGES = (
     "/settings/retention",
     "/settings/data",
     "/settings/sources",
+    "/settings/sources/{source}",
     "/settings/forms",
+    "/settings/forms/{form}",
     "/settings/security",
+    "/settings/security/two-step",
+    "/settings/calendar",
     "/settings/tokens",
+    "/settings/webhooks",
+    "/settings/webhooks/{webhook}",
     "/accounts/password/change/",
     "/accounts/logout/",
 )
@@ -207,10 +232,28 @@ def some_scores(manager: User) -> None:
         scores.recompute_team(manager.team, now=now - timedelta(days=days))
 
 
-def ids_of(manager: User) -> dict[str, int]:
+def an_import(manager: User) -> Import:
+    """A file of contacts, compared: one that is new, one that is wrong, a column that nothing is known of."""
+    file, now = b"Name,E-mail,Next follow-up,Other\nAda,ada@x.org,2026-01-01,x\nEve,nonsense,,\n", datetime.now(UTC)
+    return imports.check(imports.upload(file, by=manager, kind="contacts", now=now), now=now)
+
+
+def ids_of(manager: User) -> dict[str, Any]:
     """What the addresses of the pages name; each page has something to show."""
     some_scores(manager)
+    team, now = manager.team, datetime.now(UTC)
+    builders.make_view(manager)
+    builders.make_view(manager, page=SavedView.CONTACTS, query="sort=score", name="Best first")
     return {
+        "activity": Activity.objects.earliest("pk").pk,
+        "unmatched": builders.make_unmatched(team, address="ana@home.example").pk,
+        "job": Job.objects.earliest("created_at").pk,
+        "import": an_import(manager).pk,
+        "source": InboundSource.objects.create(team=team, provider="postmark", name="Main").pk,
+        "form": InboundForm.objects.create(team=team, name="Contact us").pk,
+        "webhook": builders.make_dispatch(builders.make_webhook(team)).endpoint_id,
+        "plan": runs.plan(team, now=now).pk,
+        "today": now.date(),
         "manager": manager.pk,
         "task": Task.objects.get(title="Call Ana").pk,
         "contact": Contact.objects.get().pk,

@@ -7,6 +7,7 @@ from automation.models import TaskAutomationRule
 from people.models import Team
 from tests import builders
 from tests.browser.conftest import PASSWORD
+from tests.browser.test_looks import faults as looks
 from work.models import Task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,12 +26,18 @@ def test_from_the_first_sign_in_to_a_task(chrome: Browser, live_server, transact
 
     expect(page.get_by_role("heading", name="Welcome to Nextmove")).to_be_visible()
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    seen = looks(page, "light")
     page.get_by_label("First name").fill("Ada")
     page.get_by_label("Your team or company").fill("Analytical")
     page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Somebody fills in a form").wait_for()
+    seen += looks(page, "light")
     page.get_by_role("button", name="Somebody fills in a form").click()
+    page.get_by_role("button", name="Let it happen").wait_for()
+    seen += looks(page, "light")
     page.get_by_role("button", name="Let it happen").click()
     expect(page.get_by_role("heading", name="There it is")).to_be_visible()
+    seen += looks(page, "light")
     page.get_by_role("link", name="Open the task").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Answer Ada Example")
 
@@ -41,4 +48,4 @@ def test_from_the_first_sign_in_to_a_task(chrome: Browser, live_server, transact
     assert (admin.team.name, admin.team.timezone) == ("Analytical", "Europe/Berlin")
     page.goto("about:blank")
     context.close()
-    assert faults == []
+    assert faults == seen == []
