@@ -72,8 +72,8 @@ def two_steps(page: Page) -> Iterator[None]:
 def faults(page: Page, theme: str) -> list[str]:
     """What axe says of the page, and what is cut, covered or wider than the window, also with longer labels.
 
-    In the dark only contrast is asked of axe, for the theme changes nothing else; the pages are in German there, as long
-    as that is by itself.
+    In the dark only contrast is asked of axe, for the theme changes nothing else; there the pages are in German, which
+    is long by itself.
     """
     asked: dict[str, Any] = {"resultTypes": ["violations"]}  # what passes is not told node by node: that takes longest
     if theme == "dark":
