@@ -34,7 +34,7 @@ def read(text: str) -> Decimal:
         ways = {
             "number": text.strip(),
             "whole": digits,
-            "part": formats.number_format(Decimal(f"{whole}.{decimals or 0}"), decimal_pos=len(decimals) or None),
+            "part": formats.number_format(Decimal(f"{whole}.{decimals}" if decimals else whole)),
         }
         if decimals and len(decimals) == len(rest):  # three decimals that count stay clear with a fourth
             ways["part"] += "0"
