@@ -94,7 +94,7 @@ def test_three_steps_make_a_sequence(office: Office, browser_of: Any) -> None:
     [
         ({"title": ""}, {}, "A step needs a title."),
         ({"title": "{{contact_nmae}}"}, {}, "Unknown variable"),
-        ({"amount": "many"}, {}, "Enter a number."),
+        ({"amount": "many"}, {}, "Write a number, such as 1.5."),
         ({"amount": "1.5"}, {}, "Give whole days"),
         ({"amount": "99999"}, {}, "days is 99999"),
         ({"condition": "contact.score >"}, {}, 'class="wrong"'),
