@@ -1,6 +1,7 @@
 """All settings, in one file. Values come from the environment or from `.env`; every wrong one is reported at once."""
 
 import ast
+import ipaddress
 import os
 import secrets
 import sys
@@ -36,6 +37,7 @@ class Environment(BaseSettings):
     base_url: str = ""
     allowed_hosts: str = ""
     private_hosts: str = ""
+    trusted_proxies: str = ""
     email_url: str = ""
     time_zone: str = Field(default="UTC", validation_alias=AliasChoices("NEXTMOVE_TIME_ZONE", "CELERY_TIMEZONE"))
     log_format: Literal["console", "json"] = "console"
@@ -59,6 +61,16 @@ class Environment(BaseSettings):
     def whole_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("write the whole address that people type, such as https://tasks.example.org")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def known_proxies(cls, value: str) -> str:
+        for word in _words(value):
+            try:
+                ipaddress.ip_network(word)
+            except ValueError:
+                raise ValueError(f"{word!r} is no address or network; write such as 10.0.0.5 or 10.0.0.0/8") from None
         return value
 
     @field_validator("celery_task_serializer", "celery_result_serializer", "celery_accept_content")
@@ -93,6 +105,10 @@ class Environment(BaseSettings):
         if value and not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
             raise ValueError("use a sqlite:/// or postgres:// address, or leave it unset for SQLite in the data folder")
         return value
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
 
 
 def read_environment() -> Environment:
@@ -142,10 +158,12 @@ ALLOWED_HOSTS = [
     "[::1]",
     ENV.host,
     *([f"[{PUBLIC_NAME}]" if ":" in PUBLIC_NAME else PUBLIC_NAME] if PUBLIC_NAME else []),
-    *(h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()),
+    *_words(ENV.allowed_hosts),
 ]
 # Hosts of the own network that addresses given by people may lead to: none, unless the operator names them.
-PRIVATE_HOSTS = [h.strip().lower() for h in ENV.private_hosts.split(",") if h.strip()]
+PRIVATE_HOSTS = [word.lower() for word in _words(ENV.private_hosts)]
+# Whose word is taken for where a request comes from: without it all people behind a proxy would be one address.
+TRUSTED_PROXIES = _words(ENV.trusted_proxies)
 OWN_NAME = "localhost" if ENV.host in ("0.0.0.0", "::") else ENV.host  # noqa: S104 (compared, not bound)
 BASE_URL = ENV.base_url.rstrip("/") or f"http://{OWN_NAME}:{ENV.port or 5000}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if ENV.base_url else []

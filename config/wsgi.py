@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 pages = get_wsgi_application()
@@ -16,8 +18,6 @@ class ProgramHandler(WSGIHandler):
     """Requests that carry a token have no session, no cookie and no page: they skip the middleware of those."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        from django.conf import settings
-
         for_pages = settings.MIDDLEWARE
         settings.MIDDLEWARE = settings.PROGRAM_MIDDLEWARE
         try:
@@ -35,6 +35,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     for_programs = carries_token and environ["PATH_INFO"].startswith(PROGRAMS)
     return (programs if for_programs else pages)(environ, start_response)
 
+
+if settings.TRUSTED_PROXIES:
+    application = wrap_wsgi_with_proxy_headers(application, settings.TRUSTED_PROXIES)
 
 # What is loaded now stays for good: looking through it again for garbage, every few requests, finds nothing.
 gc.collect()
