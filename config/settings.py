@@ -196,7 +196,6 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "django_htmx",
     "django_cotton",
-    "lucide",
     "unfold",
     "django.contrib.admin",
     "django.forms",
