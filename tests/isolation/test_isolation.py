@@ -84,6 +84,7 @@ KIND_OF = (
     ("/team/workload/people/", "user"),
     ("/team/workload/plans/", "run"),
     ("/team/workload/tasks/", "task"),
+    ("/views/", "view"),
 )
 """What the first parameter of an address names; nothing where no row of the world has such an id."""
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\{(\w+)\}")

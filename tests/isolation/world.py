@@ -21,7 +21,7 @@ from crm.files.models import Import
 from crm.models import Activity, Contact, InboundForm, InboundSource
 from jobs.models import Job
 from notifications.models import Delivery, Notification
-from people.models import ApiToken, Skill, Team, User
+from people.models import ApiToken, SavedView, Skill, Team, User
 from performance import scores
 from performance.models import DailyReport
 from tests import builders
@@ -60,6 +60,7 @@ SEEN: dict[str, Callable[[User], QuerySet[Any]]] = {
     "run": _seen(Run),
     "import": _seen(Import),
     "suggestion": _seen(Suggestion),
+    "view": _seen(SavedView),
     "source": _inbound(InboundSource),
     "form": _inbound(InboundForm),
 }
@@ -76,6 +77,7 @@ NAMES = {
     "team": "name",
     "skill": "name",
     "token": "name",
+    "view": "name",
     "source": "name",
     "form": "name",
 }
@@ -170,6 +172,7 @@ def _filled(team: Team, people: list[User], chance: random.Random) -> dict[str, 
     for person in people:
         scores.recompute(person, now=now)
         builders.make_token(person)
+        SavedView.objects.create(user=person, page=SavedView.TASKS, name=f"Mine {person.pk}", query="q=x")
     given = imports.check(imports.upload(FILE, by=manager, kind="contacts", now=now), now=now)
     webhook = builders.make_webhook(team)
     builders.make_dispatch(webhook)
@@ -187,6 +190,7 @@ def _filled(team: Team, people: list[User], chance: random.Random) -> dict[str, 
         "delivery": [builders.make_delivery(one.user, notification=one) for one in notifications],
         "skill": skills,
         "token": list(ApiToken.objects.filter(user__in=people)),
+        "view": list(SavedView.objects.filter(user__in=people)),
         "webhook": [webhook],
         "report": [builders.make_report(team)],
         "job": [builders.make_job(anybody()) for _ in range(4)],

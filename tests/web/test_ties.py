@@ -75,5 +75,5 @@ def test_one_sees_what_matching_knows_of_oneself(office: Office, browser_of) -> 
     office.member.focus_factor, office.member.wip_limit = 0.6, 4
     office.member.save()
     page = browser_of(office.member).get("/settings/profile").content.decode()
-    assert "60 %" in page
+    assert "60&nbsp;%" in page
     assert "4 at most" in page
