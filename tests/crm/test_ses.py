@@ -8,7 +8,7 @@ from django.test import Client
 
 from api import limits
 from crm.models import Activity, InboundSource
-from crm.providers import NotReady, amazon_ses, fetching
+from crm.providers import BadKeys, NotReady, amazon_ses, check_keys, fetching
 from tests import builders
 from tests.crm.senders import TOPIC, Mail, Said, ses_inbound, ses_tracking, sns
 
@@ -144,7 +144,8 @@ def test_mail_in_s3_that_cannot_be_fetched_is_asked_for_again(
     source: InboundSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    source.keys = {"session_params": {"region_name": "eu-west-1"}}
+    given = {"aws_access_key_id": "A", "aws_secret_access_key": "B", "region_name": "xx-nowhere-1"}
+    source.keys = {"session_params": given}
     source.save()
     body = json.loads(ses_inbound(Mail()).body)
     message = json.loads(body["Message"])
@@ -152,3 +153,29 @@ def test_mail_in_s3_that_cannot_be_fetched_is_asked_for_again(
     answer = send(source, sns(message, "s3"), "/inbound")
     assert answer.status_code == 503, answer.content
     assert not Activity.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"client_params": {"endpoint_url": "http://169.254.169.254"}},
+        {"session_params": {"profile_name": "default"}},
+        {"session_params": {"region_name": "eu-west-1"}},
+        {"session_params": {**dict.fromkeys(amazon_ses.SESSION, "A"), "region_name": "evil.example/#"}},
+        {"session_params": {"aws_access_key_id": "A", "aws_secret_access_key": {"a": 1}}},
+        {"session_params": "A"},
+    ],
+    ids=["another address", "the machine's profile", "no keys", "a region that is an address", "no text", "no object"],
+)
+def test_boto3_asks_nothing_but_aws_and_as_nobody_but_the_source(keys: dict[str, Any]) -> None:
+    with pytest.raises(BadKeys):
+        check_keys("amazon_ses", keys)
+
+
+def test_mail_in_s3_is_not_fetched_as_the_machine(source: InboundSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.session.Session", lambda **params: pytest.fail("it was asked for"))
+    message = json.loads(json.loads(ses_inbound(Mail()).body)["Message"])
+    message["receipt"]["action"] = {"type": "S3", "bucketName": "b", "objectKey": "k"}
+    answer = send(source, sns(message, "s3"), "/inbound")
+    assert answer.status_code == 503, answer.content
+    assert "session_params" in answer.json()["detail"]

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlencode
 
+from anymail.exceptions import AnymailConfigurationError
 from anymail.webhooks.amazon_ses import AmazonSESInboundWebhookView, AmazonSESTrackingWebhookView
 from django.http import HttpRequest
 
@@ -16,6 +17,9 @@ from crm.providers.tracking import Amendment
 TOPIC = re.compile(r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):[A-Za-z0-9_.-]{1,256}")
 HELLO = "Successfully validated SNS topic for Amazon SES event publishing."
 PERMANENT = {"Permanent": True, "Transient": False, "Undetermined": False}
+REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+SESSION = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region_name")
+"""What a source may say of an AWS session; no profile of the machine among it."""
 SECONDS = 5
 
 
@@ -87,6 +91,9 @@ def _convert(view: Any, raw: Any, request: HttpRequest) -> list[Any]:  # noqa: A
         ses_event = json.loads(raw["Message"])
     except (KeyError, TypeError, ValueError, RecursionError) as failure:
         raise BadWebhook("The notification holds no event of Amazon SES") from failure
+    if _lies_in_s3(ses_event) and not view.session_params:
+        # Without any of its own, boto3 would ask as the machine: whose mail that may read is nobody's here.
+        raise NotReady("The mail lies in Amazon S3: enter AWS keys that may read it as the source's session_params.")
     try:
         return list(view.esp_to_anymail_events(ses_event, raw))
     except Exception as failure:
@@ -102,9 +109,23 @@ def _lies_in_s3(ses_event: Any) -> bool:
         return False
 
 
-def _inbound(**keys: Any) -> Any:
-    keys.setdefault("client_params", {"config": {"connect_timeout": SECONDS, "read_timeout": SECONDS}})
-    return AmazonSESInboundWebhookView(**keys)
+def _inbound(session_params: Any = None, **keys: Any) -> Any:
+    """Where boto3 asks follows from the region alone: another address would be asked from inside this network."""
+    if session_params:
+        _check_session(session_params)
+        keys["session_params"] = session_params
+    return AmazonSESInboundWebhookView(
+        **keys, client_params={"config": {"connect_timeout": SECONDS, "read_timeout": SECONDS}}
+    )
+
+
+def _check_session(given: Any) -> None:
+    if not isinstance(given, dict) or not set(SESSION[:2]) <= set(given) <= set(SESSION):
+        raise AnymailConfigurationError(f"session_params holds {', '.join(SESSION)}; the first two are needed.")
+    if not all(isinstance(value, str) and value for value in given.values()):
+        raise AnymailConfigurationError("Every value of session_params is a text.")
+    if "region_name" in given and not REGION.fullmatch(given["region_name"]):
+        raise AnymailConfigurationError("region_name is that of an AWS region, such as eu-west-1.")
 
 
 PROVIDER = Provider(
@@ -115,7 +136,7 @@ PROVIDER = Provider(
         _inbound,
         channels.single,
         _convert,
-        keys=("topic_arn", "session_params", "client_params"),
+        keys=("topic_arn", "session_params"),
     ),
     amend=amend,
     needs=needs,
