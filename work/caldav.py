@@ -18,9 +18,11 @@ SECONDS = 10.0
 """For one call."""
 _ASKED_AT_ONCE = 500
 _CALENDAR = re.compile(rb"<(?:\w+:)?calendar\s*/?>")
-_TAKES = re.compile(rb"<(?:\w+:)?comp\s[^>]*name=[\"'](\w+)")
-_ANSWERS = re.compile(rb"<(?:\w+:)?response[\s>].*?</(?:\w+:)?response>", re.S)
-_HREF = re.compile(rb"<(?:\w+:)?href[^>]*>\s*([^<]+?)\s*<")
+# None of these looks at a letter more than a few times, whatever a server answers.
+_TAKES = re.compile(rb"<(?:\w{1,99}:)?comp\s[^<>]*?\bname=[\"'](\w+)")
+_BEGINS = re.compile(rb"<(?:\w{1,99}:)?response[\s>]")
+_ENDS = re.compile(rb"</(?:\w{1,99}:)?response>")
+_HREF = re.compile(rb"<(?:\w{1,99}:)?href[^<>]*>([^<]+)<")
 _NOT_THERE = re.compile(rb"HTTP/[\d.]+\s+(?:404|410)\b")
 _ASKS = (
     b'<?xml version="1.0"?><propfind xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><prop><resourcetype/>'
@@ -83,10 +85,11 @@ class Calendar:
                 judge(answer)
             if answer.status in (404, 410):
                 raise Refused(NO_CALENDAR)
-            for one in _ANSWERS.findall(answer.body) if answer.status == 207 else ():
+            for begun in _BEGINS.split(answer.body)[1:] if answer.status == 207 else ():
+                one = _ENDS.split(begun, maxsplit=1)[0]
                 href = _HREF.search(one)
                 if href is not None and b"propstat" not in one and _NOT_THERE.search(one):
-                    gone.add(asked.get(unquote(href[1].decode(errors="replace")).rpartition("/")[2], ""))
+                    gone.add(asked.get(unquote(href[1].strip().decode(errors="replace")).rpartition("/")[2], ""))
         return gone - {""}
 
     def put(self, name: str, body: bytes, tag: str) -> outgoing.Answer:
