@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from people.audited import MEMBER
@@ -27,22 +29,38 @@ def set_password(user: User, password: str | None) -> None:
     user.set_password(password)
 
 
-def save(user: User, *, by: User, now: datetime, skills: Mapping[Skill, int] | None = None) -> None:
+NOT_YOURS = "Only they themselves change it, under Settings, Security: who has the address can get a new password."
+
+
+def save(
+    user: User, *, by: User, now: datetime, skills: Mapping[Skill, int] | None = None, proven: bool = False
+) -> None:
     """Keeps what was changed of an account, and with `skills` all levels (1 to 5) instead of those there were.
 
-    Raises Taken, and ValidationError that names the fields, also for the last manager of a team.
+    Raises Taken, and ValidationError that names the fields, also for the last manager of a team, and for another
+    address of somebody who has signed in: a superuser may enter it, and they themselves who have `proven` who they are.
     """
     refuse_taken(user.username, user.email, but=user.pk)
+    moved = _has_moved(user)
+    if moved and user.last_login is not None and not (by.is_superuser or (proven and by == user)):
+        raise ValidationError({"email": [NOT_YOURS]})
     # One transaction: whether somebody is the last of their team is asked under the team's lock, which it then holds.
     with transaction.atomic():
         user.full_clean()
         with MEMBER.changing(user, by=by, now=now):
             user.save()
+            if moved:  # the sign-in library's own note of the address before, to which it would still send a link
+                EmailAddress.objects.filter(user=user).delete()
             if skills is not None:
                 UserSkill.objects.filter(user=user).delete()
                 UserSkill.objects.bulk_create(
                     UserSkill(user=user, skill=skill, level=level) for skill, level in skills.items()
                 )
+
+
+def _has_moved(user: User) -> bool:
+    """Whether the account has another address than the one that is kept."""
+    return User.objects.filter(pk=user.pk).exclude(email=user.email).exists()
 
 
 def refuse_taken(username: str, email: str, *, but: int | None) -> None:

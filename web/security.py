@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from people import devices, two_step
+from people import devices, members, two_step
+from people.models import User
 from web import device_names
 from web.access import Request, signed_in
+from web.members import NamedForm
 
 KEY = "two_step_key"
 """Where the session keeps the key that the app is being set up with."""
@@ -35,6 +37,14 @@ class CodeForm(forms.Form):
     )
 
 
+class AddressForm(NamedForm):
+    class Meta:
+        model = User
+        fields = ("email",)
+        labels = {"email": gettext_lazy("E-mail address")}
+        help_texts = {"email": gettext_lazy("Where a link for a new password goes, and what you are told by mail.")}
+
+
 @require_GET
 @signed_in
 def page(request: Request) -> HttpResponse:
@@ -43,12 +53,28 @@ def page(request: Request) -> HttpResponse:
     rows = devices.of(user, now=now)
     context = {
         "password_form": ChangePasswordForm(user=user),
+        "address_form": AddressForm(instance=user),
         "two_step": two_step.state(user),
         "devices": [(row, device_names.named(row.user_agent), row.session_key == here) for row in rows],
         "sign_ins": [(row, device_names.named(row.user_agent)) for row in devices.sign_ins(user, SIGN_INS)],
         "refused": devices.refused(user, SIGN_INS),
     }
     return render(request, "web/settings/security.html", context)
+
+
+@require_POST
+@signed_in
+@reauthentication_required()
+def address(request: Request) -> HttpResponse:
+    """One's own, by whoever gave the password a moment ago."""
+    user = User.objects.select_related("team").get(pk=request.user.pk)
+    form = AddressForm(request.POST, instance=user)
+    if form.is_valid():
+        members.save(user, by=request.user, now=timezone.now(), proven=True)
+        messages.success(request, _("Your e-mail address is changed."))
+    else:
+        messages.error(request, " ".join(str(fault) for faults in form.errors.values() for fault in faults))
+    return redirect("web:security")
 
 
 @require_http_methods(["GET", "POST"])

@@ -211,6 +211,7 @@ urlpatterns = [
     path("settings/data", data_files.page, name="data"),
     path("settings/audit", audit.page, name="audit"),
     path("settings/security", security.page, name="security"),
+    path("settings/security/address", security.address, name="address"),
     path("settings/security/two-step", security.turn_on, name="two-step"),
     path("settings/security/two-step/off", security.turn_off, name="two-step-off"),
     path("settings/security/two-step/codes", security.renew_codes, name="two-step-codes"),

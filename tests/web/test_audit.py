@@ -57,8 +57,8 @@ ARRIVING = {"source-test", "form-test"}
 DEVICES = {"audit", "retention", "data", "security", "device-end", "devices-end"}
 FIRST_RUN = {"setup", "setup-rule", "setup-see", "setup-leave"}
 """Pages of an empty installation: tests/web/test_setup.py looks at their lines."""
-BY_CODE = {"two-step", "two-step-off", "two-step-codes"}
-"""Pages that want a code of an app: tests/people/test_two_step.py looks at their lines."""
+BY_CODE = {"address", "two-step", "two-step-off", "two-step-codes"}
+"""Pages that want a password or a code again: tests/people/test_two_step.py and tests/web/test_security.py look."""
 ROWS_OF_THEIR_OWN = {
     "sequences", "sequence", "sequence-forecast", "sequence-ready", "sequence-enrol", "sequence-migrate",
     "campaigns", "campaign", "campaign-forecast", "campaign-enrol", "campaign-migrate",

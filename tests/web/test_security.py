@@ -13,7 +13,7 @@ from django.utils import timezone
 from people import two_step
 from people.models import Change, User
 from tests import builders
-from tests.web.conftest import Office
+from tests.web.conftest import BACKEND, Office
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 PASSWORD = "a long password 1"
@@ -98,7 +98,7 @@ def test_the_administration_has_no_way_round_it(secured) -> None:
     assert "_auth_user_id" not in browser.session
 
 
-@pytest.mark.parametrize("name", ["two-step", "two-step-off", "two-step-codes"])
+@pytest.mark.parametrize("name", ["address", "two-step", "two-step-off", "two-step-codes"])
 def test_what_weakens_or_changes_it_asks_again_who_it_is(name: str, person: User) -> None:
     answer = signed_in().post(reverse(f"web:{name}"), {"code": "1"})
     assert answer["Location"].startswith(reverse("account_reauthenticate"))
@@ -184,3 +184,53 @@ def test_whoever_runs_the_installation_helps_one_who_lost_the_phone(secured, bro
     assert browser_of(boss).post(reverse("admin:people_user_changelist"), form).status_code == 302
     assert not two_step.state(person).on
     assert Change.objects.latest("pk").actor == boss
+
+
+def test_ones_own_address_is_changed_by_who_gave_the_password(person: User, mailoutbox: list, settings) -> None:
+    """A link for a new password goes to it, and to none that was theirs before."""
+    settings.MAILS = True
+    User.objects.filter(pk=person.pk).update(email="ada@old.example")
+    Client().post("/accounts/password/reset/", {"email": "ada@old.example"})
+    assert [mail.to for mail in mailoutbox] == [["ada@old.example"]]
+    there = reverse("web:address")
+    left_open = Client()
+    left_open.force_login(person, backend=BACKEND)
+    answer = left_open.post(there, {"email": "ada@new.example"})
+    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+    assert User.objects.get(pk=person.pk).email == "ada@old.example"
+    browser = signed_in()
+    asked_again(browser, "address")
+    browser.post(there, {"email": "ada@new.example"})
+    assert User.objects.get(pk=person.pk).email == "ada@new.example"
+    mailoutbox.clear()
+    Client().post("/accounts/password/reset/", {"email": "ada@old.example"})
+    Client().post("/accounts/password/reset/", {"email": "ada@new.example"})
+    assert [mail.to for mail in mailoutbox if User.objects.get(pk=person.pk).username in mail.body] == [
+        ["ada@new.example"]
+    ]
+    assert browser.post(there, {"email": "no address"}, follow=True).context["messages"]
+    assert User.objects.get(pk=person.pk).email == "ada@new.example"
+
+
+def test_nobody_gives_a_person_another_address_behind_their_back(person: User) -> None:
+    manager = builders.make_manager(team=person.team)
+
+    def give(by: User, to: User, address: str) -> int:
+        headers = {"Authorization": f"Bearer {builders.make_token(by)}"}
+        return (
+            Client()
+            .patch(f"/api/users/{to.pk}", {"email": address}, content_type="application/json", headers=headers)
+            .status_code
+        )
+
+    assert give(manager, person, "ada@mistyped.example") == 200, "nobody has signed in yet"
+    signed_in()
+    assert give(manager, person, "mallory@example.org") == 422
+    User.objects.filter(pk=manager.pk).update(last_login=timezone.now())
+    assert give(manager, manager, "mallory@example.org") == 422, "a program with their token is not they"
+    browser = Client()
+    browser.force_login(manager, backend=BACKEND)
+    form = {"first_name": "Ada", "username": "ada", "email": "mallory@example.org", "role": "member"}
+    page = browser.post(reverse("web:member-account", args=[person.pk]), form | {"focus_factor": "1"})
+    assert "Only they themselves change it" in page.content.decode()
+    assert User.objects.get(pk=person.pk).email == "ada@mistyped.example"
