@@ -69,7 +69,7 @@ def test_nothing_third_party_is_vendored() -> None:
 
 
 def test_no_file_names_a_registry_or_this_machine() -> None:
-    machine = re.escape(str(ROOT.parent)) + "/"
+    machine = rf"(?<!\w){re.escape(str(ROOT.parent))}/"
     forbidden = re.compile(rf"files\.pythonhosted\.org|pypi\.org/simple|registry\.npmjs\.org|{machine}")
     for path in tracked():
         if path.suffix in {".png", ".ico", ".woff2"} or path == Path(__file__).resolve().relative_to(ROOT):
