@@ -1,10 +1,20 @@
 """Log lines for people (console) or for machines (json): one event a line, with its request or job id."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
 import structlog
+
+_SECRET = re.compile(r"(/(?:hooks/mail/[^/\s]+|hooks/messages|calendar|go|unsubscribe)/)[^/\s?\"']+")
+"""What is secret of an address; all that lead to somebody's own are here."""
+
+
+def without_secrets(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Libraries write down the address of a request that failed, and some are keys themselves."""
+    return {name: _SECRET.sub(r"\1…", value) if isinstance(value, str) else value for name, value in line.items()}
+
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -12,6 +22,7 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    without_secrets,
 ]
 
 
