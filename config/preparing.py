@@ -4,6 +4,7 @@ Runs in a process of its own, so that the supervisor stays small. What it learne
 JSON on the descriptor that `NEXTMOVE_REPORT` names.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -101,15 +102,16 @@ def free(host: str, port: int) -> bool:
 
 
 def migrate() -> list[str]:
-    """Brings the schema up to date; quiet when it already is.
-
-    The command runs in any case: what search reads is made as soon as the database has what it takes.
-    """
+    """Brings the schema up to date; quiet when it already is."""
     from django.core.management import call_command
     from django.db import DatabaseError, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from crm.models import Contact
+    from work.models import Task
+
     try:
+        _keep_to_owner()
         executor = MigrationExecutor(connection)
     except DatabaseError as error:
         raise CannotStart(
@@ -117,8 +119,24 @@ def migrate() -> list[str]:
             "Start it, or mend the address; leave it unset for SQLite in the data folder."
         ) from None
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:  # what search reads is made as soon as the database has what it takes
+        Contact.TRIGRAMS.build()
+        Task.TRIGRAMS.build()
+        return []
     call_command("migrate", verbosity=0, interactive=False)
-    return [f"Database: {len(plan)} migrations applied."] if plan else []
+    return [f"Database: {len(plan)} migrations applied."]
+
+
+def _keep_to_owner() -> None:
+    """The file of SQLite is nobody else's to read: the sessions in it open accounts. What lies beside it follows it."""
+    from django.db import connection
+
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not name.startswith("file:"):  # which may lie in memory
+        path = Path(name)
+        with contextlib.suppress(OSError):  # where it cannot be made, the database says why
+            path.touch(mode=0o600)
+            path.chmod(0o600)
 
 
 def collect_static() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from config import preparing
 from people.models import Team, User
@@ -45,6 +46,19 @@ def test_a_chosen_password_is_used_and_not_told(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.django_db
 def test_a_migrated_database_is_left_alone():
     assert preparing.migrate() == []
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "made before"])
+def test_the_database_is_its_owners_alone_to_read(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nextmove.sqlite3"
+    if is_there:
+        path.touch(mode=0o644)
+    monkeypatch.setitem(connection.settings_dict, "NAME", path)
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    preparing._keep_to_owner()
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.long
