@@ -21,6 +21,8 @@ PROGRAMS = ("/api/", "/automation/", "/hooks/", "/mcp")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 NO_LENGTH = "A body sent in chunks is not read: send it whole, with a Content-Length."
 LENGTH = re.compile(r"[0-9]{0,18}", re.ASCII)
+MOST_BYTES = 40 * 1024 * 1024
+"""Of a whole body: above the largest file that is taken. Some paths take less, and say so themselves."""
 
 
 class RequestIdMiddleware:
@@ -52,6 +54,8 @@ class LengthMiddleware:
             raise BadRequest("Content-Length is no number: send how many bytes the body has.")
         if not length and request.headers.get("Transfer-Encoding"):
             return respond(request, Problem(411, NO_LENGTH))
+        if int(length or 0) > MOST_BYTES:  # before a form of a stranger's is taken in, file and all
+            return respond(request, Problem(413, f"Send at most {MOST_BYTES // 2**20} MB at once."))
         return self.get_response(request)
 
 
