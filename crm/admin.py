@@ -71,6 +71,7 @@ class InboundSourceAdmin(AuditedAdmin):
     list_select_related = ("team",)
     search_fields = ("name",)
     readonly_fields = ("created_at",)
+    exclude = ("secret", "keys")  # entered on the team's own page, which shows neither
 
 
 @admin.register(ActivityRepeat)

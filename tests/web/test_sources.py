@@ -202,3 +202,16 @@ def test_each_list_says_when_it_was_heard_of(
     browser.post(reverse("web:form-test", args=[form.pk]))
     for page in ("sources", "forms"):
         assert "just now" in browser.get(f"/settings/{page}").content.decode()
+
+
+def test_the_administration_shows_no_key_of_a_provider(office: Office, source: InboundSource, browser_of: Any) -> None:
+    boss = browser_of(builders.make_manager(team=office.manager.team, is_superuser=True, is_staff=True))
+    InboundSource.objects.filter(pk=source.pk).update(keys={"webhook_signing_key": "a-key-of-mailgun"})
+    html = boss.get(f"/admin/crm/inboundsource/{source.pk}/change/").content.decode()
+    assert "Main" in html
+    assert "a-key-of-mailgun" not in html
+    assert source.secret not in html
+    form = {"team": source.team_id, "provider": "mailgun", "name": "Renamed"}
+    assert boss.post(f"/admin/crm/inboundsource/{source.pk}/change/", form).status_code == 302
+    source.refresh_from_db()
+    assert (source.name, source.keys) == ("Renamed", {"webhook_signing_key": "a-key-of-mailgun"})
