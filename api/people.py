@@ -63,7 +63,7 @@ class UserPatch(In):
 class UserIn(UserPatch):
     username: Annotated[str, StringConstraints(min_length=1, max_length=150)] = Field(examples=["ada"])
     role: Role = "member"
-    password: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+    password: Annotated[str, StringConstraints(max_length=128, strip_whitespace=False)] | None = Field(
         None, description="At least 10 characters; without one they cannot sign in yet"
     )
 

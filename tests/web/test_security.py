@@ -234,3 +234,11 @@ def test_nobody_gives_a_person_another_address_behind_their_back(person: User) -
     page = browser.post(reverse("web:member-account", args=[person.pk]), form | {"focus_factor": "1"})
     assert "Only they themselves change it" in page.content.decode()
     assert User.objects.get(pk=person.pk).email == "ada@mistyped.example"
+
+
+def test_a_first_password_is_taken_as_it_is(person: User) -> None:
+    headers = {"Authorization": f"Bearer {builders.make_token(person)}"}
+    body = {"username": "bo", "password": "  spaces are mine too  "}
+    made = Client().post("/api/users", body, content_type="application/json", headers=headers)
+    assert made.status_code == 201, made.content
+    assert User.objects.get(username="bo").check_password("  spaces are mine too  ")
