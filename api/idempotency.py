@@ -18,7 +18,6 @@ from api import uploads
 from api.auth import caller
 from api.errors import Problem, invalid
 from api.models import IdempotentAnswer
-from people import sealing
 
 KEEP = timedelta(hours=24)
 STALE = timedelta(minutes=5)
@@ -71,7 +70,7 @@ def claim(request: HttpRequest, key: str, *, now: datetime) -> IdempotentAnswer 
         raise invalid("/Idempotency-Key", "reused", "This Idempotency-Key was used for another request. Use a new one.")
     if row.status:
         return HttpResponse(
-            _kept(row), status=row.status, content_type=row.content_type, headers={"Idempotent-Replayed": "true"}
+            row.body, status=row.status, content_type=row.content_type, headers={"Idempotent-Replayed": "true"}
         )
     if row.created_at < now - STALE and _same(row).update(created_at=now):
         row.created_at = now
@@ -106,17 +105,8 @@ def _keep(row: IdempotentAnswer, response: HttpResponse) -> int:
     return _same(row).update(
         status=response.status_code,
         content_type=response.headers.get("Content-Type", ""),
-        body=sealing.seal(response.content.decode()),  # it may say a new token or a secret, this once
+        body=response.content.decode(),
     )
-
-
-def _kept(row: IdempotentAnswer) -> str:
-    try:
-        return sealing.unseal(row.body)
-    except sealing.Unreadable:
-        raise Problem(
-            409, "The first answer can no longer be read, as NEXTMOVE_SECRET_KEY was changed: see whether it was done."
-        ) from None
 
 
 def _same(row: IdempotentAnswer) -> Any:

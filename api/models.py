@@ -6,7 +6,7 @@ from people.models import User
 
 
 class IdempotentAnswer(models.Model):
-    """`Idempotency-Key` of one user. `status` is 0 while the first request is being answered; `body` is sealed."""
+    """`Idempotency-Key` of one user. `status` is 0 while the first request is still being answered."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)

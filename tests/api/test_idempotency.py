@@ -31,17 +31,6 @@ def test_a_repeated_request_gets_the_first_answer(world: World) -> None:
     assert Contact.objects.filter(email=CONTACT["email"]).count() == 1
 
 
-def test_a_new_secret_is_told_again_and_kept_for_nobody_else(world: World, settings: Any) -> None:
-    manager, body = Caller(world.manager), {"name": "CI", "scopes": ["tasks:read"]}
-    first = manager.post("/api/tokens", body, Idempotency_Key="k")
-    assert first.status_code == 201, first.content
-    kept = IdempotentAnswer.objects.get()
-    assert first.json()["token"] not in kept.body
-    assert manager.post("/api/tokens", body, Idempotency_Key="k").content == first.content
-    settings.SECRET_KEY = "another one since"
-    problem(manager.post("/api/tokens", body, Idempotency_Key="k"), 409)
-
-
 def test_refusals_are_kept_too(world: World) -> None:
     member, path = Caller(world.member), f"/automation/tasks/{world.task.pk}/complete"
     member.post(path)
