@@ -171,4 +171,11 @@ def _fill(row: BusySource, data: bytes, *, now: datetime) -> None:
     row.fingerprint = hashlib.sha256(json.dumps(row.spans).encode()).hexdigest()
     row.known_from, row.known_until, row.read_at = start, end, now
     row.events, row.broken = found.events, len(found.faults)
-    row.faults = [{"line": one.line, "uid": one.uid, "what": one.what} for one in found.faults[:MOST_FAULTS]]
+    row.faults = [
+        {"line": one.line, "uid": _kept(one.uid), "what": _kept(one.what)} for one in found.faults[:MOST_FAULTS]
+    ]
+
+
+def _kept(words: str) -> str:
+    """Of a file that may hold anything: PostgreSQL keeps no NUL."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -274,3 +274,14 @@ def test_no_bytes_crash_the_reader(seed: int, cuts: int) -> None:
     except NotACalendar:
         return
     assert found.spans == calendars.merged(found.spans)
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+def test_a_line_that_no_database_keeps_is_told_of_all_the_same() -> None:
+    user = builders.make_user()
+    text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + event("DTSTART:2026\x0018T") + "END:VCALENDAR\r\n"
+    row = busy_times.upload(user, text.encode(), by=user, now=NOW)
+    row.refresh_from_db()
+    assert row.faults
+    assert "\x00" not in str(row.faults)
