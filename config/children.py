@@ -87,6 +87,8 @@ def setup_django() -> None:
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # Celery has Django's checks run at each start of a worker, which loads every page, and drops what they say.
+    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
     django.setup()
 
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +38,23 @@ def test_what_is_killed_is_started_again(site: Site):
     until(site.ready, seconds=20, why="/readyz after the kills")
     assert "web ended with -9; starting it again" in site.logged()
     assert "jobs ended with -9; starting it again" in site.logged()
+
+
+def test_a_new_runner_does_not_load_the_pages_first(tmp_path: Path):
+    """Who was killed is missed until its successor is there."""
+    start = """
+import sys
+from config import children
+children.setup_django()
+from config.celery import app
+app.loader.import_default_modules()
+print(*(name for name in ("api.urls", "web.urls", "config.urls") if name in sys.modules))
+"""
+    surroundings = processes.environment(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", start], env=surroundings, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == []
 
 
 def test_a_killed_server_leaves_no_worker_behind(site: Site):
