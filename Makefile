@@ -27,7 +27,8 @@ bench: ## Measure Nextmove against plain alternatives
 
 chaos: ## Kill processes and servers of our own while events come in, and count what came of them
 	$(BOOTSTRAP) dev
-	@exec .venv/bin/python -m pytest -n0 -m chaos tests/chaos
+	@.venv/bin/python -m pytest -n0 -m chaos tests/chaos
+	@exec .venv/bin/python -m tests.chaos
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)

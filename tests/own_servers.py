@@ -47,6 +47,8 @@ class OwnServer:
     answers: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
     stopping: signal.Signals = signal.SIGTERM
+    data: Path | None = None
+    """What `forget` removes."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
@@ -69,6 +71,11 @@ class OwnServer:
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
+
+    def forget(self) -> None:
+        """All that it wrote down, while it is not running."""
+        if self.data is not None:
+            shutil.rmtree(self.data)
 
     def stop(self) -> None:
         """As its operator would; by force when that takes long."""
@@ -206,7 +213,9 @@ def own_rabbitmq() -> Iterator[OwnServer]:
             ["epmd", "-port", str(mapper), "-address", "127.0.0.1"], stderr=subprocess.DEVNULL, **as_nobody()
         )
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
-        server = OwnServer("RabbitMQ", [str(RABBITMQ)], folder, port, url, answers, surroundings)
+        server = OwnServer(
+            "RabbitMQ", [str(RABBITMQ)], folder, port, url, answers, surroundings, data=folder / "mnesia"
+        )
         try:
             server.start()
             yield server

@@ -40,7 +40,7 @@ FAULTS = (
     "kill -9 worker",
     "kill -9 child of worker",
     "FLUSHALL",
-    "broker killed and restarted",
+    "broker killed, restarted without data",
     "pg_terminate_backend",
 )
 

@@ -85,6 +85,7 @@ class Verdict:
     """Neither arrived nor listed as unknown."""
     letters_unknown: int
     """A process ended while it was being sent: listed as such, and not sent again."""
+    letters_unknown_arrived: int
     letters_doubled: int
     counters: dict[str, tuple[int, int]]
     """What should be and what is."""
@@ -175,6 +176,7 @@ def judge_letters(events: Iterable[int], database: Database, gateway: Gateway) -
         "letters": len(wanted),
         "letters_lost": len(wanted - set(arrived) - unsure),
         "letters_unknown": len(wanted & unsure),
+        "letters_unknown_arrived": len(wanted & unsure & set(arrived)),
         "letters_doubled": arrived.total() - len(arrived),
     }
 

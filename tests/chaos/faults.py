@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from tests.chaos.installation import Installation
 
 STOPPED_SECONDS = 10.0
 DOWN_SECONDS = 60.0
+FULL_SECONDS = 5.0
+WRONG_CLOCK_SECONDS = 20.0
+WRONG_BY_SECONDS = 300.0
 
 Act = Callable[[Installation, random.Random], str]
 """What was hit, in words; empty when there was nothing to hit just now."""
@@ -81,14 +85,20 @@ def _flush(installation: Installation, rng: random.Random) -> str:
     return f"with {waiting} messages waiting"
 
 
-def _broker_again(installation: Installation, rng: random.Random) -> str:
-    """Killed and started again at once; Redis then has nothing, RabbitMQ what it wrote."""
-    broker = installation.broker
-    if broker is None or broker.process is None:
-        return ""
-    broker.kill()
-    broker.start()
-    return broker.name
+def _broker_again(*, without_data: bool) -> Act:
+    """Killed and started again at once."""
+
+    def act(installation: Installation, rng: random.Random) -> str:
+        broker = installation.broker
+        if broker is None or broker.process is None:
+            return ""
+        broker.kill()
+        if without_data:
+            broker.forget()
+        broker.start()
+        return broker.name
+
+    return act
 
 
 def _broker_away(installation: Installation, rng: random.Random) -> str:
@@ -120,6 +130,48 @@ def _postgres_again(installation: Installation, rng: random.Random) -> str:
     return "immediate"
 
 
+def _disk_full(installation: Installation, rng: random.Random) -> str:
+    """For whoever writes the database no file takes another byte; logs neither. That is how a full disk looks from
+    within, except that the error is called EFBIG: it needs no disk of its own and no rights."""
+    server = installation.postgres
+    leaders = [installation.part("supervisor"), installation.part("web"), installation.part("jobs")]
+    writing = [server.process.pid] if server and server.process else [pid for pids in leaders for pid in pids]
+    if not writing:
+        return ""
+    group = sorted({one for pid in writing for one in (pid, *processes.family(pid))})
+    _limit_files(group, 0)
+    time.sleep(FULL_SECONDS)
+    _limit_files({*group, *(one for pid in writing for one in processes.family(pid))}, resource.RLIM_INFINITY)
+    if server and server.process and server.process.poll() is not None:
+        server.start()  # it gave up, since it could not even recover
+    return f"{len(group)} processes for {FULL_SECONDS:g} s"
+
+
+def _limit_files(pids: Iterable[int], size: int) -> None:
+    """Only the soft limit, so that no right is needed to lift it again."""
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size if size >= 0 else hard, hard))
+
+
+def _shift_clock(installation: Installation, rng: random.Random) -> str:
+    """One process believes in another time than all others, for a while."""
+    pids = [
+        pid
+        for part in ("web", "jobs", "worker", "beat")
+        for leader in installation.part(part)
+        for pid in (leader, *sorted(processes.family(leader)))
+    ]
+    if not pids:
+        return ""
+    pid, seconds = rng.choice(pids), rng.choice([-WRONG_BY_SECONDS, WRONG_BY_SECONDS])
+    clock = installation.clocks / str(pid)
+    clock.write_text(str(seconds))
+    threading.Timer(WRONG_CLOCK_SECONDS, clock.unlink).start()
+    return f"process {pid} by {seconds:+g} s"
+
+
 def _poison(installation: Installation, rng: random.Random) -> str:
     """A job that kills whoever runs it: after five times it is given up, and it stops no other."""
     try:
@@ -136,6 +188,8 @@ def of(place: str) -> list[Fault]:
         Fault("kill -9 supervisor", 1, _kill("supervisor")),
         Fault("SIGSTOP 10 s", 1, _stop_and_go_on, rest_seconds=15),
         Fault("poison job", 0.5, _poison, rest_seconds=120),
+        Fault("disk full 5 s", 0.5, _disk_full, rest_seconds=30),
+        Fault("clock 5 min wrong", 0.5, _shift_clock, rest_seconds=30),
     ]
     if place == "embedded":
         return [*own, Fault("kill -9 runner", 4, _kill("jobs"))]
@@ -145,10 +199,12 @@ def of(place: str) -> list[Fault]:
         Fault("kill -9 beat", 2, _kill("beat")),
         Fault("pg_terminate_backend", 3, _cut_connection),
         Fault("PostgreSQL restarted, immediate", 0.5, _postgres_again, rest_seconds=30),
-        Fault("broker killed and restarted", 1, _broker_again, rest_seconds=20),
+        Fault("broker killed, restarted without data", 1, _broker_again(without_data=True), rest_seconds=20),
         Fault("broker down 60 s", 0.3, _broker_away, rest_seconds=150),
     ]
-    return [*own, Fault("FLUSHALL", 3, _flush)] if place == "redis" else own
+    if place == "redis":
+        return [*own, Fault("FLUSHALL", 3, _flush)]
+    return [*own, Fault("broker killed, restarted with data", 1, _broker_again(without_data=False), rest_seconds=20)]
 
 
 @dataclass
@@ -180,7 +236,7 @@ class Torment:
 
     @property
     def kills(self) -> int:
-        return sum(count for name, count in self.counts.items() if name.startswith("kill"))
+        return sum(count for name, count in self.counts.items() if name.startswith("kill -9"))
 
     def _run(self) -> None:
         while not self._ended.wait(self.rng.uniform(0.5, 1.5) * self.every_seconds):

@@ -10,12 +10,15 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-CHAINED = 2
+CHAINED = 1
 """Jobs that follow each marking job."""
 TICK_SECONDS = 1.0
 LETTER = "letter"
@@ -39,7 +42,13 @@ class Wishes:
     retry_seconds: float = 0.0
     lease_seconds: float = 0.0
     slow_file: str = ""
-    """While it is there, the job `chaos.slow` takes its time."""
+    """While it is there, the job `chaos.slow` takes its time; beside it, in `.pid`, who runs it."""
+    seed: int = 0
+    notes: str = ""
+    """A file that gets a line for each exception thrown and each message disturbed."""
+    clocks: str = ""
+    """A folder: a file named by a process's number holds the seconds by which its clock is wrong, and one named `all`
+    those of everybody's."""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -49,7 +58,59 @@ class ByChance(Exception):
     """Thrown for no reason."""
 
 
+CLOCK_LOOKED_AT_SECONDS = 0.2
 _armed = False
+
+
+class Chance:
+    """Seeded draws: whether a thing is hit follows from the seed, the thing and how often this process has seen it."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self.seed = wishes.seed
+        self.notes = wishes.notes
+        self.seen: Counter[str] = Counter()
+
+    def hits(self, share: float, what: str, thing: str) -> bool:
+        """True in this share of all cases, which are then written down."""
+        self.seen[thing] += 1
+        drawn = self.number(what, thing)
+        if drawn >= share:
+            return False
+        if self.notes:
+            with suppress(OSError), open(self.notes, "a") as notes:  # noqa: PTH123 (the disk may be full)
+                notes.write(f"{what}\n")
+        return True
+
+    def number(self, what: str, thing: str) -> float:
+        """From 0 to 1."""
+        return random.Random(f"{self.seed} {what} {thing} {self.seen[thing]}").random()
+
+
+def arm_clock() -> None:
+    """Before Django is set up, since models keep the function. It is the clock by which the product decides."""
+    folder = Wishes(**json.loads(os.environ["CHAOS"])).clocks
+    if not folder:
+        return
+    from django.utils import timezone
+
+    right = timezone.now
+    looked_at, wrong_by = -CLOCK_LOOKED_AT_SECONDS, 0.0
+
+    def now() -> datetime:
+        nonlocal looked_at, wrong_by
+        if time.monotonic() - looked_at >= CLOCK_LOOKED_AT_SECONDS:
+            wrong_by = sum(_seconds(Path(folder) / name) for name in (str(os.getpid()), "all"))
+            looked_at = time.monotonic()
+        return right() + timedelta(seconds=wrong_by)
+
+    timezone.now = now
+
+
+def _seconds(file: Path) -> float:
+    try:
+        return float(file.read_text() or 0)
+    except OSError:
+        return 0.0
 
 
 def arm() -> None:
@@ -61,10 +122,11 @@ def arm() -> None:
     wishes = Wishes(**json.loads(os.environ["CHAOS"]))
     _add_jobs(wishes)
     _shorten(wishes)
+    chance = Chance(wishes)
     if wishes.exceptions:
-        _throw(wishes.exceptions)
+        _throw(wishes.exceptions, chance)
     if wishes.doubled or wishes.delayed:
-        _disturb_messages(wishes)
+        _disturb_messages(wishes, chance)
 
 
 def _add_jobs(wishes: Wishes) -> None:
@@ -115,6 +177,7 @@ def _add_jobs(wishes: Wishes) -> None:
     @shared_task(name="chaos.slow")
     def slow() -> None:
         note("slow")
+        Path(f"{wishes.slow_file}.pid").write_text(str(os.getpid()))
         while os.path.exists(wishes.slow_file):  # noqa: PTH110 (a loop that waits to be killed)
             time.sleep(0.01)
 
@@ -149,7 +212,7 @@ def _shorten(wishes: Wishes) -> None:
         running.LEASE = timedelta(seconds=wishes.lease_seconds)
 
 
-def _throw(share: float) -> None:
+def _throw(share: float, chance: Chance) -> None:
     """After a job's effects, before its commit; and in the middle of a batch of the engine."""
     from automation import engine
     from jobs import running
@@ -159,7 +222,7 @@ def _throw(share: float) -> None:
     def job(row: Any, handler: Callable[..., Any]) -> Any:
         def by_chance(*args: Any, **kwargs: Any) -> Any:
             result = handler(*args, **kwargs)
-            if random.random() < share:
+            if chance.hits(share, "exception in a job", f"{row.key} {row.retries}"):
                 raise ByChance(row.name)
             return result
 
@@ -167,7 +230,7 @@ def _throw(share: float) -> None:
 
     def one(activity: Any, ready: Any, now: datetime) -> Any:
         fired = process(activity, ready, now)
-        if random.random() < share:
+        if chance.hits(share, "exception in the engine", f"activity {activity.pk}"):
             raise ByChance("engine")
         return fired
 
@@ -175,19 +238,21 @@ def _throw(share: float) -> None:
     engine._process = one
 
 
-def _disturb_messages(wishes: Wishes) -> None:
+def _disturb_messages(wishes: Wishes, chance: Chance) -> None:
     """Each message may come twice, and may come late and so after its successors, or never if its process dies."""
     from jobs import broker
 
     publish = broker.publish
 
     def disturbed(*args: Any, **kwargs: Any) -> bool:
-        if random.random() < wishes.delayed:
-            timer = threading.Timer(random.uniform(0, wishes.most_delay_seconds), publish, args, kwargs)
+        thing = f"{args} {kwargs}"
+        if chance.hits(wishes.delayed, "message delayed", thing):
+            late = wishes.most_delay_seconds * chance.number("how late", thing)
+            timer = threading.Timer(late, publish, args, kwargs)
             timer.daemon = True
             timer.start()
             return True
-        if random.random() < wishes.doubled:
+        if chance.hits(wishes.doubled, "message doubled", thing):
             publish(*args, **kwargs)
         return publish(*args, **kwargs)
 

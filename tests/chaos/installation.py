@@ -3,6 +3,7 @@ second beat beside it. Whatever ends is started again, as systemd would do.
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -98,7 +99,17 @@ class Installation:
     broker: OwnServer | None
     _stopped: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def clocks(self) -> Path:
+        """See `inside.Wishes`."""
+        return self.folder / "clocks"
+
+    @property
+    def notes(self) -> Path:
+        return self.folder / "inside.txt"
+
     def start(self) -> None:
+        self._stopped.clear()
         for member in self.members:
             member.start()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
@@ -137,6 +148,11 @@ class Installation:
             elif member.name == name:
                 found.append(member.process.pid)
         return found
+
+    def is_whole(self) -> bool:
+        """Whether every part is there, and answers."""
+        parts = ["web", "worker", "beat"] if self.broker is not None else ["web", "jobs"]
+        return all(self.part(name) for name in parts) and self._answers()
 
     def logs(self) -> str:
         return "\n".join(
@@ -206,6 +222,8 @@ def running(
             done = subprocess.run(
                 [sys.executable, *command], cwd=processes.ROOT, env=surroundings, check=True, capture_output=True
             )
+        (folder / "clocks").mkdir(exist_ok=True)
+        wishes = dataclasses.replace(wishes, clocks=str(folder / "clocks"), notes=str(folder / "inside.txt"))
         armed = surroundings | {"CHAOS": wishes.as_json(), "PYTHONPATH": f"{SEAM}:{processes.ROOT}"}
         commands = {"serve": [*processes.NEXTMOVE, "serve"]}
         if broker:

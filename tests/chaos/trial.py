@@ -1,8 +1,10 @@
 """One run: an installation, a driver, faults; then quiet, and the judgement."""
 
+import dataclasses
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ class Plan:
     without_keys: bool = False
     only: tuple[str, ...] = ()
     """Faults by name; all of the place when empty."""
+    settling_seconds: float = SETTLING_SECONDS
 
 
 @dataclass
@@ -38,6 +41,9 @@ class Outcome:
     plan: Plan
     verdict: effects.Verdict
     faults: dict[str, int]
+    """From outside, by name."""
+    inner: dict[str, int]
+    """Exceptions thrown and messages disturbed."""
     kills: int
     unanswered: int
     seconds: float
@@ -54,7 +60,7 @@ class Outcome:
             "events": self.plan.events,
             "seed": self.plan.seed,
             "unique_keys_of_the_domain": not self.plan.without_keys,
-            "faults": self.faults,
+            "faults": self.faults | self.inner,
             "kills": self.kills,
             "unanswered_and_repeated": self.unanswered,
             "seconds": round(self.seconds, 1),
@@ -72,7 +78,11 @@ def run(plan: Plan, folder: Path | None = None) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="nextmove-chaos-") as scratch:
         place = Path(scratch) if folder is None else folder
         with installation.running(
-            plan.place, place, events=plan.events, wishes=plan.wishes, without_keys=plan.without_keys
+            plan.place,
+            place,
+            events=plan.events,
+            wishes=dataclasses.replace(plan.wishes, seed=plan.seed),
+            without_keys=plan.without_keys,
         ) as here:
             return _torment(plan, here, place)
 
@@ -89,14 +99,14 @@ def _torment(plan: Plan, here: installation.Installation, folder: Path) -> Outco
         try:
             processes.until(
                 lambda: time.monotonic() - began > plan.seconds and len(driver.answered) >= plan.events,
-                seconds=plan.seconds + SETTLING_SECONDS,
+                seconds=plan.seconds + plan.settling_seconds,
                 why="not all events were answered",
             )
         finally:
             torment.stop()
         calm = time.monotonic()
-        processes.until(lambda: driver.is_done, seconds=SETTLING_SECONDS, why="not all tasks could be completed")
-        processes.until(here.is_quiet, seconds=SETTLING_SECONDS, why="not all was done")
+        processes.until(lambda: driver.is_done, seconds=plan.settling_seconds, why="not all tasks could be completed")
+        processes.until(here.is_quiet, seconds=plan.settling_seconds, why="not all was done")
     except processes.TooLate as late:
         raise processes.TooLate(f"{late}; seed {plan.seed}, {dict(torment.counts)}\n{here.logs()}") from None
     finally:
@@ -111,6 +121,7 @@ def _torment(plan: Plan, here: installation.Installation, folder: Path) -> Outco
         plan=plan,
         verdict=verdict,
         faults=dict(sorted(torment.counts.items())),
+        inner=dict(sorted(Counter(here.notes.read_text().splitlines()).items())) if here.notes.exists() else {},
         kills=torment.kills,
         unanswered=driver.unanswered,
         seconds=time.monotonic() - began,

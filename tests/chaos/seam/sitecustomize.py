@@ -9,9 +9,10 @@ if os.environ.get("CHAOS"):
     real_setup = django.setup
 
     def setup(*arguments, **named):  # type: ignore[no-untyped-def]
-        real_setup(*arguments, **named)
         from tests.chaos import inside
 
+        inside.arm_clock()
+        real_setup(*arguments, **named)
         inside.arm()
 
     django.setup = setup
