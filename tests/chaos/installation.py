@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from tests import own_servers, processes, servers
-from tests.chaos import gateway
+from tests.chaos import gateway, warm
 from tests.chaos.database import AWAY, Database
 from tests.chaos.inside import Wishes
 from tests.own_servers import OwnServer
@@ -28,6 +28,7 @@ from tests.processes import Site
 SEAM = Path(__file__).parent / "seam"
 START_AGAIN_SECONDS = 0.5
 CELERY = [sys.executable, "-m", "celery", "-A", "celery_app"]
+PROGRAMS = {"serve": processes.NEXTMOVE, "worker": CELERY, "beat": CELERY}
 PLACES = {"embedded": (False, ""), "redis": (True, "redis"), "rabbitmq": (True, "rabbitmq")}
 """Whether PostgreSQL, and which broker."""
 
@@ -40,12 +41,17 @@ class Member:
     command: list[str]
     environment: dict[str, str]
     log: Path
-    process: "subprocess.Popen[bytes] | None" = None
+    image: "warm.Image | None" = None
+    """What it is forked from, where it is not started as a program."""
+    process: "subprocess.Popen[bytes] | warm.Forked | None" = None
     started_at: float = 0.0
     ended_at: float = 0.0
 
     def start(self) -> None:
         self.started_at, self.ended_at = time.monotonic(), 0.0
+        if self.image is not None:
+            self.process = self.image.start(self.command, self.log)
+            return
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -184,9 +190,10 @@ class Installation:
 def _parts(supervisor: int) -> dict[str, int]:
     found = {}
     for process in psutil.Process(supervisor).children():
-        with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
+        with contextlib.suppress(psutil.NoSuchProcess):
             words = process.cmdline()
-            found[words[words.index("config.children") + 1]] = process.pid
+            forked = "config.children" not in words
+            found[process.name() if forked else words[words.index("config.children") + 1]] = process.pid
     return found
 
 
@@ -202,11 +209,13 @@ def own_servers_of(place: str) -> Iterator[tuple[OwnServer | None, OwnServer | N
 
 @contextlib.contextmanager
 def running(
-    place: str, folder: Path, *, events: int, wishes: Wishes, without_keys: bool = False, data: Path | None = None
+    place: str, folder: Path, *, events: int, wishes: Wishes, without_keys: bool = False, is_warm: bool = False
 ) -> Iterator[Installation]:
-    """The product with its scene, ready for the first event. Raises own_servers.NotInstalled."""
+    """The product with its scene, ready for the first event; warm: see there. Raises own_servers.NotInstalled."""
     folder.mkdir(parents=True, exist_ok=True)
-    with own_servers_of(place) as (postgres, broker), gateway.listening() as outside:
+    with contextlib.ExitStack() as stack:
+        postgres, broker = stack.enter_context(own_servers_of(place))
+        outside = stack.enter_context(gateway.listening())
         port = processes.free_port()
         own = {
             "NEXTMOVE_PORT": str(port),
@@ -216,7 +225,7 @@ def running(
         }
         own |= {"NEXTMOVE_DATABASE_URL": postgres.url} if postgres else {}
         own |= {"CELERY_BROKER_URL": broker.url, "NEXTMOVE_QUEUE": servers.OURS} if broker else {}
-        data = data or folder / "data"
+        data = folder / "data"
         surroundings = processes.environment(data, **own)
         for command in (["manage.py", "migrate", "-v0"], _scene(events, outside.url, without_keys)):
             done = subprocess.run(
@@ -225,11 +234,15 @@ def running(
         (folder / "clocks").mkdir(exist_ok=True)
         wishes = dataclasses.replace(wishes, clocks=str(folder / "clocks"), notes=str(folder / "inside.txt"))
         armed = surroundings | {"CHAOS": wishes.as_json(), "PYTHONPATH": f"{SEAM}:{processes.ROOT}"}
-        commands = {"serve": [*processes.NEXTMOVE, "serve"]}
+        commands = {"serve": ["serve"]}
         if broker:
-            commands["worker"] = [*CELERY, "worker", "--loglevel=warning", "-c", "2", "-n", "second@%h"]
-            commands["beat"] = [*CELERY, "beat", "--loglevel=warning"]
-        members = [Member(name, words, armed, folder / f"{name}.txt") for name, words in commands.items()]
+            commands["worker"] = ["worker", "--loglevel=warning", "-c", "2", "-n", "second@%h"]
+            commands["beat"] = ["beat", "--loglevel=warning"]
+        image = stack.enter_context(warm.image(folder, armed)) if is_warm else None
+        members = [
+            Member(name, words if image else [*PROGRAMS[name], *words], armed, folder / f"{name}.txt", image)
+            for name, words in commands.items()
+        ]
         site = Site(None, port, armed, folder / "serve.txt")  # type: ignore[arg-type] (its process changes)
         installation = Installation(
             place,

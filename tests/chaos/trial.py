@@ -34,6 +34,8 @@ class Plan:
     only: tuple[str, ...] = ()
     """Faults by name; all of the place when empty."""
     settling_seconds: float = SETTLING_SECONDS
+    is_warm: bool = False
+    """Whether parts are forks of one image; else each start is a program's."""
 
 
 @dataclass
@@ -83,6 +85,7 @@ def run(plan: Plan, folder: Path | None = None) -> Outcome:
             events=plan.events,
             wishes=dataclasses.replace(plan.wishes, seed=plan.seed),
             without_keys=plan.without_keys,
+            is_warm=plan.is_warm,
         ) as here:
             return _torment(plan, here, place)
 
