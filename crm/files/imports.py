@@ -182,7 +182,7 @@ def compare(pk: uuid.UUID, round: int, *, now: datetime) -> Import:
     counts, done = no_counts(), 0
     faults: list[Any] = []
     difference: list[Any] = []
-    for part in row.parts.order_by("number").iterator(chunk_size=1):
+    for part in _one_by_one(row):
         planned = importer_of(row.kind).plan(job, _rows(part), memory)
         _count(planned, counts, faults)
         difference += [_shown(one) for one in planned if one.verdict != Import.UNCHANGED][
@@ -193,6 +193,16 @@ def compare(pk: uuid.UUID, round: int, *, now: datetime) -> Import:
             return Import.objects.get(pk=pk)  # cancelled, or begun anew
     mine.update(state=Import.CHECKED, counts=counts, faults=faults, difference=difference, checked_at=now)
     return Import.objects.get(pk=pk)
+
+
+def _one_by_one(row: Import) -> Iterator[ImportPart]:
+    """The parts in their order, each by a query of its own: one that reads on while others write may itself not write
+    on SQLite, and holds all that was read.
+    """
+    number = 0
+    while part := row.parts.filter(number=number).first():
+        yield part
+        number += 1
 
 
 def run(row: Import, *, now: datetime) -> Import:

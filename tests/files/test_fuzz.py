@@ -2,9 +2,12 @@
 
 import io
 import random
+import threading
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -159,3 +162,26 @@ def test_a_large_file_is_read_in_the_background(world: World, monkeypatch: pytes
     found = caller.get(f"/api/imports/{bad['id']}").json()
     assert (found["state"], found["rows"]) == ("failed", 0)
     assert "parts" in found["error"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_others_write_while_a_file_is_compared(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads on while it writes, SQLite refuses at once when another has written in between."""
+    monkeypatch.setattr(imports, "PART", 2)
+    importer = imports.importer_of("contacts")
+    plan = type(importer).plan
+
+    def write() -> None:
+        Contact.objects.filter(pk=world.contact.pk).update(company="Meanwhile")
+        connections.close_all()
+
+    def disturbed(*given: Any) -> Any:
+        other = threading.Thread(target=write)
+        other.start()
+        other.join()
+        return plan(*given)
+
+    caller = Caller(world.manager)
+    sent = upload(caller, "Name\n" + "".join(f"P{n}\n" for n in range(9))).json()
+    monkeypatch.setattr(type(importer), "plan", disturbed)
+    assert caller.post(f"/api/imports/{sent['id']}/check").json()["counts"]["created"] == 9
