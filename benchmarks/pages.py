@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.places import Place, migrated, python_in
 from tests import processes
 
-FEW, MANY = (200, 1_200), (20_000, 100_000)
+FEW, MANY = (1_000, 1_200), (20_000, 100_000)
 """Contacts and tasks."""
 ROUNDS, REQUESTS = 5, 5
 """So often both are asked in turn, with so many requests for each page."""
@@ -108,10 +108,18 @@ PATHS = (
     "/automations/task-scheduling",
     "/automations/task-scheduling/new",
     "/automations/task-scheduling/{rule}",
+    "/automations/task-scheduling/{rule}/runs",
+    "/automations/sequences",
+    "/automations/campaigns",
+    "/automations/stats",
     "/automations/jobs",
     "/team/workload",
+    "/team/workload/tasks/{task}",
+    "/team/members/{member}",
     "/team/performance",
     "/team/reports",
+    "/activity/conflicts",
+    "/activity/unmatched",
     "/inbox",
     "/bell",
     "/settings/profile",

@@ -322,9 +322,11 @@ class Activity(models.Model):
         constraints = [models.UniqueConstraint(fields=["team", "source", "source_key"], name="one_activity_per_key")]
         indexes = [
             models.Index(fields=["team", "id"], name="activity_queue", condition=Q(processed_at__isnull=True)),
-            models.Index(fields=["contact", "-occurred_at"], name="activity_timeline"),
+            models.Index(fields=["contact", "-occurred_at", "-id"], name="activity_of_contact"),
             models.Index(fields=["team", "-occurred_at", "-id"], name="activity_stream"),
-            models.Index(fields=["task_id"], name="activity_task", condition=Q(task_id__isnull=False)),
+            models.Index(
+                fields=["task_id", "-occurred_at", "-id"], name="activity_of_task", condition=Q(task_id__isnull=False)
+            ),
             models.Index(
                 fields=["team", "-id"],
                 name="activity_unmatched",

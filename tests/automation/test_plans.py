@@ -22,7 +22,7 @@ from jobs.models import Job
 from notifications.models import Notification
 from people.models import Team
 from tests import builders, volume
-from web import mywork
+from web import mywork, timelines
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -245,3 +245,15 @@ def test_my_work_reads_what_is_open_and_what_was_done_lately(team: Team, watched
             mywork.plan(manager, now)
     named = {look.index for seen in watched.looks().values() for look in seen}
     assert {"task_held", "task_finished"} <= named
+
+
+def test_the_story_of_a_task_and_of_its_contact_are_read_from_their_own_rows(team: Team, watched: Watched) -> None:
+    task = Task.objects.filter(team=team, contact__isnull=False).order_by("-pk").first()
+    assert task is not None and task.contact is not None and task.owner is not None
+    with watched.watching():
+        timelines.of_task(task.owner, task)
+        timelines.of_contact(task.owner, task.contact)
+    assert watched.unbounded() == []
+    assert {"activity_of_task", "activity_of_contact"} <= {
+        look.index for seen in watched.looks().values() for look in seen
+    }
