@@ -28,10 +28,10 @@ WISHES = Wishes(
     most_delay_seconds=30.0,
     grace_seconds=5.0,
     retry_seconds=2.0,
-    lease_seconds=20.0,
+    lease_seconds=60.0,
 )
 """The product's waits shortened, so that there are more of their ends for a fault to fall on."""
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 2.5
 SETTLING_SECONDS = 1500.0
 """A clock that was five minutes ahead has written jobs for then, and a whole queue may stand before them."""
 
@@ -57,9 +57,9 @@ def plain(*, late: bool, seed: int, share: float, logs: Path | None) -> dict[str
 
 
 TIERS: dict[str, Callable[..., dict[str, Any]]] = {
-    "embedded": partial(tier, "embedded", 5000, 900.0),
-    "redis": partial(tier, "redis", 5000, 900.0),
-    "rabbitmq": partial(tier, "rabbitmq", 1000, 300.0),
+    "embedded": partial(tier, "embedded", 5000, 600.0),
+    "redis": partial(tier, "redis", 5000, 600.0),
+    "rabbitmq": partial(tier, "rabbitmq", 1000, 240.0),
     "control, early": partial(plain, late=False),
     "control, late": partial(plain, late=True),
     "recovery": recovery.measure,
