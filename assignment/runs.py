@@ -209,9 +209,12 @@ def _planned(
     weights: matching.Weights,
 ) -> "TeamPlan":
     # Here, not above: numbers and solver are loaded by whoever makes plans, not by every process.
-    from domain.matching import engine, planning
+    from assignment import solver
+    from domain.matching import exact, planning
 
-    return planning.plan(works, people, names=names, weights=weights, prove=engine.prover())
+    with solver.Solver() as asked:
+        prove = asked if exact.available() else None
+        return planning.plan(works, people, names=names, weights=weights, prove=prove)
 
 
 def _hash_of(works: Iterable[matching.Work], people: Iterable[matching.Person], weights: matching.Weights) -> str:

@@ -233,7 +233,7 @@ def assign_next_task_for_user(user_id: int) -> dict[str, Any]:
     return next_task.give(user, now=timezone.now())
 
 
-@shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users", external=True)
+@shared_task(name="automation.tasks.find_and_assign_tasks_for_available_users", external=True, lane="plans")
 def find_and_assign_tasks_for_available_users(team_id: int | None = None, *, key: str) -> dict[str, Any]:
     """Gives out the waiting work: each team is a job of its own when run for all, and task by task, not at one go."""
     now = timezone.now()

@@ -1,6 +1,6 @@
 """The embedded runner: without a broker, one process reads the jobs table and calls the same Celery tasks.
 
-One thread does what stays in the house, and one more each lane of calls to the outside (see `jobs.tasks.JobTask.lane`).
+One thread does what stays in the house, and one more each lane of what may take long (see `jobs.tasks.JobTask.lane`).
 """
 
 import logging

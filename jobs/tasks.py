@@ -23,8 +23,8 @@ class JobTask(Task):
     external = False
     """True for calls to the outside: run under a lease, not in a transaction, and given the job's key."""
     lane = ""
-    """What waits for servers of strangers names one: the runner does each lane beside the others, so that a server that
-    is slow holds up only its kind."""
+    """What waits for servers of strangers names one, and what computes for long: the runner does each lane beside the
+    others, so that what is slow holds up only its kind."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.request.called_directly:

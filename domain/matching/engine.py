@@ -10,7 +10,7 @@ from domain.matching.prices import Prices
 from domain.matching.problem import Ints, Problem, components, part, possible
 from domain.matching.standing import NOBODY, Standing
 
-VERSION = 3
+VERSION = 4
 """Rises when the same input may give another plan."""
 OWN = "own search"
 CLOSE_ENOUGH = 5e-4
@@ -59,11 +59,6 @@ def effort_for(problem: Problem) -> Effort:
     if problem.edges <= _SMALL:
         return Effort(all_starts=True, looks=1_500_000, renewals=min(600_000, 2000 * problem.edges))
     return Effort(all_starts=False, looks=1_000_000 if problem.edges <= _MIDDLE else 400_000, renewals=0)
-
-
-def prover() -> Prove | None:
-    """HiGHS where it is installed, else nothing."""
-    return exact.solve if exact.available() else None
 
 
 def solve(

@@ -14,7 +14,8 @@ import numpy as np
 from domain.matching.problem import UNLIMITED, Floats, Ints, Problem
 from domain.matching.standing import NOBODY
 
-NODES = 2000
+NODES, LOOKS = 2000, 200_000
+"""At most so many nodes are looked at, and fewer of a large problem: so many pairs in all of them together."""
 
 
 class SolverFailed(Exception):
@@ -39,7 +40,7 @@ def version() -> str:
 
 
 def solve(problem: Problem, start: Ints, tolerance: float) -> Proof:
-    """Branch and bound from the plan `start`, until the gap is within `tolerance` or 2,000 nodes were looked at.
+    """Branch and bound from the plan `start`, until the gap is within `tolerance` or enough nodes were looked at.
 
     One thread and one seed, and no limit by time, so that the same problem has the same answer.
     Raises SolverFailed when it cannot be loaded, ends without a plan, or with one that breaks a limit.
@@ -52,13 +53,14 @@ def solve(problem: Problem, start: Ints, tolerance: float) -> Proof:
         raise SolverFailed(f"HiGHS cannot be loaded: {fault}") from fault
     solver.setOptionValue("mip_rel_gap", tolerance)
     solver.setOptionValue("mip_abs_gap", 0.999)  # values are whole numbers
-    solver.setOptionValue("mip_max_nodes", NODES)
+    solver.setOptionValue("mip_max_nodes", max(1, min(NODES, LOOKS // max(1, problem.edges))))
     known = highspy.HighsSolution()
     known.col_value = _columns_of(problem, start).tolist()
     solver.setSolution(known)
     solver.run()
     info = solver.getInfo()
-    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if not found or not np.isfinite(info.mip_dual_bound):
         raise SolverFailed(f"HiGHS ended as {solver.modelStatusToString(solver.getModelStatus())}.")
     taken = np.flatnonzero(np.asarray(solver.getSolution().col_value[: problem.edges]) > 0.5)
     chosen = np.full(problem.tasks, NOBODY)

@@ -88,7 +88,7 @@ def test_no_plan_is_above_the_bound_and_the_plan_breaks_no_limit(problem: Proble
 @given(problems())
 @settings(max_examples=60, deadline=None)
 def test_with_highs_small_problems_are_solved_as_by_brute_force(problem: Problem):
-    plan = engine.solve(problem, prove=engine.prover(), effort=LITTLE, tolerance=0)
+    plan = engine.solve(problem, prove=exact.solve, effort=LITTLE, tolerance=0)
     assert not plan.fault
     assert plan.value == every_plan(problem)
 

@@ -231,11 +231,12 @@ def test_a_server_that_is_slow_holds_up_only_its_lane(gateway: Gateway) -> None:
     connection.close()
 
 
-def test_what_calls_the_addresses_that_people_give_has_lanes() -> None:
+def test_what_calls_the_addresses_that_people_give_and_what_computes_for_long_has_lanes() -> None:
     found = {lane: sorted(name.rpartition(".")[2] for name in names) for lane, names in runner.lanes().items()}
     assert {lane: names for lane, names in found.items() if lane != "tests"} == {
         "calendars": ["push_calendar", "read_busy_times"],
         "notices": ["send_delivery"],
+        "plans": ["find_and_assign_tasks_for_available_users"],
         "webhooks": ["send_webhook"],
     }
 
