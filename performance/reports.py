@@ -89,14 +89,23 @@ def _tell(report: DailyReport, now: datetime) -> None:
 def summary(data: Mapping[str, Any]) -> str:
     """A report in two sentences; of one from before there were all these parts, what it has."""
     work = data["workload"]
-    told = [f"{work['overloaded_members']} of {work['total_team_members']} people overloaded"]
-    for name, words in (("overdue", "overdue"), ("waiting", "waiting for somebody")):
+    over, everybody = work["overloaded_members"], work["total_team_members"]
+    told = [f"{over} of 1 person overloaded" if everybody == 1 else f"{over} of {everybody} people overloaded"]
+    for name, one, many in (
+        ("overdue", "1 task overdue", "tasks overdue"),
+        ("waiting", "1 task waiting for somebody", "tasks waiting for somebody"),
+    ):
         if name in data:
-            told.append(f"{data[name]['count']} tasks {words}")
+            count = data[name]["count"]
+            told.append(one if count == 1 else f"{count} {many}")
+    now = ", ".join(told)
     if "yesterday" not in data:
-        return f"{', '.join(told)}."
+        return f"{now}."
     day = data["yesterday"]
-    return f"Yesterday {day['finished']} tasks were finished, {day['late']} of them late. Now: {', '.join(told)}."
+    if day["finished"] == 1:
+        late = "late" if day["late"] else "not late"
+        return f"Yesterday 1 task was finished, {late}. Now: {now}."
+    return f"Yesterday {day['finished']} tasks were finished, {day['late']} of them late. Now: {now}."
 
 
 def _finished(team: Team, start: datetime, end: datetime, *, by_person: bool = False) -> dict[str, Any]:

@@ -48,7 +48,7 @@ NOT_READ = re.compile(
     r"models\.py|admin\.py|apps\.py|audited.*\.py|migrations|commands|erasure\.py|people/rows\.py|sums\.py|snapshots\.py"
     r"|crm/(providers|returning|replies|intake|announced|finding|traces)|automation/(exchange|exports|arguments|log)"
     r"|automation/(task_templates|task_scheduler|chains_told)|domain/matching/(construction|engine|exact|problem)"
-    r"|domain/(backoff|redaction)|people/(tokens|audit|speech)\.py|assignment/offers|webhooks/(recording|signing|calling)"
+    r"|domain/(backoff|redaction)|people/(tokens|audit|speech)\.py|assignment/(offers|solver)|webhooks/(recording|signing|calling)"
     r"|work/(files/task_matching|finishing|calendar)\.py|crm/files/contact_matching|notifications/channels/.*/reports"
     r"|crm/(contacts|trigrams)\.py|automation/(__init__|giving)\.py"
 )
@@ -75,7 +75,6 @@ SHAPES = (
     "for each contact",
     "load {load_before} → {load_after} %",
     "overdue",
-    "{count:g} tasks waiting for somebody",
     "{count:g} tasks overdue",
     "replies",
     "unsubscribes",

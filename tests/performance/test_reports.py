@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from assignment import runs
 from automation import reporting, tasks
 from crm import erase
 from jobs.models import Job
 from notifications.models import Notification
+from people import speech
 from people.models import Team, User
 from performance import letters, reports, sections, tables
 from performance.models import DailyReport, TeamScore
@@ -98,6 +100,49 @@ def test_one_report_a_local_day_told_once_to_leads_and_managers(team: Team, ann:
     second = reports.make(team, now=NOW + timedelta(hours=3))
     assert (first.on.isoformat(), second.on.isoformat()) == ("2026-03-04", "2026-03-05")
     assert Notification.objects.filter(kind=Notification.REPORT).count() == 5
+
+
+@pytest.mark.parametrize(
+    ("count", "late", "english", "german"),
+    [
+        (
+            1,
+            1,
+            "Yesterday 1 task was finished, late. "
+            "Now: 1 of 1 person overloaded, 1 task overdue, 1 task waiting for somebody.",
+            "Gestern wurde 1 Aufgabe abgeschlossen, verspätet. "
+            "Jetzt: 1 von 1 Person überlastet, 1 Aufgabe überfällig, 1 Aufgabe wartet auf jemanden.",
+        ),
+        (
+            1,
+            0,
+            "Yesterday 1 task was finished, not late. "
+            "Now: 1 of 1 person overloaded, 1 task overdue, 1 task waiting for somebody.",
+            "Gestern wurde 1 Aufgabe abgeschlossen, nicht verspätet. "
+            "Jetzt: 1 von 1 Person überlastet, 1 Aufgabe überfällig, 1 Aufgabe wartet auf jemanden.",
+        ),
+        (
+            2,
+            1,
+            "Yesterday 2 tasks were finished, 1 of them late. "
+            "Now: 2 of 2 people overloaded, 2 tasks overdue, 2 tasks waiting for somebody.",
+            "Gestern wurden 2 Aufgaben abgeschlossen, 1 davon verspätet. "
+            "Jetzt: 2 von 2 Personen überlastet, 2 Aufgaben überfällig, 2 Aufgaben warten auf jemanden.",
+        ),
+    ],
+)
+def test_one_is_told_as_one_and_several_as_several(count: int, late: int, english: str, german: str) -> None:
+    told = reports.summary(
+        {
+            "workload": {"overloaded_members": count, "total_team_members": count},
+            "overdue": {"count": count},
+            "waiting": {"count": count},
+            "yesterday": {"finished": count, "late": late},
+        }
+    )
+    assert told == english
+    with translation.override("de"):
+        assert speech.said(told) == german
 
 
 def test_a_team_of_nobody_and_one_without_work_get_a_report(team: Team) -> None:
