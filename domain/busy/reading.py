@@ -26,6 +26,7 @@ MOST_OCCURRENCES = 20_000
 MOST_SPANS = 2_000
 _MOST_ZONES = 50
 _TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE", "DURATION", "RRULE")
+_ONCE = ("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID")
 _OWN_ZONE = "Zone of a file"
 Span = tuple[datetime, datetime]
 
@@ -131,6 +132,7 @@ class _Reading:
         try:
             event = icalendar.Event.from_ical(block.text)
             broken = [f"{name}: {why}" for name, why in event.errors if name in _TIMES]
+            broken += [f"it says {name} twice" for name in _ONCE if isinstance(event.get(name), list)]
             if broken or "DTSTART" not in event:
                 self._fault(block, event, f"It can't be read: {(broken or ['it has no DTSTART'])[0][:200]}.")
                 return None
@@ -256,4 +258,7 @@ def _known_zones(name: str) -> Iterable[str]:
 
 
 def _words(failure: Exception) -> str:
-    return f"{str(failure) or type(failure).__name__}"[:200]
+    """A library's own, unless they are about its inside."""
+    if isinstance(failure, ValueError) and str(failure):
+        return str(failure)[:200]
+    return "its dates and times do not fit each other. Look at them in that calendar."

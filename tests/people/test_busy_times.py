@@ -285,3 +285,12 @@ def test_a_line_that_no_database_keeps_is_told_of_all_the_same() -> None:
     row.refresh_from_db()
     assert row.faults
     assert "\x00" not in str(row.faults)
+
+
+def test_times_that_contradict_each_other_are_said_in_words() -> None:
+    twice = event("DTSTART:20260617T080000Z", "DTSTART:20260618T080000Z", "DURATION:PT1H", uid="twice")
+    of_no_day = event("DTSTART:20260617T080000Z", "RDATE;VALUE=TIME:083000", uid="no day")
+    assert [(one.uid, one.what) for one in read(twice, of_no_day).faults] == [
+        ("twice", "It can't be read: it says DTSTART twice."),
+        ("no day", "It can't be read: its dates and times do not fit each other. Look at them in that calendar."),
+    ]
