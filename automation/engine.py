@@ -4,7 +4,8 @@ One worker at a time drains a team, so repeat policies, order and limits cannot 
 """
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from automation.readiness import Ready, ready_rules
 from automation.setting_aside import set_aside
 from crm import contacts, strays
 from crm.models import Activity, Contact
-from jobs import queue
+from jobs import bell, queue
 from jobs.models import Job
 
 __all__ = ["alone", "drain", "occur", "pending_teams", "process", "redo_id"]
@@ -25,7 +26,11 @@ __all__ = ["alone", "drain", "occur", "pending_teams", "process", "redo_id"]
 log = logging.getLogger("nextmove.automation")
 
 BATCH = 200
-MOST_BATCHES = 25
+BATCH_SECONDS = 0.5
+"""After which a batch is committed as far as it came. Until then nobody else writes to SQLite, and a process that is
+killed leaves nothing of it: a queue would never get shorter where that happens more often than batches end."""
+DRAIN_SECONDS = 2.0
+"""After which jobs have their turn."""
 REDO_JOB = "automation.tasks.process_activity_triggers"
 
 
@@ -45,8 +50,10 @@ def drain(team_id: int, *, now: datetime) -> dict[str, int]:
     """
     totals = {"processed": 0, "fired": 0, "suppressed": 0, "failed": 0, "retried": 0}
     contacts.notice_changes_by_hand(team_id=team_id, now=now)
-    for _ in range(MOST_BATCHES):
-        if not _drain_batch(team_id, now, totals):
+    until = time.monotonic() + DRAIN_SECONDS
+    while _drain_batch(team_id, now, totals):
+        if time.monotonic() >= until:
+            bell.ring(team_id)
             break
     return totals
 
@@ -74,20 +81,23 @@ def redo_id(activity: Activity) -> UUID:
 
 
 def _drain_batch(team_id: int, now: datetime, totals: dict[str, int]) -> bool:
-    """One transaction of up to BATCH activities; True when there may be more."""
+    """One transaction of up to BATCH activities or BATCH_SECONDS; True when there may be more."""
     try:
         with alone(team_id, skip=True) as mine:
             if not mine:
                 return False
             batch = _next_batch(team_id)
             ready = ready_rules(team_id, now) if batch else []
-            fired = [one for activity in batch for one in _process(activity, ready, now)]
-            _mark_processed(team_id, batch, now)
+            done, fired = [], []
+            for activity in _in_time(batch):
+                fired += _process(activity, ready, now)
+                done.append(activity)
+            more = _mark_processed(team_id, done, batch, now)
     except Exception:
         log.warning("a batch of team %s failed; its records are redone one by one", team_id, exc_info=True)
         return _redo_one_by_one(team_id, now, totals)
-    _count(fired, len(batch), totals)
-    return len(batch) == BATCH
+    _count(fired, len(done), totals)
+    return more
 
 
 def _next_batch(team_id: int) -> list[Activity]:
@@ -95,10 +105,22 @@ def _next_batch(team_id: int) -> list[Activity]:
     return list(waiting.select_related("contact__owner", "contact__team", "team")[:BATCH])
 
 
-def _mark_processed(team_id: int, batch: list[Activity], now: datetime) -> None:
-    Activity.objects.filter(pk__in=[activity.pk for activity in batch]).update(processed_at=now)
-    if len(batch) < BATCH:
+def _in_time(batch: list[Activity]) -> Iterator[Activity]:
+    """At least one of them, and no more once BATCH_SECONDS are over."""
+    until = time.monotonic() + BATCH_SECONDS
+    for activity in batch:
+        yield activity
+        if time.monotonic() >= until:
+            return
+
+
+def _mark_processed(team_id: int, done: list[Activity], batch: list[Activity], now: datetime) -> bool:
+    """Whether there may be more."""
+    Activity.objects.filter(pk__in=[activity.pk for activity in done]).update(processed_at=now)
+    more = len(done) < len(batch) or len(batch) == BATCH
+    if not more:
         EngineQueue.objects.filter(team_id=team_id).update(drained_at=now)
+    return more
 
 
 def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> bool:
@@ -108,7 +130,9 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
             return False
         batch = _next_batch(team_id)
         ready = ready_rules(team_id, now)
-        for activity in batch:
+        done = []
+        for activity in _in_time(batch):
+            done.append(activity)
             try:
                 with transaction.atomic():
                     fired = _process(activity, ready, now)
@@ -116,8 +140,7 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
             except Exception:
                 set_aside(REDO_JOB, [activity.pk], key=_redo_key(activity), team_id=team_id, now=now)
                 totals["retried"] += 1
-        _mark_processed(team_id, batch, now)
-    return len(batch) == BATCH
+        return _mark_processed(team_id, done, batch, now)
 
 
 def _process(activity: Activity, ready: Iterable[Ready], now: datetime) -> list[Firing]:

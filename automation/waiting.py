@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 from automation import due_rows, engine, occurring
 from automation.models import Firing, TaskAutomationRule
 from automation.setting_aside import set_aside
+from crm.models import Activity
 
 BATCH = 100
 MOST_BATCHES = 20
@@ -23,6 +24,8 @@ def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:
 def run_due(team_id: int, *, now: datetime) -> dict[str, int]:
     """Judges what is due, in its order. What happened before its time is processed first, so it may still change it."""
     engine.drain(team_id, now=now)
+    if Activity.objects.unprocessed().filter(team_id=team_id, received_at__lte=now).exists():
+        return {"waited": 0}  # a long queue: there is more of it to read first
     waited = 0
     for _ in range(MOST_BATCHES):
         found, done = _run_batch(team_id, now)

@@ -68,6 +68,13 @@ def nothing_of_other_tests() -> None:
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def a_busy_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine ends a batch by the number of its records, however long they take."""
+    monkeypatch.setattr("automation.engine.BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("automation.engine.DRAIN_SECONDS", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis that answers. Use keys and queues named `test_nextmove...` only, and delete what you made."""

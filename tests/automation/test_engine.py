@@ -3,6 +3,7 @@
 import random
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -15,6 +16,7 @@ from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.task_scheduler import TaskScheduler
 from crm import contacts, intake
 from crm.models import Activity, Contact
+from jobs import bell
 from jobs.models import Job
 from jobs.runner import run_due
 from notifications.models import Notification
@@ -203,6 +205,64 @@ def test_one_bad_record_becomes_a_job_and_the_rest_are_done(manager: User, monke
     run_due()
     assert rule.tasks.count() == 20
     assert Job.objects.get(name=engine.REDO_JOB).state == Job.DONE
+
+
+class Killed(BaseException):
+    """What no handler catches, as by `kill -9`."""
+
+
+def test_a_process_that_ends_in_a_long_queue_has_done_a_part_of_it(
+    manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a queue that takes longer than processes live would never get shorter, and nobody else could write."""
+    clicks = [builders.make_activity(builders.make_contact(manager)) for _ in range(5)]
+    process = engine._process
+
+    def killed_at_the_fourth(activity: Activity, *more: Any) -> Any:
+        if activity == clicks[3]:
+            raise Killed
+        return process(activity, *more)
+
+    monkeypatch.setattr(engine, "_process", killed_at_the_fourth)
+    monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "DRAIN_SECONDS", 60.0)
+    with pytest.raises(Killed):
+        engine.drain(manager.team_id, now=timezone.now())
+    assert list(Activity.objects.unprocessed()) == clicks[3:]
+
+
+def test_records_that_are_redone_one_by_one_are_kept_part_by_part_too(
+    manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clicks = [builders.make_activity(builders.make_contact(manager)) for _ in range(5)]
+    process = engine._process
+
+    def bad_and_deadly(activity: Activity, *more: Any) -> Any:
+        if activity == clicks[3]:
+            raise Killed
+        if activity == clicks[0]:
+            raise RuntimeError("one that fails")
+        return process(activity, *more)
+
+    monkeypatch.setattr(engine, "_process", bad_and_deadly)
+    monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "DRAIN_SECONDS", 60.0)
+    with pytest.raises(Killed):
+        engine.drain(manager.team_id, now=timezone.now())
+    assert list(Activity.objects.unprocessed()) == clicks[3:]
+    assert Job.objects.filter(name=engine.REDO_JOB).count() == 1
+
+
+def test_a_long_queue_leaves_room_for_jobs_between_its_parts(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[int] = []
+    for _ in range(3):
+        builders.make_activity(builders.make_contact(manager))
+    monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "DRAIN_SECONDS", 0.0)
+    monkeypatch.setattr(bell, "ring", rung.append)
+    done = [engine.drain(manager.team_id, now=timezone.now())["processed"] for _ in range(4)]
+    assert done == [1, 1, 1, 0]
+    assert rung == [manager.team_id] * 2, "whoever works by messages is told that there is more"
 
 
 def test_status_rules_compare_what_was_committed(manager: User, contact: Contact) -> None:

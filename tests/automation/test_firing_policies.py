@@ -84,6 +84,23 @@ def test_back_where_it_began_is_no_change_at_all(manager: User, contact: Contact
     assert not Firing.objects.filter(outcome="waiting").exists()
 
 
+def test_what_stands_in_a_long_queue_is_read_before_a_settled_change_is_judged(
+    manager: User, contact: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = settling_rule(manager)
+    change(contact, "active", NOON)
+    drain(manager, NOON)
+    for _ in range(3):
+        click(builders.make_contact(manager), NOON)
+    change(contact, "lead", NOON + timedelta(minutes=5))
+    monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "DRAIN_SECONDS", 0.0)
+    for _ in range(5):
+        waiting.run_due(manager.team_id, now=NOON + timedelta(hours=1))
+    assert not rule.tasks.exists(), "it went back before it had settled"
+    assert not Firing.objects.filter(outcome="waiting").exists()
+
+
 def test_a_change_after_it_had_settled_comes_too_late_to_undo_it(manager: User, contact: Contact) -> None:
     """The worker was away: both changes are read at once, an hour later."""
     rule = settling_rule(manager)
