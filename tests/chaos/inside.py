@@ -49,6 +49,8 @@ class Wishes:
     clocks: str = ""
     """A folder: a file named by a process's number holds the seconds by which its clock is wrong, and one named `all`
     those of everybody's."""
+    lines: str = ""
+    """A folder of deaths to come; see `lines`."""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -127,6 +129,10 @@ def arm() -> None:
         _throw(wishes.exceptions, chance)
     if wishes.doubled or wishes.delayed:
         _disturb_messages(wishes, chance)
+    if wishes.lines:
+        from tests.chaos import lines
+
+        lines.arm(Path(wishes.lines), chance.hits)
 
 
 def _add_jobs(wishes: Wishes) -> None:

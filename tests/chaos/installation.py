@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tests import own_servers, processes, servers
+from tests import migrated, own_servers, processes, servers
 from tests.chaos import gateway, warm
 from tests.chaos.database import AWAY, Database
 from tests.chaos.inside import Wishes
@@ -227,7 +227,13 @@ def running(
         own |= {"CELERY_BROKER_URL": broker.url, "NEXTMOVE_QUEUE": servers.OURS} if broker else {}
         data = folder / "data"
         surroundings = processes.environment(data, **own)
-        for command in (["manage.py", "migrate", "-v0"], _scene(events, outside.url, without_keys)):
+        prepare = [_scene(events, outside.url, without_keys)]
+        if postgres:
+            prepare.insert(0, ["manage.py", "migrate", "-v0"])
+        else:
+            data.mkdir()
+            migrated.sqlite(data / "nextmove.sqlite3")
+        for command in prepare:
             done = subprocess.run(
                 [sys.executable, *command], cwd=processes.ROOT, env=surroundings, check=True, capture_output=True
             )
