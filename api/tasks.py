@@ -15,7 +15,7 @@ from api.auth import caller, need, scope
 from api.errors import Problem, conflict, invalid, pointing_to
 from api.fields import UNSET, Estimate, Hours, Id, In, Instant, Level, Out, Spent, Text, Title, all_named, named, one
 from api.paging import Cursor, Limit, Page, page
-from assignment import dispatch, explanations
+from assignment import dispatch, explanations, ungiven
 from automation.models import Firing
 from crm.models import Contact
 from people import rights, skills
@@ -111,12 +111,19 @@ class DependencyOut(Out):
     status: str
 
 
+class Ungiven(Out):
+    code: str = Field(description="NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE, OUTRANKED or DEPENDENCY")
+    reason: str
+    at: datetime = Field(description="When the run looked")
+
+
 class TaskDetail(TaskOut):
     assumed_hours: float | None = Field(
         description="What it counts as while it has no estimate: the median of tasks of its kind"
     )
     required_skills: list[Need]
     assignment: Held | None = Field(description="Who holds it and why; the last one when finished")
+    unassigned: Ungiven | None = Field(description="Why nobody holds it, as the team's newest run found it")
     dependencies: list[DependencyOut] = Field(description="What it waits for, or waited for, as far as you may see it")
     ready: bool = Field(description="Nothing that it waits for is open, seen or unseen")
     excluded_user_ids: list[int] = Field(description="Who must not have it, beside those of its contact")
@@ -151,6 +158,7 @@ def detail(task: Task, user: User) -> TaskDetail:
             "assumed_hours": capacity.assumed_hours(task),
             "required_skills": needs,
             "assignment": explanations.of_task(task),
+            "unassigned": ungiven.of_task(task),
             "dependencies": [{"task_id": one.pk, "title": one.title, "status": one.status} for one in seen],
             "ready": not any(one.is_open for one in waits_for),
             "excluded_user_ids": ties.excluded(task),

@@ -7,8 +7,11 @@ from work.models import Assignment, Task
 
 
 def of_task(task: Task) -> dict[str, Any] | None:
-    """The assignment in force, or the last one; None for a task nobody ever held."""
-    assignment = Assignment.objects.filter(task=task).select_related("user", "by").order_by("-pk").first()
+    """The assignment in force, of a finished task the last one; None for a task that nobody holds."""
+    if task.assignee_id is None:
+        return None
+    held = Assignment.objects.filter(task=task, user=task.assignee_id).select_related("user", "by")
+    assignment = held.order_by("-pk").first()
     return None if assignment is None else of_assignment(assignment)
 
 

@@ -33,6 +33,14 @@ HOLD = timedelta(minutes=5)
 _TRIES = 3
 KEEP, KEEP_UNGIVEN = timedelta(days=90), timedelta(days=1)
 TAKEN, CHANGED, LEFT = "TAKEN", "CHANGED", "LEFT"
+WHY_SKIPPED = {
+    TAKEN: "Somebody took it meanwhile.",
+    CHANGED: "It was changed meanwhile.",
+    LEFT: "Whoever was to get it has left.",
+    matching.DEPENDENCY: "It waits for another task again.",
+    rules.ACCESS: "Whoever was to get it must not have it any more.",
+}
+"""Of what a plan meant for somebody who did not get it."""
 WITH_TASK = ("task__team", "to_user__team")
 
 
@@ -189,9 +197,15 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
             for one in given
         ],
         "unassigned": [
-            {"task_id": one.task_id, "code": one.code, "reason": one.reasons.get("sentence", "")} for one in left
+            {"task_id": one.task_id, "code": one.code, "reason": why_not(one)} for one in left
         ],
     }
+
+
+def why_not(decision: Decision) -> str:
+    """Why nobody got the task by this run."""
+    skipped = WHY_SKIPPED.get(decision.code) if decision.state == Decision.SKIPPED else None
+    return skipped or str(decision.reasons.get("sentence", ""))
 
 
 def prune(*, now: datetime) -> int:

@@ -1,7 +1,14 @@
 """Why nobody has a task, as the newest run of the team found it."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+
+from assignment import snapshot
 from assignment.models import Decision, Run
+from domain import matching
 from people.models import Team
+from work.models import Task
 
 Reason = tuple[str, str]
 """A code and its sentence."""
@@ -9,7 +16,26 @@ Reason = tuple[str, str]
 
 def why(team: Team) -> dict[int, Reason]:
     """By task id, of all that the newest run gave to nobody; a dry run counts, as it looked too."""
-    newest = Run.objects.filter(team=team).order_by("-created_at").values("pk")[:1]
-    rows = Decision.objects.filter(run__in=newest, to_user__isnull=True)
-    found = rows.values_list("task", "code", "reasons__sentence")
+    found = _of_newest(team.pk).values_list("task", "code", "reasons__sentence")
     return {task_id: (code, sentence or "") for task_id, code, sentence in found}
+
+
+def of_task(task: Task) -> dict[str, Any] | None:
+    """Code, reason and when it was found, of an open task that nobody holds.
+
+    None when no run has looked at it as it is now: it is new, was changed since, or no longer waits for others.
+    """
+    if task.assignee_id is not None or not task.is_open:
+        return None
+    found = _of_newest(task.team_id).filter(task=task).select_related("run").first()
+    if found is None:
+        return None
+    waits = found.code == matching.DEPENDENCY
+    if not (snapshot.waits_for(task) if waits else found.task_version == task.version):
+        return None
+    return {"code": found.code, "reason": str(found.reasons.get("sentence", "")), "at": found.run.created_at}
+
+
+def _of_newest(team_id: int) -> QuerySet[Decision]:
+    newest = Run.objects.filter(team=team_id).order_by("-created_at").values("pk")[:1]
+    return Decision.objects.filter(run__in=newest, to_user__isnull=True)

@@ -152,7 +152,7 @@ def _waiting(data: Data) -> Section | None:
         return None
     codes = [Row(_why(code)[0], value=count, unit="tasks") for code, count in waiting["codes"].items()]
     rows = [
-        Row(task["title"], detail=_why_not(task["code"], task["reason"]), path=_task(task), named=True)
+        Row(task["title"], detail=why_not(task["code"], task["reason"]), path=_task(task), named=True)
         for task in waiting["tasks"]
     ]
     return Section("waiting", "Waiting for somebody", (*codes, *rows, *_rest(waiting, rows)), "Nothing waits.")
@@ -162,7 +162,7 @@ def _why(code: str) -> tuple[str, str]:
     return WHY_WAITING.get(code, (code, code))
 
 
-def _why_not(code: str, sentence: str) -> str:
+def why_not(code: str, sentence: str) -> str:
     """The run's sentence with words for the code that it begins with."""
     return f"{_why(code)[1]}{sentence.removeprefix(f'Nobody: {code}').rstrip('.')}"
 

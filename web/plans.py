@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from assignment import rebalancing, runs
 from assignment.models import Decision, Run, Suggestion
 from domain import calendars
-from people import hours
+from people import hours, speech
 from people.models import User
 from web import answers, undoing
 from web.access import Request, for_managers
@@ -150,9 +150,6 @@ WHY_NOT = {
     "NO_CAPACITY_BEFORE_DUE": gettext_lazy("Nobody has the hours before it is due"),
     "OUTRANKED": gettext_lazy("Other work needs the hours more"),
     "DEPENDENCY": gettext_lazy("It waits for another task"),
-    runs.TAKEN: gettext_lazy("Somebody took it meanwhile"),
-    runs.CHANGED: gettext_lazy("It was changed meanwhile"),
-    runs.LEFT: gettext_lazy("Whoever was to get it has left"),
 }
 
 
@@ -171,8 +168,9 @@ def _why(decision: Decision) -> str:
 
 
 def _why_not(decision: Decision) -> str:
-    sentence = str(decision.reasons.get("sentence", ""))
-    return str(WHY_NOT.get(decision.code, sentence or decision.code))
+    if decision.state == Decision.SKIPPED:
+        return speech.said(runs.why_not(decision))
+    return str(WHY_NOT.get(decision.code, runs.why_not(decision) or decision.code))
 
 
 def _plan(request: Request, pk: UUID) -> Run:

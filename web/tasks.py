@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from assignment import explanations
+from assignment import explanations, ungiven
 from jobs.models import Job
 from people import rights
 from people.models import User
+from performance import sections
 from web import answers, doing, origins, timelines, undoing, waits, words
 from web.access import Request, signed_in
 from web.numbers import NumberField
@@ -105,6 +106,7 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
         "task": task,
         "form": form or CompleteForm(initial={"actual_hours": task.estimated_hours}, auto_id="complete_%s"),
         "held": held,
+        "why_nobody": _why_nobody(task),
         "assumed_hours": capacity.assumed_hours(task),
         "held_method": words.METHODS.get(held["method"], held["method"]) if held else "",
         "may_complete": task.is_open and rights.may_complete(request.user, task),
@@ -115,6 +117,11 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
         "comment_form": doing.CommentForm(auto_id="comment_%s"),
         **_verbs(request.user, task),
     }
+
+
+def _why_nobody(task: Task) -> str:
+    found = ungiven.of_task(task)
+    return sections.why_not(found["code"], found["reason"]) if found else ""
 
 
 def _incomplete(request: Request, task: Task, form: CompleteForm) -> HttpResponse:

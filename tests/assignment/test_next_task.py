@@ -33,6 +33,7 @@ def test_the_next_task_is_the_most_worth_and_comes_with_reasons(team: Team) -> N
     answer = next_task.give(user, now=MONDAY)
     assert answer["assigned"] == urgent.pk
     assert "priority 400" in answer["reason"]
+    urgent.refresh_from_db()
     assert explanations.of_task(urgent)["sentence"] == answer["reason"]  # type: ignore[index]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assignment import crew, dispatch, runs, snapshot
+from assignment import crew, dispatch, explanations, runs, snapshot, ungiven
 from assignment.models import Decision, Run
 from domain.matching import engine
 from notifications.models import Notification
@@ -79,6 +79,40 @@ def test_what_somebody_took_meanwhile_stays_theirs_and_what_was_changed_is_passe
     assert holders()[taken.pk] == people[2].pk
     assert holders()[changed.pk] is None
     assert Assignment.objects.filter(method=dispatch.BATCH).count() == 10
+    told = {row["task_id"]: row["reason"] for row in runs.as_dict(planned)["unassigned"]}
+    assert told == {taken.pk: "Somebody took it meanwhile.", changed.pk: "It was changed meanwhile."}
+
+
+def test_a_task_tells_why_nobody_has_it_as_long_as_nobody_has(team: Team, people: list[User]) -> None:
+    skill = builders.make_skill(team=team, name="SQL")
+    task = builders.make_task(team=team, skills={skill: 3})
+    assert ungiven.of_task(task) is None
+    (row,) = ran(team, now=MONDAY)["unassigned"]
+    assert ungiven.of_task(task) == {"code": row["code"], "reason": row["reason"], "at": MONDAY}
+    assert row["reason"].startswith(f"Nobody: NO_SKILLED_PERSON. {people[0].display_name}: SQL level 0 < 3.")
+    dispatch.assign(task, people[0], by=None, now=MONDAY)
+    assert ungiven.of_task(task) is None
+
+
+def test_a_reason_that_no_longer_holds_is_not_told(team: Team, people: list[User]) -> None:
+    skill = builders.make_skill(team=team)
+    edited = builders.make_task(team=team, skills={skill: 3}, created_at=MONDAY)
+    first = builders.make_task(people[0], created_at=MONDAY)
+    second = builders.make_task(team=team, created_at=MONDAY)
+    Dependency.objects.create(task=second, waits_for=first)
+    runs.run(team, now=MONDAY)
+    assert (ungiven.of_task(second) or {})["reason"] == f"Nobody: DEPENDENCY on #{first.pk}."
+    lifecycle.complete(first, by=people[0], now=MONDAY)
+    lifecycle.edit(edited, by=people[0], now=MONDAY, title="Another")
+    assert [ungiven.of_task(Task.objects.get(pk=task.pk)) for task in (second, edited)] == [None, None]
+
+
+def test_a_task_that_went_back_into_the_queue_is_nobodys(team: Team, tasks: list[Task]) -> None:
+    runs.run(team, now=MONDAY)
+    task = Task.objects.get(pk=tasks[0].pk)
+    assert (explanations.of_task(task) or {})["user_id"] == task.assignee_id
+    runs.undo(Run.objects.get(), by=None, now=MONDAY)
+    assert explanations.of_task(Task.objects.get(pk=task.pk)) is None
 
 
 def test_a_person_who_left_meanwhile_gets_nothing_and_the_others_get_theirs(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from assignment import dispatch, explanations, next_task
+from assignment import dispatch, explanations, next_task, runs
 from tests import builders
 from tests.web.conftest import Office
 
@@ -32,3 +32,16 @@ def test_the_page_of_a_next_task_compares_tasks(office: Office, browser_of) -> N
 
 def test_a_task_somebody_took_by_hand_compares_nothing(office: Office, browser_of) -> None:
     assert "How it was chosen" not in browser_of(office.member).get(f"/tasks/{office.task.pk}").content.decode()
+
+
+def test_the_page_of_a_task_that_nobody_got_says_why(office: Office, browser_of) -> None:
+    skill = builders.make_skill(team=office.member.team, name="Negotiation")
+    task = builders.make_task(team=office.member.team, title="Haggle", skills={skill: 3})
+    browser = browser_of(office.manager)
+    assert "Nobody has it" not in browser.get(f"/tasks/{task.pk}").content.decode()
+    runs.run(office.member.team, now=datetime.now(UTC))
+    assert "Nobody has it: nobody has the skills. " in browser.get(f"/tasks/{task.pk}").content.decode()
+    browser.cookies["language"] = "de"
+    office.manager.language = "de"
+    office.manager.save()
+    assert "Niemand hat sie: niemand hat die Fähigkeiten. " in browser.get(f"/tasks/{task.pk}").content.decode()
