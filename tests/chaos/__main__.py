@@ -53,7 +53,7 @@ def tier(place: str, events: int, seconds: float, *, seed: int, share: float, lo
 
 
 def plain(*, late: bool, seed: int, share: float, logs: Path | None) -> dict[str, Any]:
-    return vars(control.run(events=round(1000 * share), seconds=100 * share, every_seconds=1.0, seed=seed, late=late))
+    return vars(control.run(events=round(500 * share), seconds=60 * share, every_seconds=1.0, seed=seed, late=late))
 
 
 TIERS: dict[str, Callable[..., dict[str, Any]]] = {
