@@ -16,7 +16,7 @@ from api.errors import Problem, by_field
 from api.fields import UNSET, Estimate, Hours, Id, In, LocalTime, Out, Text, named, one
 from api.paging import Cursor, Limit, Page, page
 from api.tasks import Priority
-from automation import rules, statistics
+from automation import rules, tallies
 from automation.models import TaskAutomationRule
 from people import rights
 from people.models import User
@@ -223,6 +223,9 @@ class ProgrammeStats(Out):
 
 
 class StatsOut(Out):
+    counted_at: datetime = Field(
+        description="When the figures of each were counted: now, or up to some minutes ago where there are very many"
+    )
     total_rules: int
     active_rules: int
     times_triggered: int
@@ -299,7 +302,7 @@ def delete_rule(request: HttpRequest, id: Id) -> Status[None]:
 @router.get("/api/task-automation/stats/", auth=scope("rules:read"), response=StatsOut)
 def rule_stats(request: HttpRequest) -> dict[str, Any]:
     """What rules, sequences and campaigns did: fired, suppressed and why, failed, and what became of their tasks."""
-    return statistics.of_rules(caller(request), now=timezone.now())
+    return tallies.of_team(caller(request).team, now=timezone.now())
 
 
 def whole(payload: RuleIn) -> dict[str, Any]:

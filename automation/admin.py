@@ -16,6 +16,7 @@ from automation.models import (
     ScheduledTaskBatch,
     Sequence,
     StepsVersion,
+    Tally,
     TaskAutomationRule,
 )
 from jobs.admin import ReadOnlyAdmin
@@ -143,3 +144,11 @@ class ParkedPairAdmin(ReadOnlyAdmin):
     list_filter = ("rule__team",)
     list_select_related = ("rule", "contact")
     search_fields = ("rule__name", "contact__name")
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnlyAdmin):
+    list_display = ("team", "at")
+    list_select_related = ("team",)
+    search_fields = ("team__name",)
+    ordering = ("team",)

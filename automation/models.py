@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -595,3 +596,17 @@ class EngineQueue(models.Model):
 
     def __str__(self) -> str:
         return f"queue of {self.team_id}"
+
+
+class Tally(models.Model):
+    """The figures of a team's rules, sequences and campaigns as they were counted last; see `automation.tallies`."""
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    at = models.DateTimeField(help_text="When they were counted")
+    figures = models.JSONField(encoder=DjangoJSONEncoder)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"figures of {self.team_id} at {self.at}"

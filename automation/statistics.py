@@ -13,7 +13,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
 from automation.models import Campaign, Enrolment, EnrolmentStep, Firing, Programme, Sequence, TaskAutomationRule
 from domain import calendars
-from people.models import Team, User
+from people.models import Team
 from work.models import Task
 
 DAYS = 30
@@ -22,11 +22,45 @@ DAYS = 30
 Figures = dict[str, Any]
 
 
-def of_rules(user: User, *, now: datetime, days: int = DAYS) -> Figures:
-    """The statistics of the rules, sequences and campaigns a user sees, in a constant number of queries."""
-    rules = list(TaskAutomationRule.objects.visible_to(user).order_by("pk"))
-    numbers = figures(rules, user.team, now=now, days=days)
+@dataclass(frozen=True)
+class Counted:
+    """What was counted at an instant, by id of the rule, the sequence and the campaign."""
+
+    at: datetime
+    rules: dict[int, Figures]
+    sequences: dict[int, Figures]
+    campaigns: dict[int, Figures]
+
+    def of_rule(self, rule: TaskAutomationRule) -> Figures:
+        """Its figures; a rule that was written since has done nothing."""
+        return self.rules.get(rule.pk) or in_order(_blank())
+
+
+@dataclass(frozen=True)
+class Counting:
+    """All in a team that has figures."""
+
+    team: Team
+    rules: Rows[TaskAutomationRule]
+    sequences: Rows[Programme]
+    campaigns: Rows[Programme]
+
+    @classmethod
+    def of(cls, team: Team) -> "Counting":
+        own = {"team": team, "archived_at__isnull": True}
+        return cls(
+            team,
+            list(TaskAutomationRule.objects.filter(**own).order_by("pk")),
+            list(Sequence.objects.filter(**own).order_by("pk")),
+            list(Campaign.objects.filter(**own).order_by("pk")),
+        )
+
+
+def of_team(counting: Counting, counted: Counted) -> Figures:
+    """The statistics of what a team has, with the figures that were counted; what came since has none yet."""
+    rules = counting.rules
     return {
+        "counted_at": counted.at,
         "total_rules": len(rules),
         "active_rules": sum(rule.is_active for rule in rules),
         "times_triggered": sum(rule.times_triggered for rule in rules),
@@ -38,20 +72,42 @@ def of_rules(user: User, *, now: datetime, days: int = DAYS) -> Figures:
                 "is_active": rule.is_active,
                 "times_triggered": rule.times_triggered,
                 "tasks_created": rule.tasks_created,
-                **in_order(numbers[rule.pk]),
+                **counted.of_rule(rule),
             }
             for rule in rules
         ],
-        "sequences": _of_programmes(Sequence, "sequence", user, now=now, days=days),
-        "campaigns": _of_programmes(Campaign, "campaign", user, now=now, days=days),
+        "sequences": _named(counting.sequences, counted.sequences),
+        "campaigns": _named(counting.campaigns, counted.campaigns),
     }
 
 
-def figures(rules: Rows[TaskAutomationRule], team: Team, *, now: datetime, days: int = DAYS) -> dict[int, Figures]:
+def _named(rows: Rows[Programme], figures: dict[int, Figures]) -> list[Figures]:
+    return [
+        {
+            "id": row.pk,
+            "name": row.name,
+            "is_active": row.is_active,
+            **(figures.get(row.pk) or in_order(_blank() | _blank_enrolments())),
+        }
+        for row in rows
+    ]
+
+
+def count(counting: Counting, *, now: datetime, days: int = DAYS) -> Counted:
+    """Per rule, sequence and campaign what they did and what became of it, in a constant number of queries."""
+    window = _Window.of(counting.team, now, days)
+    return Counted(
+        now,
+        _of_rules(counting.rules, window),
+        _of_programmes(counting.sequences, "sequence", window),
+        _of_programmes(counting.campaigns, "campaign", window),
+    )
+
+
+def _of_rules(rules: Rows[TaskAutomationRule], window: "_Window") -> dict[int, Figures]:
     """Per rule: outcomes, suppressions by reason, tasks done, on time and still open, the median, and each day."""
     found = {rule.pk: _blank() for rule in rules}
     firings = Firing.objects.filter(rule__in=list(found))
-    window = _Window.of(team, now, days)
     for pk, outcome, reason, n in _grouped(firings.values_list("rule", "outcome", "reason").annotate(n=Count("pk"))):
         found[pk][outcome] += n
         if outcome == Firing.SUPPRESSED:
@@ -63,7 +119,7 @@ def figures(rules: Rows[TaskAutomationRule], team: Team, *, now: datetime, days:
         day[outcome] += n
         if outcome == Firing.FIRED:
             day["tasks_created"] += n
-    return found
+    return {pk: in_order(figure) for pk, figure in found.items()}
 
 
 def in_short(rules: Rows[TaskAutomationRule], team: Team, *, now: datetime, days: int) -> dict[int, Figures]:
@@ -143,9 +199,8 @@ def _add_done(found: dict[int, Figures], made: QuerySet[Any], group: str, window
         found[key]["median_hours_to_done"] = round(median(taken), 2)
 
 
-def _of_programmes(model: type[Programme], kind: str, user: User, *, now: datetime, days: int) -> list[Figures]:
-    """The sequences or campaigns a user sees: who was enrolled and how it ended, their steps, and their tasks."""
-    rows = list(model._default_manager.all().visible_to(user).order_by("pk"))
+def _of_programmes(rows: Rows[Programme], kind: str, window: _Window) -> dict[int, Figures]:
+    """Per sequence or campaign: who was enrolled and how it ended, their steps, and their tasks."""
     found: dict[int, Figures] = {row.pk: _blank() | _blank_enrolments() for row in rows}
     enrolled = Enrolment.objects.filter(**{f"{kind}__in": list(found)})
     for key, state, reason, n in _grouped(enrolled.values_list(kind, "state", "reason").annotate(n=Count("pk"))):
@@ -162,7 +217,6 @@ def _of_programmes(model: type[Programme], kind: str, user: User, *, now: dateti
             found[key][_AS_OUTCOME[state]] += n
         if state == EnrolmentStep.SKIPPED:
             found[key]["suppressed_by_reason"][reason] = found[key]["suppressed_by_reason"].get(reason, 0) + n
-    window = _Window.of(user.team, now, days)
     _add_tasks(found, steps, f"enrolment__{kind}")
     _add_done(found, steps, f"enrolment__{kind}", window)
     for key, on, n in window.by_day(enrolled, "created_at", kind):
@@ -172,7 +226,7 @@ def _of_programmes(model: type[Programme], kind: str, user: User, *, now: dateti
         day["tasks_created"] += made
         if state in _AS_OUTCOME:
             day[_AS_OUTCOME[state]] += n
-    return [{"id": row.pk, "name": row.name, "is_active": row.is_active, **in_order(found[row.pk])} for row in rows]
+    return {pk: in_order(figure) for pk, figure in found.items()}
 
 
 _AS_OUTCOME = {EnrolmentStep.SKIPPED: Firing.SUPPRESSED, EnrolmentStep.FAILED: Firing.FAILED}

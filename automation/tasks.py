@@ -24,6 +24,7 @@ from automation import (
     reporting,
     silence,
     sweeps,
+    tallies,
     task_scheduler,
     timers,
     waiting,
@@ -322,7 +323,16 @@ def cleanup_old_assignments(team_id: int | None = None, *, key: str) -> dict[str
     deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
     done = {"jobs": queue.prune(now=now), "runs": runs.prune(now=now), "webhooks": webhook_housekeeping.prune(now=now)}
     done["imports"] = imports.forget_old(now=now)
-    return {**deleted, **done, **devices.prune(now=now)}
+    return {**deleted, **done, **devices.prune(now=now), **tallies.prune(now=now)}
+
+
+@shared_task(name="automation.tasks.count_figures")
+def count_figures(team_id: int) -> dict[str, Any]:
+    """Counts what the team's rules, sequences and campaigns did, for the pages and programs that ask next."""
+    team = arguments.found("team_id", team_id, Team.objects.all())
+    if team is None:
+        return {"team_id": team_id, "skipped": "there is no such team"}
+    return {"team_id": team_id, "rules": len(tallies.count(team, now=timezone.now()).rules)}
 
 
 @shared_task(name="automation.tasks.generate_daily_reports")

@@ -31,6 +31,7 @@ with transaction.atomic():
     team = volume.fill({contacts}, rules=40, people=20, now=now)
     people = list(User.objects.filter(team=team).order_by("pk"))
     first = team.contacts.order_by("pk").first().pk
+    Task.objects.filter(status="todo").update(status="done", completed_at=now - timedelta(days=40))
     left = {tasks} - Task.objects.count()
     row = Task(team=team, title="Call", created_at=now - timedelta(days=3), estimated_hours=1, actual_hours=1)
     done = [now - timedelta(hours=5 * n) for n in range(1, 200)]

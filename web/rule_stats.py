@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from automation import statistics
+from automation import statistics, tallies
 from web import rule_figures
 from web.access import Request, signed_in
 
@@ -19,7 +19,7 @@ SHARES = {"created": ("fired", "runs"), "done": ("completed", "fired"), "punctua
 @signed_in
 def page(request: Request) -> HttpResponse:
     now = timezone.now()
-    found = statistics.of_rules(request.user, now=now)
+    found = tallies.of_team(request.user.team, now=now)
     today = rule_figures.today(request.user.team, now)
     rows = [rule_figures.dressed(row, today=today) for row in found["rules"]]
     rows.sort(key=lambda row: (-row["fired"], row["name"]))
@@ -33,6 +33,7 @@ def page(request: Request) -> HttpResponse:
             if row["fired"]
         ],
         "days": statistics.DAYS,
+        "as_of": found["counted_at"] if found["counted_at"] != now else None,
     }
     return render(request, "web/rules/stats.html", context)
 

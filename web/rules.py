@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from automation import rules, statistics
+from automation import rules, statistics, tallies
 from automation.models import Firing, TaskAutomationRule
 from web import notices, rule_figures
 from web.access import Request, signed_in
@@ -32,14 +32,18 @@ def index(request: Request) -> HttpResponse:
     rows = list(
         TaskAutomationRule.objects.visible_to(request.user).select_related("owner").order_by("-is_active", "name", "pk")
     )
-    figures = statistics.in_short(rows, request.user.team, now=now, days=SPARK_DAYS - 1)
+    figures, counted_at = tallies.in_short(request.user.team, rows, now=now, days=SPARK_DAYS - 1)
     shown = [dressed(request, rule, rule_figures.dressed(figures[rule.pk], today=today)) for rule in rows]
     lasts = rule_figures.last_runs(shown)
     for rule in shown:
         rule.last_run = lasts.get(rule.pk)  # type: ignore[attr-defined]
-    return render(
-        request, "web/rules/index.html", {"rules": shown, "stats": _sums(rows, figures), "templates": TEMPLATES}
-    )
+    context = {
+        "rules": shown,
+        "stats": _sums(rows, figures),
+        "templates": TEMPLATES,
+        "as_of": counted_at if counted_at != now else None,
+    }
+    return render(request, "web/rules/index.html", context)
 
 
 def _sums(rows: list[TaskAutomationRule], figures: Mapping[int, Mapping[str, Any]]) -> dict[str, int]:

@@ -35,6 +35,11 @@ def complete(task: Task, user: User, at: datetime) -> None:
     lifecycle.complete(task, by=user, now=at)
 
 
+def counted(user: User, *, now: datetime, days: int = statistics.DAYS) -> dict[str, Any]:
+    counting = statistics.Counting.of(user.team)
+    return statistics.of_team(counting, statistics.count(counting, now=now, days=days))
+
+
 def summed(figures: dict[str, Any]) -> dict[str, int]:
     return {name: sum(day[name] for day in figures["by_day"]) for name in figures["by_day"][0] if name != "on"}
 
@@ -48,7 +53,7 @@ def test_a_rules_days_add_up_to_its_totals(user: User) -> None:
     first, second = Task.objects.order_by("pk")
     Task.objects.filter(pk=first.pk).update(due_date=NOW + DAY)
     complete(first, user, NOW + 3 * HOUR)
-    (figures,) = statistics.of_rules(user, now=NOW + 2 * DAY)["rules"]
+    (figures,) = counted(user, now=NOW + 2 * DAY)["rules"]
     whole = {"fired": 2, "suppressed": 1, "failed": 0, "waiting": 0, "tasks_created": 2, "completed": 1}
     assert figures["id"] == rule.pk
     assert {name: figures[name] for name in whole} == summed(figures) == whole
@@ -74,7 +79,7 @@ def test_a_sequences_days_add_up_to_its_totals(user: User, monkeypatch: pytest.M
     for days in (1, 2, 4):
         enrolments.run_due(user.team_id, now=NOW + days * DAY)
     complete(Task.objects.get(), user, NOW + 4 * DAY + 2 * HOUR)
-    (figures,) = statistics.of_rules(user, now=NOW + 5 * DAY)["sequences"]
+    (figures,) = counted(user, now=NOW + 5 * DAY)["sequences"]
     whole = {"fired": 1, "suppressed": 1, "failed": 1, "tasks_created": 1, "completed": 1}
     assert {name: figures[name] for name in whole} == whole
     assert summed(figures) == whole | {"waiting": 0}
@@ -89,16 +94,16 @@ def test_the_first_day_is_shown_whole_on_the_teams_clock() -> None:
     midnight = datetime.fromisoformat("2026-06-17T00:00-04:00")
     for at in (midnight - timedelta(minutes=1), midnight, midnight + timedelta(hours=23)):
         clicks(builders.make_contact(user), at)
-    (figures,) = statistics.of_rules(user, now=midnight + timedelta(hours=18), days=0)["rules"]
+    (figures,) = counted(user, now=midnight + timedelta(hours=18), days=0)["rules"]
     assert (figures["fired"], [day["fired"] for day in figures["by_day"]]) == (3, [2])
-    later = statistics.of_rules(user, now=midnight + timedelta(days=30, hours=18))["rules"][0]
+    later = counted(user, now=midnight + timedelta(days=30, hours=18))["rules"][0]
     assert [(day["on"], day["fired"]) for day in later["by_day"]] == [(midnight.date(), 2)]
 
 
 def test_a_hundred_rules_cost_the_queries_of_one(user: User) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            statistics.of_rules(user, now=NOW + DAY)
+            counted(user, now=NOW + DAY)
         return len(captured)
 
     builders.make_rule(user)

@@ -76,7 +76,7 @@ PAGES = (
 )
 MOST = 25
 """Five of them are the sidebar's."""
-MORE = {"/team/workload": 33, "/team/performance": 26, "/automations/stats": 27}
+MORE = {"/team/workload": 33, "/team/performance": 26, "/automations/stats": 29}
 """Of a page that is made of several: hours, days off and work of everybody, figures of two weeks, the queue; figures of
 rules, of sequences and of campaigns.
 """
