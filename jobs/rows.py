@@ -12,6 +12,11 @@ from django.db import connection, models
 PLAIN = (models.CharField, models.TextField, models.IntegerField)
 """Columns whose values both databases take as they are, as they do those that point to one."""
 
+MANY = 10
+"""So many rows go to PostgreSQL column by column: its driver looks at each placeholder of a statement anew, and with
+five hundred rows that takes longer than the server needs to insert them.
+"""
+
 
 def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id",)) -> list[tuple[Any, ...]]:
     """Inserts what the unique keys let in, and returns these columns of the rows really inserted.
@@ -23,9 +28,15 @@ def insert_new(rows: Sequence[models.Model], *, returning: Sequence[str] = ("id"
         return []
     model, with_key = type(rows[0]), rows[0].pk is not None
     columns = _columns(model, with_key)
-    parameters = [value for row in rows for value in _values(row, columns)]
+    values = [_values(row, columns) for row in rows]
+    if connection.vendor == "postgresql" and len(rows) >= MANY:
+        statement = _by_columns(model, with_key, tuple(returning))
+        parameters: list[Any] = [list(column) for column in zip(*values, strict=True)]
+    else:
+        statement = _statement(model, with_key, len(rows), tuple(returning))
+        parameters = [value for row in values for value in row]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(model, with_key, len(rows), tuple(returning)), parameters)
+        cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 
@@ -79,5 +90,18 @@ def _statement(model: type[models.Model], with_key: bool, count: int, returning:
     one_row = f"({', '.join(['%s'] * len(fields))})"
     return (
         f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {", ".join([one_row] * count)} '  # noqa: S608
+        f"ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    )
+
+
+@cache
+def _by_columns(model: type[models.Model], with_key: bool, returning: tuple[str, ...]) -> str:
+    fields = _fields(model, with_key)
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    # Without its length: a text cast to one that is too short for it would be cut off, where an insert refuses it.
+    kinds = [str(field.db_type(connection)).partition("(")[0] for field in fields]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return (
+        f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT * FROM unnest({arrays}) '  # noqa: S608
         f"ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
     )
