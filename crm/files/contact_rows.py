@@ -152,8 +152,10 @@ class Plan:
         self._know(one, keys)
 
     def _know(self, one: Outcome, keys: list[Key]) -> None:
+        """For the rows after it. What stays as it is, they find where this one did: it takes no memory."""
         one.keys = [key for key in keys if self.known.teaches(key)]
-        self.known.put(keys, one.row)
+        stays = one.verdict == Import.UNCHANGED
+        self.known.put([key for key in keys if not (stays and self.known.find(key) is one.row)], one.row)
 
 
 def _same(name: str, before: Any, value: Any) -> bool:
