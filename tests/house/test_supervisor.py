@@ -40,7 +40,7 @@ def test_what_is_killed_is_started_again(site: Site):
     assert "jobs ended with -9; starting it again" in site.logged()
 
 
-def test_a_new_runner_does_not_load_the_pages_first(tmp_path: Path):
+def test_a_new_runner_loads_no_pages_and_no_readers_of_signatures_first(tmp_path: Path):
     """Who was killed is missed until its successor is there."""
     start = """
 import sys
@@ -48,7 +48,7 @@ from config import children
 children.setup_django()
 from config.celery import app
 app.loader.import_default_modules()
-print(*(name for name in ("api.urls", "web.urls", "config.urls") if name in sys.modules))
+print(*(name for name in ("api.urls", "web.urls", "config.urls", "svix") if name in sys.modules))
 """
     surroundings = processes.environment(tmp_path)
     done = subprocess.run(
