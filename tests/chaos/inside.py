@@ -61,7 +61,7 @@ class ByChance(Exception):
 
 
 CLOCK_LOOKED_AT_SECONDS = 0.2
-_armed = False
+_armed, _has_clock = False, False
 
 
 class Chance:
@@ -90,9 +90,11 @@ class Chance:
 
 def arm_clock() -> None:
     """Before Django is set up, since models keep the function. It is the clock by which the product decides."""
+    global _has_clock
     folder = Wishes(**json.loads(os.environ["CHAOS"])).clocks
-    if not folder:
+    if _has_clock or not folder:
         return
+    _has_clock = True
     from django.utils import timezone
 
     right = timezone.now
