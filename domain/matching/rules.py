@@ -36,7 +36,13 @@ def _away(_work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
 def _wip(_work: Work, person: Person, _names: Mapping[int, str]) -> str | None:
     if person.may_take is None or person.may_take > 0:
         return None
-    return f"holds {person.holding} tasks, as many as they may"
+    if person.holding == 0:
+        return "may hold no tasks"
+    return (
+        "holds 1 task, as many as they may"
+        if person.holding == 1
+        else f"holds {person.holding} tasks, as many as they may"
+    )
 
 
 def _capacity(work: Work, person: Person, _names: Mapping[int, str]) -> str | None:

@@ -223,7 +223,7 @@ def is_busy_before(task: Task, user: User) -> None:
 HINDRANCES = [
     (lacks_the_skill, "needs Python level 3 before Fri 6 Mar", "Python level 0 < 3"),
     (is_excluded, "must not have this task", "must not have this task"),
-    (holds_enough, "holds 0 tasks, as many as they may", "holds 0 tasks, as many as they may"),
+    (holds_enough, "may hold no tasks", "may hold no tasks"),
     (is_away, "is away", "is away"),
     (is_busy_before, "lacks 7 h before Thu 5 Mar", "lacks 7.0 h before Thu 5 Mar"),
 ]

@@ -151,6 +151,13 @@ def test_each_rejection_has_its_numbers():
     assert rejection(make_work(hours_q=100, due=None), short, SKILLS).detail == "lacks 5.0 h this week"
     assert rejection(make_work(), make_person(skills={1: 2}), SKILLS).detail == "SQL level 2 < 3"
     assert rejection(make_work(), make_person(away=True), SKILLS).code == "AWAY"
+    for holding, told in (
+        (0, "may hold no tasks"),
+        (1, "holds 1 task, as many as they may"),
+        (2, "holds 2 tasks, as many as they may"),
+    ):
+        full = make_person(may_take=0, holding=holding)
+        assert rejection(make_work(), full, SKILLS).detail == told
     overdue = make_work(hours_q=30, slack_q=-30)
     assert rejection(overdue, short, SKILLS) is None
 
