@@ -196,9 +196,7 @@ def as_dict(run: Run, *, dry_run: bool | None = None) -> dict[str, Any]:
             }
             for one in given
         ],
-        "unassigned": [
-            {"task_id": one.task_id, "code": one.code, "reason": why_not(one)} for one in left
-        ],
+        "unassigned": [{"task_id": one.task_id, "code": one.code, "reason": why_not(one)} for one in left],
     }
 
 
