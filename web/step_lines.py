@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, npgettext
 
 from automation.programmes import Outline, Programme, campaigns, dating, exits, stepping, steps
 from automation.programmes.steps import Step
@@ -137,7 +137,7 @@ def _length(delay: Delay) -> str:
         text = (
             ngettext("%(n)s working day", "%(n)s working days", delay.days)
             if delay.kind == "business"
-            else ngettext("%(n)s day", "%(n)s days", delay.days)
+            else npgettext("alone", "%(n)s day", "%(n)s days", delay.days)
         )
         return text % {"n": delay.days}
     hours = Decimal(delay.hours)
@@ -146,7 +146,7 @@ def _length(delay: Delay) -> str:
     if delay.kind == "business":
         return ngettext("%(n)s working hour", "%(n)s working hours", _plural(hours)) % {"n": step_forms.plain(hours)}
     if hours % 24 == 0:
-        return ngettext("%(n)s day", "%(n)s days", int(hours / 24)) % {"n": int(hours / 24)}
+        return npgettext("alone", "%(n)s day", "%(n)s days", int(hours / 24)) % {"n": int(hours / 24)}
     return ngettext("%(n)s hour", "%(n)s hours", _plural(hours)) % {"n": step_forms.plain(hours)}
 
 

@@ -17,13 +17,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from automation.models import Campaign, Sequence
+from automation.programmes import steps
 from config import demo
 from jobs.models import Job
 from people import speech
-from people.models import Team, User
+from people.models import Skill, Team, User
 from tests import builders, translations
 from tests.browser.test_face import a_report, a_sequence
-from web import sparkline
+from web import sparkline, step_lines
 from web.templatetags import face
 
 pytestmark = pytest.mark.django_db
@@ -321,3 +322,14 @@ def test_no_stored_sentence_is_read_as_another(data: st.DataObject) -> None:
 def test_what_is_not_known_is_left_whole_instead_of_half_translated(text: str) -> None:
     with override("de"):
         assert speech.said(text) == text
+
+
+def test_what_people_named_is_not_translated(reader: User, browser_of: Callable[[User], Client]) -> None:
+    """A skill may have the name of a language, which the framework knows in others."""
+    Skill.objects.get_or_create(team=reader.team, name="Spanish")
+    assert ">Spanish<" in browser_of(reader).get("/automations/task-scheduling/new").text
+
+
+def test_how_long_after_is_said_in_the_right_case() -> None:
+    with override("de"):
+        assert step_lines.when(steps.read(builders.step(72, key="s1")), first=True) == "3 Tage nach der Aufnahme"
