@@ -112,7 +112,7 @@ class DependencyOut(Out):
 
 
 class Ungiven(Out):
-    code: str = Field(description="NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE, OUTRANKED or DEPENDENCY")
+    code: str = Field(description="NO_SKILLED_PERSON, NO_CAPACITY_BEFORE_DUE or OUTRANKED")
     reason: str
     at: datetime = Field(description="When the run looked")
 
@@ -123,7 +123,9 @@ class TaskDetail(TaskOut):
     )
     required_skills: list[Need]
     assignment: Held | None = Field(description="Who holds it and why; the last one when finished")
-    unassigned: Ungiven | None = Field(description="Why nobody holds it, as the team's newest run found it")
+    unassigned: Ungiven | None = Field(
+        description="Why nobody holds it though it is ready, as the team's newest run found it"
+    )
     dependencies: list[DependencyOut] = Field(description="What it waits for, or waited for, as far as you may see it")
     ready: bool = Field(description="Nothing that it waits for is open, seen or unseen")
     excluded_user_ids: list[int] = Field(description="Who must not have it, beside those of its contact")

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from assignment import snapshot
 from assignment.models import Decision, Run
 from domain import matching
 from people.models import Team
@@ -23,15 +22,14 @@ def why(team: Team) -> dict[int, Reason]:
 def of_task(task: Task) -> dict[str, Any] | None:
     """Code, reason and when it was found, of an open task that nobody holds.
 
-    None when no run has looked at it as it is now: it is new, was changed since, or no longer waits for others.
+    None when no run has looked at it as it is now, as it is new or was changed since. What it waits for is not told:
+    the tasks' own ties know which of these the reader may see.
     """
     if task.assignee_id is not None or not task.is_open:
         return None
-    found = _of_newest(task.team_id).filter(task=task).select_related("run").first()
+    rows = _of_newest(task.team_id).filter(task=task, task_version=task.version).exclude(code=matching.DEPENDENCY)
+    found = rows.select_related("run").first()
     if found is None:
-        return None
-    waits = found.code == matching.DEPENDENCY
-    if not (snapshot.waits_for(task) if waits else found.task_version == task.version):
         return None
     return {"code": found.code, "reason": str(found.reasons.get("sentence", "")), "at": found.run.created_at}
 
