@@ -41,6 +41,13 @@ SAID = {
     "END": ":(VCALENDAR|VTODO|VEVENT|VALARM)",
 }
 """Each property that is written, with its value as RFC 5545 spells it: libraries read more than that."""
+REQUIRED = {
+    "VCALENDAR": {"PRODID", "VERSION"},
+    "VTODO": {"UID", "DTSTAMP"},
+    "VEVENT": {"UID", "DTSTAMP", "DTSTART"},
+    "VALARM": {"ACTION", "TRIGGER", "DESCRIPTION"},
+}
+"""Once each (RFC 5545, 3.6)."""
 
 
 @pytest.fixture
@@ -52,7 +59,11 @@ def read(person: User, shows: str = CalendarFeed.TODO, *, now: datetime = NOW) -
     """The entries as one library reads them, once the other has agreed."""
     feed = CalendarFeed(user=person, digest="x", shows=shows, made_at=now)
     text = calendar.of(feed, now=now)
-    found = list(icalendar.Calendar.from_ical(text).subcomponents)
+    whole: Any = icalendar.Calendar.from_ical(text)
+    for part in whole.walk():
+        assert set(part) >= REQUIRED[part.name]
+        assert not any(isinstance(value, list) for value in part.values()), "nothing is said twice"
+    found = list(whole.subcomponents)
     other = vobject.readOne(text.decode())
     entries = list(getattr(other, "vtodo_list", [])) + list(getattr(other, "vevent_list", []))
     assert sorted(entry.uid.value for entry in entries) == sorted(str(entry["uid"]) for entry in found)
@@ -87,6 +98,45 @@ def test_an_appointment_ends_when_the_task_is_due_and_blocks_nobody(person: User
     (event,) = read(person, CalendarFeed.EVENT)
     assert (event.decoded("dtstart"), event.decoded("dtend")) == (due - timedelta(minutes=90), due)
     assert str(event["transp"]) == "TRANSPARENT"
+
+
+CHANGES = {"Europe/Berlin": ((3, 29), (10, 25)), "America/New_York": ((3, 8), (11, 1))}
+
+
+@pytest.mark.parametrize("shows", [CalendarFeed.TODO, CalendarFeed.EVENT])
+@pytest.mark.parametrize("zone", CHANGES)
+def test_nothing_moves_where_clocks_change(person: User, zone: str, shows: str) -> None:
+    """On the days around both changes, and in the hour that comes twice, as each of two libraries reads it."""
+    there, hour = ZoneInfo(zone), 1 if zone == "America/New_York" else 2
+    days = [datetime(2026, *day, 8, 30, tzinfo=there) + timedelta(days=n) for day in CHANGES[zone] for n in (-1, 0, 1)]
+    twice = [datetime(2026, *CHANGES[zone][1], hour, 15, tzinfo=there, fold=fold) for fold in (0, 1)]
+    dues = [due.astimezone(UTC) for due in [*days, *twice]]
+    assert len(set(dues)) == len(dues)
+    for due in dues:
+        builders.make_task(person, due_date=due, reminder_offset_hours=48, estimated_hours=1)
+    name = "due" if shows == CalendarFeed.TODO else "dtend"
+    entries = read(person, shows)
+    assert sorted(entry.decoded(name) for entry in entries) == sorted(dues)
+    alarms = sorted(entry.subcomponents[0].decoded("trigger") for entry in entries)
+    assert alarms == sorted(due - timedelta(hours=48) for due in dues)
+    text = calendar.of(CalendarFeed(user=person, digest="x", shows=shows, made_at=NOW), now=NOW).decode()
+    other = vobject.readOne(text)
+    read_by_other = getattr(other, "vtodo_list" if shows == CalendarFeed.TODO else "vevent_list")
+    assert sorted(getattr(entry, name).value for entry in read_by_other) == sorted(dues)
+    assert sorted(entry.valarm.trigger.value for entry in read_by_other) == alarms
+
+
+@pytest.mark.parametrize("shows", [CalendarFeed.TODO, CalendarFeed.EVENT])
+def test_lines_are_folded_between_letters(person: User, client: Any, shows: str) -> None:
+    """By octets, of which a German letter has two and others more: no line ends in the middle of one."""
+    title, description = "Ä" + "ößü" * 80, "Grüße an Zoë 🙂; bis bald, " * 40
+    builders.make_task(person, title=title, description=description, due_date=NOW + timedelta(days=1))
+    secret = feeds.make(person, shows=shows, by=person, now=NOW)
+    lines = client.get(f"/calendar/{secret}.ics").content.split(b"\r\n")
+    assert max(len(line) for line in lines) <= 75
+    assert all(line.decode() for line in lines[:-1]), "each is text by itself"
+    (entry,) = read(person, shows)
+    assert (str(entry["summary"]), str(entry["description"]).strip()) == (title, description.strip())
 
 
 def test_what_is_finished_stays_ticked_for_a_while_and_what_is_anothers_is_not_there(person: User) -> None:
