@@ -8,6 +8,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from api import limits
 from domain.busy.reading import MOST_BYTES
 from people.models import BusySource
 from tests.api.conftest import Caller, World, problem
@@ -80,6 +81,7 @@ def test_a_push_shows_no_password_and_keeps_the_one_there_is(member: Caller) -> 
 def test_whatever_file_is_sent_it_is_taken_whole_or_nothing_changes(
     member: Caller, data: bytes, at: int, cut: int, mutate: bool
 ) -> None:
+    limits.reset()
     put(member, ics())
     before = BusySource.objects.values().get()
     whole = ics()
