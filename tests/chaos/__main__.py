@@ -31,7 +31,7 @@ WISHES = Wishes(
     lease_seconds=60.0,
 )
 """The product's waits shortened, so that there are more of their ends for a fault to fall on."""
-EVERY_SECONDS = {"embedded": 2.5, "redis": 1.5, "rabbitmq": 1.5}
+EVERY_SECONDS = {"embedded": 2.5, "redis": 1.0, "rabbitmq": 1.0}
 """A restart costs less where another worker goes on meanwhile."""
 SETTLING_SECONDS = 1500.0
 """A clock that was five minutes ahead has written jobs for then, and a whole queue may stand before them."""

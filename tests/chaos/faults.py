@@ -4,14 +4,15 @@ import contextlib
 import json
 import os
 import random
-import resource
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -139,20 +140,19 @@ def _disk_full(installation: Installation, rng: random.Random) -> str:
     if not writing:
         return ""
     group = sorted({one for pid in writing for one in (pid, *processes.family(pid))})
-    _limit_files(group, 0)
+    who = own_servers.as_nobody() if server else {}
+    _limit_files(group, "0", who)
     time.sleep(FULL_SECONDS)
-    _limit_files({*group, *(one for pid in writing for one in processes.family(pid))}, resource.RLIM_INFINITY)
+    _limit_files({*group, *(one for pid in writing for one in processes.family(pid))}, "unlimited", who)
     if server and server.process and server.process.poll() is not None:
         server.start()  # it gave up, since it could not even recover
     return f"{len(group)} processes for {FULL_SECONDS:g} s"
 
 
-def _limit_files(pids: Iterable[int], size: int) -> None:
-    """Only the soft limit, so that no right is needed to lift it again."""
+def _limit_files(pids: Iterable[int], size: str, who: dict[str, Any]) -> None:
+    """Only the soft limit, so that its owner may lift it again; one that has ended meanwhile needs none."""
     for pid in pids:
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size if size >= 0 else hard, hard))
+        subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={size}:"], check=False, stderr=subprocess.DEVNULL, **who)
 
 
 def _shift_clock(installation: Installation, rng: random.Random) -> str:
