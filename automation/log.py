@@ -1,7 +1,8 @@
 """The automation log: what happened and why, read from the facts themselves, newest first.
 
 Who was given what is read from the assignments, which have the reason, as long as none of them is ever cleaned up; what
-is older from the ledger, which keeps the line for good. So cleaning up changes nothing that the log tells.
+is older, and what was left to nobody, from the ledger, which keeps the line for good. So cleaning up changes nothing
+that the log tells.
 """
 
 import heapq
@@ -21,16 +22,18 @@ from work.models import Assignment, Task
 
 Entry = dict[str, Any]
 GIVEN = (Activity.TASK_ASSIGNED,)
+LEFT = "left waiting"
 TASK_KINDS = (Activity.TASK_CREATED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED)
 
 
 def entries(user: User, *, limit: int, now: datetime, before: tuple[datetime, str] | None = None) -> list[Entry]:
-    """Up to `limit` entries older than the (at, id) of the last one read. Five short queries, merged by time."""
+    """Up to `limit` entries older than the (at, id) of the last one read. Six short queries, merged by time."""
     since = now - housekeeping.KEEP
     names = _Names(user.team_id)
     sources = [
         _newest(_firings(user), "at", limit, before, _firing),
         _newest(_assignments(user).filter(assigned_at__gte=since), "assigned_at", limit, before, _assignment),
+        _left(_newest(_ledger(user, GIVEN).filter(occurred_at__gte=since), "occurred_at", limit, before, names.given)),
         _newest(_ledger(user, GIVEN).filter(occurred_at__lt=since), "occurred_at", limit, before, names.given),
         _newest(_ledger(user, TASK_KINDS), "occurred_at", limit, before, _activity),
         _newest(_jobs(user), "created_at", limit, before, _job),
@@ -52,6 +55,12 @@ def _newest(
         reverse=True,
     )
     return (entry for entry in found if before is None or (entry["at"], entry["id"]) < before)
+
+
+def _left(given: Iterator[Entry]) -> Iterator[Entry]:
+    """Those that were left to nobody. For each other line there is an assignment, so that as many lines of the ledger
+    as a page is long reach back as far as the page does."""
+    return (entry for entry in given if entry["outcome"] == LEFT)
 
 
 def _firings(user: User) -> QuerySet[Firing]:
@@ -119,7 +128,7 @@ class _Names:
             "assignment",
             actor=row.actor.display_name if row.actor else "automation",
             task_id=row.task_id,
-            outcome=f"assigned to {self.people.get(holder, f'user {holder}')}" if holder else "left waiting",
+            outcome=f"assigned to {self.people.get(holder, f'user {holder}')}" if holder else LEFT,
             reason=str(row.data.get("note") or row.data.get("method", "")),
         )
 

@@ -268,7 +268,9 @@ def _tell_leads(task: Task, holder: User | None, due: datetime, now: datetime) -
         [one for one in leads if holder is None or one.pk != holder.pk],
         kind=Notification.ESCALATED,
         key=f"overdue-lead:{task.pk}:{due:%Y%m%dT%H%M%S}",
-        title=f"Overdue for {late_hours} hours: {task.title}",
+        title=f"Overdue for 1 hour: {task.title}"
+        if late_hours == 1
+        else f"Overdue for {late_hours} hours: {task.title}",
         body=whose,
         task=task,
         path=f"/tasks/{task.pk}",

@@ -207,6 +207,14 @@ def test_after_a_downtime_both_are_told_at_once(user: User, late: Task) -> None:
     assert "120 hours" in Notification.objects.get(user__username="lead").title
 
 
+def test_one_hour_is_told_as_one(user: User, late: Task) -> None:
+    late.team.overdue_lead_hours = 1
+    late.team.save()
+    for hours in (0, 1):
+        overdue.chase(user.team_id, now=NOW + hours * HOUR)
+    assert Notification.objects.get(user__username="lead").title == f"Overdue for 1 hour: {late.title}"
+
+
 def test_finishing_ends_it_and_moving_the_date_begins_anew(user: User, late: Task) -> None:
     done = builders.make_task(late.assignee, due_date=NOW)
     overdue.chase(user.team_id, now=NOW)
