@@ -18,7 +18,7 @@ from automation.readiness import Ready, ready_rules
 from automation.setting_aside import set_aside
 from crm import contacts, strays
 from crm.models import Activity, Contact
-from jobs import bell, queue
+from jobs import bell, broker, queue
 from jobs.models import Job
 
 __all__ = ["alone", "drain", "occur", "pending_teams", "process", "redo_id"]
@@ -30,7 +30,10 @@ BATCH_SECONDS = 0.5
 """After which a batch is committed as far as it came. Until then nobody else writes to SQLite, and a process that is
 killed leaves nothing of it: a queue would never get shorter where that happens more often than batches end."""
 DRAIN_SECONDS = 2.0
-"""After which jobs have their turn."""
+"""After which jobs have their turn, where one thread does both."""
+DRAIN_SECONDS_WITH_BROKER = 60.0
+"""Other workers do the jobs meanwhile, and a bell that is rung again stands behind all their messages. Below Celery's
+time limit of a task."""
 REDO_JOB = "automation.tasks.process_activity_triggers"
 
 
@@ -50,7 +53,7 @@ def drain(team_id: int, *, now: datetime) -> dict[str, int]:
     """
     totals = {"processed": 0, "fired": 0, "suppressed": 0, "failed": 0, "retried": 0}
     contacts.notice_changes_by_hand(team_id=team_id, now=now)
-    until = time.monotonic() + DRAIN_SECONDS
+    until = time.monotonic() + (DRAIN_SECONDS_WITH_BROKER if broker.configured() else DRAIN_SECONDS)
     while _drain_batch(team_id, now, totals):
         if time.monotonic() >= until:
             bell.ring(team_id)

@@ -73,6 +73,7 @@ def a_busy_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine ends a batch by the number of its records, however long they take."""
     monkeypatch.setattr("automation.engine.BATCH_SECONDS", 3600.0)
     monkeypatch.setattr("automation.engine.DRAIN_SECONDS", 3600.0)
+    monkeypatch.setattr("automation.engine.DRAIN_SECONDS_WITH_BROKER", 3600.0)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.task_scheduler import TaskScheduler
 from crm import contacts, intake
 from crm.models import Activity, Contact
-from jobs import bell
+from jobs import bell, broker
 from jobs.models import Job
 from jobs.runner import run_due
 from notifications.models import Notification
@@ -225,7 +225,6 @@ def test_a_process_that_ends_in_a_long_queue_has_done_a_part_of_it(
 
     monkeypatch.setattr(engine, "_process", killed_at_the_fourth)
     monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
-    monkeypatch.setattr(engine, "DRAIN_SECONDS", 60.0)
     with pytest.raises(Killed):
         engine.drain(manager.team_id, now=timezone.now())
     assert list(Activity.objects.unprocessed()) == clicks[3:]
@@ -246,23 +245,25 @@ def test_records_that_are_redone_one_by_one_are_kept_part_by_part_too(
 
     monkeypatch.setattr(engine, "_process", bad_and_deadly)
     monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
-    monkeypatch.setattr(engine, "DRAIN_SECONDS", 60.0)
     with pytest.raises(Killed):
         engine.drain(manager.team_id, now=timezone.now())
     assert list(Activity.objects.unprocessed()) == clicks[3:]
     assert Job.objects.filter(name=engine.REDO_JOB).count() == 1
 
 
-def test_a_long_queue_leaves_room_for_jobs_between_its_parts(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("has_broker", "done"), [(False, [1, 1, 1, 0]), (True, [3, 0, 0, 0])])
+def test_a_long_queue_leaves_room_for_jobs_where_nobody_else_does_them(
+    manager: User, monkeypatch: pytest.MonkeyPatch, has_broker: bool, done: list[int]
+) -> None:
     rung: list[int] = []
+    monkeypatch.setattr(broker, "configured", lambda: has_broker)
     for _ in range(3):
         builders.make_activity(builders.make_contact(manager))
     monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
     monkeypatch.setattr(engine, "DRAIN_SECONDS", 0.0)
     monkeypatch.setattr(bell, "ring", rung.append)
-    done = [engine.drain(manager.team_id, now=timezone.now())["processed"] for _ in range(4)]
-    assert done == [1, 1, 1, 0]
-    assert rung == [manager.team_id] * 2, "whoever works by messages is told that there is more"
+    assert [engine.drain(manager.team_id, now=timezone.now())["processed"] for _ in range(4)] == done
+    assert rung == ([] if has_broker else [manager.team_id] * 2), "told that there is more"
 
 
 def test_status_rules_compare_what_was_committed(manager: User, contact: Contact) -> None:
