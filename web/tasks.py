@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,6 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from assignment import explanations, ungiven
+from automation.models import Firing
+from crm.models import Activity
 from jobs.models import Job
 from people import rights
 from people.models import User
@@ -23,6 +26,10 @@ from web.access import Request, signed_in
 from web.numbers import NumberField
 from work import capacity, lifecycle
 from work.models import Task
+
+
+RELATED = 6
+"""So many other tasks of the contact are listed beside one."""
 
 
 class CompleteForm(forms.Form):
@@ -47,7 +54,8 @@ class CompleteForm(forms.Form):
 @require_GET
 @signed_in
 def page(request: Request, pk: int) -> HttpResponse:
-    return render(request, "web/tasks/page.html", detail(request, doing.task_of(request, pk)))
+    task = doing.task_of(request, pk)
+    return render(request, "web/tasks/page.html", detail(request, task) | {"related": _related(request.user, task)})
 
 
 @require_GET
@@ -107,6 +115,7 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
         "form": form or CompleteForm(initial={"actual_hours": task.estimated_hours}, auto_id="complete_%s"),
         "held": held,
         "why_nobody": _why_nobody(task),
+        "cause": _cause(request.user, task),
         "assumed_hours": capacity.assumed_hours(task),
         "held_method": words.METHODS.get(held["method"], held["method"]) if held else "",
         "may_complete": task.is_open and rights.may_complete(request.user, task),
@@ -122,6 +131,27 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
 def _why_nobody(task: Task) -> str:
     found = ungiven.of_task(task)
     return sections.why_not(found["code"], found["reason"]) if found else ""
+
+
+def _cause(user: User, task: Task) -> dict[str, Any]:
+    """The version of the rule that made it, and the event that made the rule do so, where the viewer sees that."""
+    firing = Firing.objects.filter(task=task).select_related("version").order_by("id").first()
+    if firing is None:
+        return {}
+    seen = Activity.objects.visible_to(user).filter(pk=firing.activity_id)
+    return {
+        "rule_id": firing.rule_id,
+        "version": firing.version.number if firing.version else None,
+        "event_id": seen.values_list("pk", flat=True).first(),
+    }
+
+
+def _related(user: User, task: Task) -> list[Task]:
+    """What else is to be done for its contact, what is due first first."""
+    if task.contact_id is None:
+        return []
+    others = Task.objects.visible_to(user).open().filter(contact=task.contact_id).exclude(pk=task.pk)
+    return list(others.select_related("assignee").order_by(F("due_date").asc(nulls_last=True), "id")[:RELATED])
 
 
 def _incomplete(request: Request, task: Task, form: CompleteForm) -> HttpResponse:
