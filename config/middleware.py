@@ -1,4 +1,6 @@
-"""What every request passes: its id, length, language, compression, and the one place where a trailing slash ends."""
+"""What every request passes: its id, length, language, compression, the session that it keeps, and the one place where
+a trailing slash ends.
+"""
 
 import re
 import uuid
@@ -11,9 +13,10 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.urls import is_valid_path
-from django.utils import translation
+from django.utils import timezone, translation
 
 from api.errors import Problem, respond
+from people import sessions
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -97,6 +100,21 @@ class LanguageMiddleware(LocaleMiddleware):
         if request.path_info.startswith(PROGRAMS):
             return response
         return super().process_response(request, response)
+
+
+class PresenceMiddleware:
+    """Keeps the session of somebody who is at work. A page that asks again by itself says that nobody touched it
+    (web/static/web/js/requests.js), and keeps nothing alive.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.session.accessed and "Nextmove-Unattended" not in request.headers:
+            sessions.note(request.session, now=timezone.now())
+        return response
 
 
 class CompressionMiddleware(GZipMiddleware):

@@ -39,6 +39,8 @@ class Environment(BaseSettings):
     private_hosts: str = ""
     trusted_proxies: str = ""
     email_url: str = ""
+    session_idle_hours: int = Field(default=72, ge=1, le=24 * 90)
+    session_days: int = Field(default=14, ge=1, le=365)
     time_zone: str = Field(default="UTC", validation_alias=AliasChoices("NEXTMOVE_TIME_ZONE", "CELERY_TIMEZONE"))
     log_format: Literal["console", "json"] = "console"
     celery_broker_url: str = Field(default="", validation_alias="CELERY_BROKER_URL")
@@ -169,6 +171,8 @@ BASE_URL = ENV.base_url.rstrip("/") or f"http://{OWN_NAME}:{ENV.port or 5000}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if ENV.base_url else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "people.sessions"
+SESSION_IDLE_HOURS, SESSION_DAYS = ENV.session_idle_hours, ENV.session_days
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -214,6 +218,7 @@ MIDDLEWARE = [
     "config.middleware.LengthMiddleware",
     "config.middleware.SlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.PresenceMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -7,6 +7,18 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden || !part.checkVisibility() || part.querySelector(busy)) event.preventDefault();
 });
 
+// Polling says when nobody touched the page since it asked last: a page that is left open does not keep its session.
+let touched = false;
+for (const touch of ["pointerdown", "keydown", "wheel"])
+  document.addEventListener(touch, () => { touched = true; }, { capture: true, passive: true });
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.target.matches?.("[data-poll]")) return;
+  if (!touched) event.detail.headers["Nextmove-Unattended"] = "1";
+});
+document.addEventListener("htmx:beforeSend", (event) => {
+  if (event.target.matches?.("[data-poll]")) touched = false;
+});
+
 // A form that adds something is empty again once that is done; one in a part that was opened for it closes that part,
 // before the part around it is asked for anew.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
