@@ -33,8 +33,6 @@ WISHES = Wishes(
 """The product's waits shortened, so that there are more of their ends for a fault to fall on."""
 EVERY_SECONDS = {"embedded": 2.5, "redis": 1.0, "rabbitmq": 1.0}
 """A restart costs less where another worker goes on meanwhile."""
-SETTLING_SECONDS = 1500.0
-"""A clock that was five minutes ahead has written jobs for then, and a whole queue may stand before them."""
 
 
 def tier(place: str, events: int, seconds: float, *, seed: int, share: float, logs: Path | None) -> dict[str, Any]:
@@ -47,7 +45,6 @@ def tier(place: str, events: int, seconds: float, *, seed: int, share: float, lo
         seed,
         # Without the domain's unique keys the queue alone is judged.
         without_keys=place == "redis",
-        settling_seconds=SETTLING_SECONDS,
         is_warm=True,
     )
     return trial.run(plan, logs / place if logs else None).as_dict()

@@ -39,6 +39,8 @@ class Driver:
     completes: bool = True
     answered: list[tuple[float, float]] = field(default_factory=list)
     """When each answered event was posted, and for how long one waited for that answer."""
+    posted: int = 0
+    """Events whose posts were all answered."""
     unanswered: int = 0
     completed: set[int] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
@@ -84,6 +86,8 @@ class Driver:
             body = event(number)
             for _ in range(2 if number in self.again else 1):
                 self._until_answered("POST", self.teams[number % scene.TEAMS]["path"], body, (202,))
+            with self.lock:
+                self.posted += 1
 
     def _complete_all(self, part: int) -> None:
         """Each thread has its share; ends when all of it is done."""

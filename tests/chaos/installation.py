@@ -171,6 +171,11 @@ class Installation:
             self.database.one("SELECT COUNT(*) FROM jobs_job WHERE state = 'pending' AND name <> 'chaos.tick'")
         ) + int(self.database.one("SELECT COUNT(*) FROM crm_activity WHERE processed_at IS NULL"))
 
+    def done(self) -> int:
+        """What was done so far, besides ticks."""
+        jobs = self.database.one("SELECT COUNT(*) FROM jobs_job WHERE state = 'done' AND name <> 'chaos.tick'")
+        return int(jobs) + int(self.database.one("SELECT COUNT(*) FROM crm_activity WHERE processed_at IS NOT NULL"))
+
     def is_quiet(self) -> bool:
         try:
             return self.pending() == 0
