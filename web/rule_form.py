@@ -97,7 +97,10 @@ class RuleForm(TriggerForm):
 
     name = forms.CharField(label=_("Name of the rule"), max_length=120, required=False)
     description = forms.CharField(
-        label=_("Description of the task"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Description of the task"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("A line that begins with - [ ] is an item to tick."),
     )
     priority = forms.ChoiceField(label=_("Priority"), choices=Task.PRIORITIES, initial=Task.MEDIUM)
     assign = forms.ChoiceField(label=_("Assign to"), initial="owner")

@@ -58,7 +58,10 @@ class EditForm(forms.Form):
         decimal_places=2,
     )
     description = forms.CharField(
-        label=gettext_lazy("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=gettext_lazy("Description"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("A line that begins with - [ ] is an item to tick."),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

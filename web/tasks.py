@@ -27,7 +27,6 @@ from web.numbers import NumberField
 from work import capacity, lifecycle
 from work.models import Task
 
-
 RELATED = 6
 """So many other tasks of the contact are listed beside one."""
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F
 
 from crm.models import Activity
+from domain import checklists
 from jobs import announcing, bell, queue
 from jobs.rows import insert_new
 from people import audit, rights
@@ -145,6 +146,17 @@ def edit(task: Task, *, by: User | None, now: datetime, **fields: Any) -> Task:
         if by is not None:
             TASK.record(kept, audit.CHANGED, by=by, now=now, before=before, after=TASK.facts(kept))
     return kept
+
+
+def tick(task: Task, place: int, words: str, *, done: bool, by: User, now: datetime) -> Task:
+    """Marks one item of the task's checklist (see `domain.checklists`), whatever else of it was changed meanwhile.
+
+    Raises checklists.Gone when the item is not there any more.
+    """
+    with transaction.atomic():
+        kept = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+        description = checklists.ticked(kept.description, place, words, done=done)
+        return edit(kept, by=by, now=now, description=description)
 
 
 def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datetime) -> None:

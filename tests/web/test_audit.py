@@ -193,6 +193,12 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "task-new": (None, {"title": "Call", "priority": "low", "who": "queue"}, "task", "created"),
     "task-complete": (lambda office: office.task, {"actual_hours": "1"}, "task", "changed"),
     "tasks-bulk": (None, lambda office: {"task": office.task.pk, "verb": "complete"}, "task", "changed"),
+    "task-tick": (
+        lambda office: builders.make_task(office.member, description="- [ ] read"),
+        {"place": 0, "words": "read", "done": "1"},
+        "task",
+        "changed",
+    ),
     "task-edit": (lambda office: office.task, {"title": "Call again", "priority": "low"}, "task", "changed"),
     "task-status": (lambda office: office.task, {"status": "blocked"}, "task", "changed"),
     "task-snooze": (lambda office: office.task, {"until": "tomorrow"}, "task", "changed"),

@@ -1,7 +1,8 @@
-"""The page of one task: what made it, and what else is to be done for its contact."""
+"""The page of one task: what made it, its checklist, and what else is to be done for its contact."""
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,6 +12,7 @@ from crm.models import Activity
 from people.models import User
 from tests import builders
 from tests.builders import NOW
+from work import lifecycle
 from work.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +61,52 @@ def test_it_lists_what_else_is_open_for_the_contact_and_seen(lead: User, browser
         "Later",
         "Of the lead",
     ]
+
+
+LIST = "Before you call:\n- [ ] read the last note\n- [x] open the offer"
+
+
+def tick(browser: Client, task: Task, place: int, words: str, *, done: bool = True, **headers: str) -> Any:
+    sent = {"place": place, "words": words} | ({"done": "1"} if done else {})
+    return browser.post(f"/tasks/{task.pk}/tick", sent, headers=headers)
+
+
+def test_a_checklist_in_the_description_is_ticked(lead: User, browser_of: Callable[[User], Client]) -> None:
+    task = builders.make_task(lead, description=LIST)
+    browser = browser_of(lead)
+    assert "1 of 2 done" in browser.get(f"/tasks/{task.pk}").text
+    answer = tick(browser, task, 0, "read the last note", **{"HX-Request": "true"})
+    assert "2 of 2 done" in answer.text
+    assert "<html" not in answer.text
+    answer = tick(browser, task, 1, "open the offer", done=False)
+    assert (answer.status_code, answer["location"]) == (302, f"/tasks/{task.pk}")
+    task.refresh_from_db()
+    assert task.description == LIST.replace("- [ ]", "- [x]").replace("- [x] open", "- [ ] open")
+
+
+def test_two_who_tick_at_once_lose_nothing_and_a_changed_list_is_said(
+    lead: User, browser_of: Callable[[User], Client]
+) -> None:
+    task = builders.make_task(lead, description=LIST)
+    stale = Task.objects.get(pk=task.pk)
+    tick(browser_of(lead), task, 0, "read the last note")
+    lifecycle.tick(stale, 1, "open the offer", done=False, by=lead, now=NOW)
+    task.refresh_from_db()
+    assert task.description == LIST.replace("- [x]", "- [ ]").replace("- [ ] read", "- [x] read")
+    refused = tick(browser_of(lead), task, 0, "call their boss", **{"HX-Request": "true"})
+    assert refused.status_code == 409
+    assert "There is no “call their boss” on this list any more" in refused.text
+    assert tick(browser_of(lead), task, -1, "", **{"HX-Request": "true"}).status_code == 409
+
+
+def test_who_may_not_edit_a_task_sees_its_list_and_ticks_nothing(
+    lead: User, browser_of: Callable[[User], Client]
+) -> None:
+    owner, other = builders.make_user(team=lead.team), builders.make_user(team=lead.team)
+    task = builders.make_task(other, contact=builders.make_contact(owner), description=LIST)
+    page = browser_of(owner).get(f"/tasks/{task.pk}").text
+    assert "read the last note" in page
+    assert f"/tasks/{task.pk}/tick" not in page
+    assert tick(browser_of(owner), task, 0, "read the last note").status_code == 403
+    stranger = builders.make_manager()
+    assert tick(browser_of(stranger), task, 0, "read the last note").status_code == 404
