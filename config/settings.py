@@ -288,6 +288,10 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_ADAPTER = "people.accounts.Adapter"
+ACCOUNT_FORMS = {
+    "change_password": "people.passwords.ChangeForm",
+    "reset_password_from_key": "people.passwords.LinkForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers are not written to
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"

@@ -6,6 +6,7 @@ from allauth.mfa import admin as _their_two_step  # noqa: F401 (registers what i
 from allauth.mfa.models import Authenticator
 from allauth.usersessions import admin as _their_sessions  # noqa: F401
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -16,7 +17,7 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from jobs.admin import ReadOnlyAdmin
-from people import deactivation, two_step
+from people import deactivation, tokens, two_step
 from people.audited import MEMBER, SKILL, TEAM
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import (
@@ -74,6 +75,15 @@ class SkillInline(TabularInline):
     autocomplete_fields = ("skill",)
 
 
+class PasswordForm(AdminPasswordChangeForm):
+    revoke_tokens = forms.BooleanField(
+        label="Revoke their API tokens too",
+        help_text="Programs that work with them need new ones. Leave it on if somebody else may know the password.",
+        required=False,
+        initial=True,
+    )
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     """People are deactivated, never deleted: `people.deactivation` hands their work and rules on."""
@@ -82,7 +92,8 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
 
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
+    change_user_password_template = "admin/people/change_password.html"  # noqa: S105 (a template)
     list_display = ("username", "first_name", "last_name", "team", "role", "is_active")
     list_filter = ("team", "role", "is_active", "is_superuser")
     list_select_related = ("team",)
@@ -118,8 +129,13 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
         user = self.get_object(request, id)
         if user is None:
             return super().user_change_password(request, id, form_url)
-        with self.audited.changing(user, by=request.user, now=timezone.now()):
-            return super().user_change_password(request, id, form_url)
+        now = timezone.now()
+        with self.audited.changing(user, by=request.user, now=now):
+            answer = super().user_change_password(request, id, form_url)
+            kept = not User.objects.exclude(password=user.password).filter(pk=user.pk).exists()
+            if "revoke_tokens" in request.POST and not kept:
+                tokens.revoke_all(user, by=request.user, now=now)
+        return answer
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's)
         return False

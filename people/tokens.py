@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from people.audited import TOKEN
 from people.models import ApiToken, Team, User
@@ -124,3 +125,13 @@ def allows(token: ApiToken, scope: str) -> bool:
 def revoke(token: ApiToken, *, by: User | None = None, now: datetime) -> None:
     with TOKEN.changing(token, by=by, now=now, verb="revoked"):
         ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now)
+
+
+def live_of(user: User, *, now: datetime) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(user_id=user.pk, revoked_at__isnull=True, expires_at__gt=now)
+
+
+def revoke_all(user: User, *, by: User | None, now: datetime) -> None:
+    """All that live. Be in a transaction."""
+    for token in live_of(user, now=now):
+        revoke(token, by=by, now=now)

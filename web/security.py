@@ -4,7 +4,6 @@ import base64
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
-from allauth.account.forms import ChangePasswordForm
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import messages
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from people import devices, members, two_step
+from people import devices, members, passwords, two_step
 from people.models import User
 from web import device_names
 from web.access import Request, signed_in
@@ -52,7 +51,7 @@ def page(request: Request) -> HttpResponse:
     here = request.session.session_key
     rows = devices.of(user, now=now)
     context = {
-        "password_form": ChangePasswordForm(user=user),
+        "password_form": passwords.ChangeForm(user=user),
         "address_form": AddressForm(instance=user),
         "two_step": two_step.state(user),
         "devices": [(row, device_names.named(row.user_agent), row.session_key == here) for row in rows],

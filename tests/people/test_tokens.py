@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from people import tokens
+from people import deactivation, tokens
 from people.models import ApiToken, User
 from tests import builders
 
@@ -70,3 +70,11 @@ def test_scopes(granted: list[str], asked: str, allowed: bool) -> None:
 def test_what_cannot_be_issued(user: User, scopes: tuple[str, ...], days: int) -> None:
     with pytest.raises(ValueError, match=r"scope|days"):
         tokens.issue(user, name="shop", now=NOW, scopes=scopes, days=days)
+
+
+def test_letting_somebody_go_revokes_their_tokens_for_good(user: User) -> None:
+    builders.make_manager(team=user.team)
+    _, secret = tokens.issue(user, name="shop", now=NOW)
+    deactivation.deactivate(user, by=None, now=NOW)
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    assert tokens.authenticate(secret, now=NOW) is None, "also when they come back"

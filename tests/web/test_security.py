@@ -1,5 +1,6 @@
 """Signing in by two steps, and the devices one is signed in on."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from people import two_step
+from people import tokens, two_step
 from people.models import Change, User
 from tests import builders
 from tests.web.conftest import BACKEND, Office
@@ -242,3 +243,59 @@ def test_a_first_password_is_taken_as_it_is(person: User) -> None:
     made = Client().post("/api/users", body, content_type="application/json", headers=headers)
     assert made.status_code == 201, made.content
     assert User.objects.get(username="bo").check_password("  spaces are mine too  ")
+
+
+OWN = {"oldpassword": PASSWORD, "password1": "another one 123", "password2": "another one 123"}
+ADMIN = {"password1": "another one 123", "password2": "another one 123"}
+
+
+def lives(secret: str) -> bool:
+    return tokens.authenticate(secret, now=timezone.now()) is not None
+
+
+def test_with_ones_password_ones_tokens_end_unless_one_keeps_them(person: User) -> None:
+    other = builders.make_token(builders.make_user(team=person.team))
+    browser = signed_in()
+    there = reverse("web:security")
+    assert "revoke_tokens" not in browser.get(there).content.decode(), "there are none"
+    secret = builders.make_token(person)
+    page = browser.get(there).content.decode()
+    assert re.search(r'name="revoke_tokens"[^>]* checked', page)
+    browser.post(reverse("account_change_password"), OWN | {"oldpassword": "wrong", "revoke_tokens": "on"})
+    assert lives(secret), "the password was not changed"
+    browser.post(reverse("account_change_password"), OWN)
+    assert lives(secret)
+    form = {"oldpassword": "another one 123", "password1": "a third one 99", "password2": "a third one 99"}
+    browser.post(reverse("account_change_password"), form | {"revoke_tokens": "on"})
+    assert not lives(secret)
+    assert lives(other)
+    assert Change.objects.get(kind="token", verb="revoked").actor == person
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_link_for_a_new_password_ends_tokens_too(person: User, mailoutbox: list, settings, *, ends: bool) -> None:
+    settings.MAILS = True
+    secret, browser = builders.make_token(person), Client()
+    browser.post("/accounts/password/reset/", {"email": person.email})
+    (link,) = re.findall(r"http://[^/]+(/\S+)", mailoutbox[0].body)
+    form = browser.get(link, follow=True)
+    assert re.search(r'name="revoke_tokens"[^>]* checked', form.content.decode())
+    new = {"password1": "quite another 5", "password2": "quite another 5"} | ({"revoke_tokens": "on"} if ends else {})
+    assert browser.post(form.request["PATH_INFO"], new).status_code == 302
+    assert lives(secret) is not ends
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_superuser_who_sets_a_password_ends_tokens_by_default(person: User, browser_of, *, ends: bool) -> None:
+    secret, boss = builders.make_token(person), builders.make_user(is_superuser=True, is_staff=True)
+    browser, there = browser_of(boss), reverse("admin:auth_user_password_change", args=[person.pk])
+    box = re.search(r'<input[^>]*name="revoke_tokens"[^>]*>', browser.get(there).content.decode())
+    assert box is not None
+    assert "checked" in box[0]
+    given = {"revoke_tokens": "on"} if ends else {}
+    browser.post(there, ADMIN | {"password2": "mistyped"} | given)
+    assert lives(secret), "the password was not changed"
+    assert browser.post(there, ADMIN | given).status_code == 302
+    assert User.objects.get(pk=person.pk).check_password("another one 123")
+    assert lives(secret) is not ends
+    assert [line.actor for line in Change.objects.filter(kind="token", verb="revoked")] == ([boss] if ends else [])
