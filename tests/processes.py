@@ -83,6 +83,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def age(pid: int) -> float:
+    """Seconds since it was started; 0 when it is not there any more."""
+    try:
+        return time.time() - psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 @dataclass
 class Site:
     """A running product."""
