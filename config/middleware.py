@@ -5,6 +5,7 @@ a trailing slash ends.
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest
@@ -12,11 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.locale import LocaleMiddleware
-from django.urls import is_valid_path
+from django.shortcuts import redirect
+from django.urls import is_valid_path, reverse
 from django.utils import timezone, translation
+from django_htmx.http import HttpResponseClientRedirect
 
 from api.errors import Problem, respond
-from people import sessions
+from people import sessions, two_step
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -26,6 +29,12 @@ NO_LENGTH = "A body sent in chunks is not read: send it whole, with a Content-Le
 LENGTH = re.compile(r"[0-9]{0,18}", re.ASCII)
 MOST_BYTES = 40 * 1024 * 1024
 """Of a whole body: above the largest file that is taken. Some paths take less, and say so themselves."""
+
+
+ON_THE_WAY = frozenset(
+    {"web:two-step", "web:theme", "web:language", "account_logout", "account_reauthenticate", "mfa_reauthenticate"}
+)
+"""What is open to whoever has to set two-step sign-in up, by the names of the addresses."""
 
 
 class RequestIdMiddleware:
@@ -115,6 +124,30 @@ class PresenceMiddleware:
         if request.session.accessed and "Nextmove-Unattended" not in request.headers:
             sessions.note(request.session, now=timezone.now())
         return response
+
+
+class TwoStepMiddleware:
+    """Leads whoever has to sign in by two steps, and has none yet, to set it up: nothing else is reached by their
+    session until then. Tokens are no sessions.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: Any, *_view: Any) -> HttpResponse | None:
+        path = request.path_info
+        if "Authorization" in request.headers and path.startswith(PROGRAMS):
+            return None  # there the cookie is not read
+        name = request.resolver_match.view_name
+        if name in ON_THE_WAY or not request.user.is_authenticated or not two_step.missing(request.user):
+            return None
+        there = reverse("web:two-step")
+        if path.startswith((*PROGRAMS, "/metrics")):
+            return respond(request, Problem(403, f"Two-step sign-in is required: set it up at {there} first."))
+        return HttpResponseClientRedirect(there) if request.htmx else redirect(there)
 
 
 class CompressionMiddleware(GZipMiddleware):

@@ -40,6 +40,7 @@ class Environment(BaseSettings):
     trusted_proxies: str = ""
     email_url: str = ""
     session_idle_hours: int = Field(default=72, ge=1, le=24 * 90)
+    two_step_for: Literal["nobody", "managers", "all"] = "nobody"
     session_days: int = Field(default=14, ge=1, le=365)
     time_zone: str = Field(default="UTC", validation_alias=AliasChoices("NEXTMOVE_TIME_ZONE", "CELERY_TIMEZONE"))
     log_format: Literal["console", "json"] = "console"
@@ -229,6 +230,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.middleware.TwoStepMiddleware",
 ]
 PROGRAM_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -298,6 +300,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 # The lock-out by user and address is axes' work; allauth's own limit would answer first and say less.
 ACCOUNT_RATE_LIMITS: dict[str, str] = {"login_failed": ""}
 # Codes of an authenticator app and recovery codes; wrong ones are counted in people.two_step, in the database.
+TWO_STEP_FOR = ENV.two_step_for
 MFA_ADAPTER = "people.two_step.Adapter"
 MFA_FORMS = {"authenticate": "people.two_step.SignInForm", "reauthenticate": "people.two_step.AgainForm"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900

@@ -16,6 +16,7 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -71,6 +72,17 @@ def state(user: User) -> State:
         return State(None, 0)
     left = CODE_COUNT - int(kept[CODES].data["used_mask"]).bit_count() if CODES in kept else 0
     return State(kept[TOTP].created_at, left)
+
+
+def required_of(user: User) -> bool:
+    """Whether the installation asks it of them (NEXTMOVE_TWO_STEP_FOR): of managers and superusers, or of everybody."""
+    wanted = settings.TWO_STEP_FOR
+    return wanted == "all" or (wanted == "managers" and (user.manages or user.is_superuser))
+
+
+def missing(user: User) -> bool:
+    """Whether they have to set it up before anything else."""
+    return required_of(user) and not Authenticator.objects.filter(user_id=user.pk, type=TOTP).exists()
 
 
 def new_key() -> str:

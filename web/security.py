@@ -1,11 +1,14 @@
 """Signing in: one's password, the second step, the devices one is signed in on, and the latest sign-ins."""
 
 import base64
+import time
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpResponse
@@ -54,6 +57,7 @@ def page(request: Request) -> HttpResponse:
         "password_form": passwords.ChangeForm(user=user),
         "address_form": AddressForm(instance=user),
         "two_step": two_step.state(user),
+        "two_step_required": two_step.required_of(user),
         "devices": [(row, device_names.named(row.user_agent), row.session_key == here) for row in rows],
         "sign_ins": [(row, device_names.named(row.user_agent)) for row in devices.sign_ins(user, SIGN_INS)],
         "refused": devices.refused(user, SIGN_INS),
@@ -76,9 +80,16 @@ def address(request: Request) -> HttpResponse:
     return redirect("web:security")
 
 
+def _asked_again(request: Request) -> bool:
+    """Whoever is led here from the sign-in because it is required gave the password a moment ago."""
+    moments = [record["at"] for record in get_authentication_records(request, request.user)]
+    lately = bool(moments) and time.time() - max(moments) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    return not (lately and two_step.missing(request.user))
+
+
 @require_http_methods(["GET", "POST"])
 @signed_in
-@reauthentication_required()
+@reauthentication_required(enabled=_asked_again)
 def turn_on(request: Request) -> HttpResponse:
     """Sets an app up. The answer to the right code is the only page that holds the recovery codes."""
     user, form = request.user, CodeForm(request.POST or None)
@@ -99,14 +110,17 @@ def turn_on(request: Request) -> HttpResponse:
     svg = base64.b64encode(two_step.picture(user, key).encode()).decode()
     spaced = " ".join(key[place : place + 4] for place in range(0, len(key), 4))
     context = {"form": form, "key": spaced, "picture": f"data:image/svg+xml;base64,{svg}"}
-    return render(request, "web/settings/two_step.html", context, status=422 if form.errors else 200)
+    template = "web/settings/two_step_required.html" if two_step.missing(user) else "web/settings/two_step.html"
+    return render(request, template, context, status=422 if form.errors else 200)
 
 
 @require_POST
 @signed_in
 @reauthentication_required()
 def turn_off(request: Request) -> HttpResponse:
-    if two_step.switch_off(request.user, by=request.user, now=timezone.now()):
+    if two_step.required_of(request.user):
+        messages.error(request, _("Two-step sign-in is required here: it stays on."))
+    elif two_step.switch_off(request.user, by=request.user, now=timezone.now()):
         messages.success(request, _("Two-step sign-in is off: the password alone is enough again."))
     return redirect("web:security")
 

@@ -299,3 +299,57 @@ def test_a_superuser_who_sets_a_password_ends_tokens_by_default(person: User, br
     assert User.objects.get(pk=person.pk).check_password("another one 123")
     assert lives(secret) is not ends
     assert [line.actor for line in Change.objects.filter(kind="token", verb="revoked")] == ([boss] if ends else [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led"),
+    [("nobody", set()), ("managers", {"manager", "superuser"}), ("all", {"manager", "superuser", "member"})],
+)
+def test_an_installation_says_of_whom_a_second_step_is_required(
+    wanted: str, led: set[str], office: Office, browser_of, settings
+) -> None:
+    settings.TWO_STEP_FOR = wanted
+    boss = builders.make_user(team=office.member.team, is_superuser=True, is_staff=True)
+    people = {"member": office.member, "manager": office.manager, "superuser": boss}
+    for name, somebody in people.items():
+        answer = browser_of(somebody).get("/tasks")
+        assert answer.headers.get("Location") == (reverse("web:two-step") if name in led else None), name
+
+
+def test_who_has_to_set_it_up_reaches_nothing_else_until_then(person: User, settings) -> None:
+    settings.TWO_STEP_FOR = "all"
+    User.objects.filter(pk=person.pk).update(is_superuser=True, is_staff=True)
+    secret, browser, there = builders.make_token(person), signed_in(), reverse("web:two-step")
+    ways = ("/", "/tasks", "/settings/security", "/admin/", "/admin/people/user/", "/accounts/password/change/")
+    assert {browser.get(way).headers.get("Location") for way in ways} == {there}
+    assert browser.post(reverse("account_change_password"), OWN)["Location"] == there
+    assert browser.get("/tasks", headers={"Authorization": "Bearer nonsense"})["Location"] == there
+    assert browser.get("/tasks", headers={"HX-Request": "true"})["HX-Redirect"] == there
+    for way in ("/api/tasks", "/metrics"):
+        refused = browser.get(way)
+        assert refused.status_code == 403, way
+        assert there in refused.json()["detail"], "what to do"
+    assert browser.get("/api/tasks", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+    assert Client().get("/metrics", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+
+    page = browser.get(there)
+    assert page.status_code == 200
+    assert "hx-get" not in page.content.decode(), "nothing is asked for that it may not have"
+    assert browser.post(there, {"code": "nonsense"}).status_code == 422
+    assert browser.post(there, {"code": code(browser.session["two_step_key"])}).status_code == 200
+    assert [browser.get(way).status_code for way in ("/tasks", "/api/tasks", "/admin/people/user/")] == [200] * 3
+
+    browser.post(reverse("web:two-step-off"))
+    assert two_step.state(person).on, "it stays on while it is required"
+    two_step.switch_off(person, by=None, now=timezone.now())
+    assert browser.get("/tasks")["Location"] == there, "whoever lost the phone sets up another"
+
+
+def test_who_has_to_set_it_up_can_leave_and_is_asked_again_in_a_session_of_before(person: User, settings) -> None:
+    settings.TWO_STEP_FOR = "managers"
+    browser = Client()
+    browser.force_login(person, backend=BACKEND)
+    assert browser.get(reverse("web:two-step"))["Location"].startswith(reverse("account_reauthenticate"))
+    asked_again(browser, "two-step")
+    assert browser.get(reverse("web:two-step")).status_code == 200
+    assert browser.post(reverse("account_logout"))["Location"] == reverse("account_login")
