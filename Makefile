@@ -4,7 +4,7 @@ BOOTSTRAP = @$(PYTHON) -I config/bootstrap.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check bench chaos lock
+.PHONY: help run test check audit bench chaos lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,10 @@ test: ## Run the whole suite here, and again on each server that answers
 check: ## Run everything CI runs besides the tests
 	$(BOOTSTRAP) dev
 	@exec .venv/bin/python -m tests.check
+
+audit: ## Ask the network whether a weakness is known of a pinned library
+	$(BOOTSTRAP) dev
+	@exec .venv/bin/python -m tests.audit
 
 bench: ## Measure Nextmove against plain alternatives
 	$(BOOTSTRAP) dev
