@@ -249,7 +249,8 @@ def test_my_work_reads_what_is_open_and_what_was_done_lately(team: Team, watched
 
 def test_the_story_of_a_task_and_of_its_contact_are_read_from_their_own_rows(team: Team, watched: Watched) -> None:
     task = Task.objects.filter(team=team, contact__isnull=False).order_by("-pk").first()
-    assert task is not None and task.contact is not None
+    assert task is not None
+    assert task.contact is not None
     assert task.owner is not None
     with watched.watching():
         timelines.of_task(task.owner, task)

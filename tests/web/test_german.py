@@ -132,8 +132,14 @@ def written() -> set[str]:
     return {text for text in found if text}
 
 
+A_WORD_OR_TWO = 20
+
+
 def english(text: str, data: list[str]) -> list[str]:
     """The English words of a text once what people wrote is taken out of it."""
+    cut = text.removesuffix("…")
+    if len(text) > len(cut) > A_WORD_OR_TWO and any(one.startswith(cut) for one in data):
+        return []  # a long title, cut short
     text = CODE.sub(" ", text)
     for one in data:
         text = text.replace(one, " ")
