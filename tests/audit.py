@@ -56,7 +56,7 @@ def report_of(python: Path) -> str:
         except subprocess.TimeoutExpired:
             return ""
         if done.returncode and not done.stdout:
-            sys.stderr.write(done.stderr)
+            print(*done.stderr.split("\n")[-2:], sep="")  # of a traceback what went wrong
             return ""
     return done.stdout
 
