@@ -59,6 +59,7 @@ ABOUT: dict[str, About] = {
     "suggest_team_rebalancing": About(_("Suggests how to balance the load."), _("Today's suggestions are missing.")),
     "read_import": About(_("Reads a file that was uploaded."), _("The import waits at its first step.")),
     "check_import": About(_("Checks a file that was uploaded."), _("The import waits to be checked.")),
+    "count_figures": About(_("Counts what rules did."), _("Their statistics are those of some minutes ago.")),
     "run_import": About(_("Brings in the rows of a file."), _("The rows from here on are not in.")),
 }
 """By the task's name without its prefix."""

@@ -13,10 +13,12 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -80,7 +82,9 @@ class Image:
 @contextlib.contextmanager
 def image(folder: Path, environment: dict[str, str]) -> Iterator[Image]:
     """Loaded and waiting; it ends with its caller, however that ends."""
-    place, log = folder / "warm.socket", folder / "warm.txt"
+    log = folder / "warm.txt"
+    short = tempfile.mkdtemp(prefix="warm-", dir="/tmp")  # a socket has an address of 100 letters at most
+    place = Path(short) / "socket"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.warm", str(place)],
@@ -102,6 +106,7 @@ def image(folder: Path, environment: dict[str, str]) -> Iterator[Image]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(10)
+        shutil.rmtree(short)
 
 
 # --- inside the image ------------------------------------------------------------------------------------------------
