@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 import jobs.bell
 from crm import addresses
@@ -83,9 +83,9 @@ def bring_back(activity: Activity) -> bool:
 
 def conflicts(user: User) -> QuerySet[Any]:
     """Second versions of events that nobody has looked at yet, of the activities the user sees."""
-    return ActivityConflict.objects.filter(
-        dismissed_at__isnull=True, activity__in=Activity.objects.visible_to(user)
-    ).select_related("activity")
+    # Asked of each, since SQLite would read all activities that the user sees for a list of them.
+    seen = Exists(Activity.objects.visible_to(user).filter(pk=OuterRef("activity")))
+    return ActivityConflict.objects.filter(seen, dismissed_at__isnull=True).select_related("activity")
 
 
 def dismiss_conflict(conflict: ActivityConflict, *, now: datetime) -> bool:
