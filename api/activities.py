@@ -1,8 +1,10 @@
 """/api/activities: telling Nextmove what happened, one by one or a thousand at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import pydantic
 from django.http import HttpRequest
@@ -16,8 +18,9 @@ from api.auth import caller, scope
 from api.errors import Fault, FaultOut, Problem, faults, invalid
 from api.fields import Id, In, Instant, Out
 from api.paging import Cursor, Limit, Page, page
-from crm import intake
+from crm import intake, replies
 from crm.models import Activity, Contact
+from domain import calendars
 
 router = Router(tags=["activities"])
 
@@ -38,6 +41,7 @@ OWN_RECORDS = {
     Activity.TASK_ASSIGNED: "assign the task with POST /automation/tasks/{id}/assign",
     Activity.TASK_COMPLETED: "complete the task with POST /automation/tasks/{id}/complete",
     Activity.TASK_COMMENTED: "comment on the task's page, /tasks/{id}",
+    Activity.TASK_OUTCOME: "say what came of the task with PUT /automation/tasks/{id}/outcome",
     Activity.TASK_STATUS_CHANGED: "change the task's status with PUT /automation/tasks/{id}/status",
 }
 """What is written down where it is done, so that it is never told without having happened: how to do each."""
@@ -152,8 +156,12 @@ def record_activities(request: HttpRequest, payload: Annotated[Any, Body(...)]) 
     if len(said) > MOST:
         raise invalid("", "too_long", f"At most {MOST} activities at once: send the rest with the next request.")
     items, rejected = _read(said)
+    now, zone = timezone.now(), calendars.first_zone(user.team.timezone).zone
     recorded = intake.record(
-        user.team, list(items.values()), now=timezone.now(), visible=Contact.objects.visible_to(user)
+        user.team,
+        [_judged(item, now=now, zone=zone) for item in items.values()],
+        now=now,
+        visible=Contact.objects.visible_to(user),
     )
     places = list(items)
     for refused in recorded.rejected:
@@ -161,6 +169,19 @@ def record_activities(request: HttpRequest, payload: Annotated[Any, Body(...)]) 
     if alone and rejected:
         raise Problem(422, "Nothing was recorded: correct what is listed under errors.", errors=rejected[0])
     return Status(202, outcome(recorded, rejected))
+
+
+def _judged(item: intake.Incoming, *, now: datetime, zone: ZoneInfo) -> intake.Incoming:
+    """A reply whose headers show that a machine wrote it, told as what it is: as inbound mail is."""
+    if item.activity_type != Activity.EMAIL_REPLIED:
+        return item
+    reply = replies.told(item.data, received_at=item.occurred_at or now, zone=zone)
+    if not reply.automatic:
+        return item
+    found = {"automatic": reply.reason, **({"until": reply.until.isoformat()} if reply.until else {})}
+    return replace(
+        item, activity_type=Activity.EMAIL_AUTO_REPLIED, signal=Activity.MACHINE, data={**found, **item.data}
+    )
 
 
 def outcome(recorded: intake.Recorded, rejected: dict[int, list[Fault]]) -> RecordedOut:

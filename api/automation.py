@@ -1,6 +1,6 @@
 """/automation/tasks and /users: completing work, moving it on, and giving it out."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from work.models import Task
 
 router = Router(tags=["automation"])
 
+Outcome = Literal["reached", "no_answer", "message_left", "won", "lost"]
 COMPLETE_EXAMPLE: dict[str, Any] = {"actual_hours": 5.5, "notes": "Completed ahead of schedule"}
 
 
@@ -27,6 +28,7 @@ class CompleteIn(In):
 
     actual_hours: Spent | None = None
     notes: Text | None = None
+    outcome: Outcome | None = Field(None, description="What came of it: best times and lead scores are learned from it")
 
 
 class Jobs(Out):
@@ -53,6 +55,19 @@ class StatusIn(In):
     status: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(
         description="todo, in_progress, blocked, done, cancelled or obsolete, in any case of letters"
     )
+    outcome: Outcome | None = Field(None, description="With `done`: what came of it")
+
+
+class OutcomeIn(In):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "no_answer"}]})
+
+    outcome: Outcome | None = Field(description="null takes back what was said")
+
+
+class OutcomeOut(Out):
+    success: bool = True
+    task_id: int
+    outcome: str = Field(description="Empty where nothing is said")
 
 
 class StatusOut(Out):
@@ -92,13 +107,14 @@ def _automation(done: lifecycle.Completion) -> Automation:
 def complete_task(request: HttpRequest, id: Id, payload: CompleteIn | None = None) -> Completed:
     """Finishes a task of yours; a manager also on behalf of others. Two jobs follow: the score and the next task."""
     user = caller(request)
-    body = payload or CompleteIn()
+    body = payload or CompleteIn(outcome=None)
     done = lifecycle.complete(
         finishing.held_by(user, id) or one(Task.objects.visible_to(user), id, "task"),
         by=user,
         now=timezone.now(),
         actual_hours=body.actual_hours,
         notes=body.notes or "",
+        outcome=body.outcome or "",
     )
     return Completed(message="Task completed", automation=_automation(done))
 
@@ -108,12 +124,19 @@ def set_task_status(request: HttpRequest, id: Id, payload: StatusIn) -> StatusOu
     """Moves a task to another status. `done` obeys the rule of complete."""
     user = caller(request)
     task = one(Task.objects.visible_to(user), id, "task")
-    outcome = dispatch.set_status(task, payload.status, by=user, now=timezone.now())
-    if isinstance(outcome, lifecycle.Completion):
-        return StatusOut(
-            message="Task completed", task_id=id, status=outcome.task.status, automation=_automation(outcome)
-        )
-    return StatusOut(message="Status updated", task_id=id, status=outcome.status, automation=None)
+    done = dispatch.set_status(task, payload.status, by=user, now=timezone.now(), outcome=payload.outcome or "")
+    if isinstance(done, lifecycle.Completion):
+        return StatusOut(message="Task completed", task_id=id, status=done.task.status, automation=_automation(done))
+    return StatusOut(message="Status updated", task_id=id, status=done.status, automation=None)
+
+
+@router.put("/automation/tasks/{int:id}/outcome", auth=scope("tasks:write"), response=OutcomeOut)
+def say_outcome(request: HttpRequest, id: Id, payload: OutcomeIn) -> OutcomeOut:
+    """Says what came of a completed task, or says it anew: best times and lead scores are learned from it."""
+    user = caller(request)
+    task = one(Task.objects.visible_to(user), id, "task")
+    task = lifecycle.say_outcome(task, payload.outcome or "", by=user, now=timezone.now())
+    return OutcomeOut(task_id=id, outcome=task.outcome)
 
 
 @router.post("/automation/tasks/{int:id}/assign", auth=scope("tasks:write"), response=Assigned)

@@ -32,8 +32,8 @@ FILE: dict[str, Any] = {
 @router.get("/api/exports/{list}", auth=scope("files:read"), openapi_extra=FILE)
 def export_list(request: HttpRequest, list: str, format: Annotated[Format, Query("csv")]) -> StreamingHttpResponse:
     """A list as you see it: contacts, tasks, activities, unmatched, conflicts, users, skills, teams, workload,
-    performance, reports, rules, firings, sequences, campaigns, batches, enrolments, runs, automation-log, jobs,
-    notifications, deliveries, imports, audit, tokens, webhooks, webhook-deliveries, sources, forms; no secrets.
+    performance, estimates, reports, rules, firings, sequences, campaigns, batches, enrolments, runs, automation-log,
+    jobs, notifications, deliveries, imports, audit, tokens, webhooks, webhook-deliveries, sources, forms; no secrets.
 
     A token needs the scope that reads the list too, as `contacts:read`. Filters are those of the list, as
     `status=open`. Text that a spreadsheet would run begins with an apostrophe; importing takes it off again.

@@ -18,6 +18,7 @@ from api import uploads
 from api.auth import caller
 from api.errors import Problem, invalid
 from api.models import IdempotentAnswer
+from people.sealed import Locked
 
 KEEP = timedelta(hours=24)
 STALE = timedelta(minutes=5)
@@ -68,6 +69,8 @@ def claim(request: HttpRequest, key: str, *, now: datetime) -> IdempotentAnswer 
         row = IdempotentAnswer.objects.get(user=user, key=key)
     if row.request_hash != digest:
         raise invalid("/Idempotency-Key", "reused", "This Idempotency-Key was used for another request. Use a new one.")
+    if isinstance(row.body, Locked):
+        raise Problem(409, "This was answered, and the answer cannot be read any more: look at what was made.")
     if row.status:
         return HttpResponse(
             row.body, status=row.status, content_type=row.content_type, headers={"Idempotent-Replayed": "true"}

@@ -14,7 +14,7 @@ from api.auth import caller, need, scope
 from api.errors import conflict
 from api.fields import Out, one
 from api.paging import Cursor, Limit, Page, Place, link, read_cursor, write_cursor
-from automation import log
+from automation import cancelling, log
 from jobs import queue
 from jobs.models import Job
 
@@ -69,15 +69,28 @@ def job_status(request: HttpRequest, id: UUID) -> JobOut:
 
 @router.post("/automation/jobs/{uuid:id}/retry", auth=scope("jobs:write"), response={202: JobOut})
 def retry_job(request: HttpRequest, id: UUID) -> Status[JobOut]:
-    """Runs a job that was given up once more, from its first try. Its effect still happens once."""
+    """Runs a job that was given up from its first try, or one that was cancelled. Its effect still happens once."""
     user = caller(request)
     job = one(Job.objects.visible_to(user), id, "job")
     if not user.is_superuser:
         need(user, "manage_team", "run a failed job again")
-    if not queue.retry(job, now=timezone.now()):
+    now = timezone.now()
+    if not (cancelling.put_back(job, by=user, now=now) or queue.retry(job, now=now)):
         raise conflict(f"Only a job that failed for good can be run again; this one is {job.status}.", code="not_dead")
     job.refresh_from_db()
     return Status(202, _job(job))
+
+
+@router.post("/automation/jobs/{uuid:id}/cancel", auth=scope("jobs:write"), response=JobOut)
+def cancel_job(request: HttpRequest, id: UUID) -> JobOut:
+    """Keeps a job that waits from running. It counts as a FAILURE from then on, and can be run again."""
+    user = caller(request)
+    job = one(Job.objects.visible_to(user), id, "job")
+    if not user.is_superuser:
+        need(user, "manage_team", "cancel a job")
+    if not cancelling.cancel(job, by=user, now=timezone.now()):
+        raise conflict(f"Only a job that waits can be cancelled; this one is {job.status}.", code="not_waiting")
+    return _job(job)
 
 
 @router.get("/automation/automation-log", auth=scope("jobs:read"), response=Page[Entry])

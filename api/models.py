@@ -3,6 +3,7 @@
 from django.db import models
 
 from people.models import User
+from people.sealed import SealedText
 
 
 class IdempotentAnswer(models.Model):
@@ -13,7 +14,7 @@ class IdempotentAnswer(models.Model):
     request_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(default=0)
     content_type = models.CharField(max_length=100, blank=True)
-    body = models.TextField(blank=True)
+    body = SealedText(blank=True)  # it may hold a secret that is shown once
     created_at = models.DateTimeField()
 
     class Meta:

@@ -48,6 +48,8 @@ def complete(document: OpenAPISchema, operations: dict[tuple[str, str], Any]) ->
     return document
 
 
+MAY_MISS = {"responses": {404: {"$ref": "#/components/responses/NotFound"}}}
+"""Of an endpoint whose path names no row, and which may find that there is none all the same."""
 ANSWERED = (400, 401, 403, 404, 409, 412, 413, 415, 422, 429)
 
 

@@ -33,6 +33,7 @@ Most = Annotated[int, Field(ge=1, le=1_000_000)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 Settle = Annotated[int, Field(ge=0, le=7 * 86_400)]
 Burst = Annotated[int, Field(ge=0, le=1_000_000)]
+Window = Annotated[int, Field(ge=1, le=336)]
 Cel = Annotated[str, StringConstraints(max_length=2000)]
 TitleTemplate = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -60,6 +61,8 @@ class RulePatch(In):
     task_title_template: TitleTemplate = UNSET
     task_description_template: Text = UNSET
     task_priority: Priority = UNSET
+    priority_from_score: bool = UNSET
+    best_time_within_hours: Window | None = None
     delay_hours: Hours = UNSET
     delay_kind: DelayKind = UNSET
     delay_days: Days | None = None
@@ -90,13 +93,17 @@ class RuleIn(RulePatch):
 
     model_config = ConfigDict(json_schema_extra={"examples": [RULE_EXAMPLE]})
 
-    name: Name = Field(UNSET, description="The title, when left out")
+    name: Name = Field(UNSET, description="The words of the title, when left out")
     trigger_type: Trigger
     trigger_config: dict[str, Any] = {}
     task_title_template: TitleTemplate
     condition: Cel = Field("", description="In CEL, such as contact.lead_score > 80; empty holds always")
     task_description_template: Text = ""
     task_priority: Priority = "medium"
+    priority_from_score: bool = Field(False, description="By the lead's score, where it has one, and as that moves")
+    best_time_within_hours: Window | None = Field(
+        None, description="Due when the contact answers soonest, at most so long after the rule's own time"
+    )
     delay_hours: Hours = Field(
         Decimal(0), description="From the event to the due date: elapsed, or working hours for a business delay"
     )
@@ -136,6 +143,8 @@ class RuleOut(Out):
     task_title_template: str
     task_description_template: str
     task_priority: str
+    priority_from_score: bool
+    best_time_within_hours: int | None
     delay_hours: float
     delay_kind: str
     delay_days: int | None
@@ -307,7 +316,7 @@ def rule_stats(request: HttpRequest) -> dict[str, Any]:
 
 def whole(payload: RuleIn) -> dict[str, Any]:
     fields = payload.model_dump(exclude={"owner_id"})
-    fields["name"] = fields["name"] or payload.task_title_template[:120]
+    fields["name"] = fields["name"] or TaskAutomationRule(task_title_template=payload.task_title_template).usual_name()
     return fields
 
 

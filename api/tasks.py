@@ -18,6 +18,7 @@ from api.paging import Cursor, Limit, Page, page
 from assignment import dispatch, explanations, ungiven
 from automation.models import Firing
 from crm.models import Contact
+from learning import sentences
 from people import rights, skills
 from people.models import Skill, User
 from work import capacity, lifecycle, ties
@@ -95,6 +96,9 @@ class TaskOut(Out):
     estimated_hours: float | None
     actual_hours: float | None
     notes: str
+    outcome: str = Field(
+        description="What came of it: reached, no_answer, message_left, won or lost; empty when nobody said"
+    )
     pinned: bool
     firing_id: int | None = Field(None, description="The firing that made it")
     rule_id: int | None = Field(None, description="The rule that made it")
@@ -129,6 +133,7 @@ class TaskDetail(TaskOut):
     dependencies: list[DependencyOut] = Field(description="What it waits for, or waited for, as far as you may see it")
     ready: bool = Field(description="Nothing that it waits for is open, seen or unseen")
     excluded_user_ids: list[int] = Field(description="Who must not have it, beside those of its contact")
+    timing: str = Field(description="Why it is due at its hour, where its rule asks for the best one; else empty")
 
 
 class SavedTask(TaskDetail):
@@ -164,6 +169,7 @@ def detail(task: Task, user: User) -> TaskDetail:
             "dependencies": [{"task_id": one.pk, "title": one.title, "status": one.status} for one in seen],
             "ready": not any(one.is_open for one in waits_for),
             "excluded_user_ids": ties.excluded(task),
+            "timing": sentences.timing_of(task.timing),
         }
     )
 

@@ -28,7 +28,9 @@ from api import (
     contacts,
     enrolments,
     errors,
+    estimates,
     exchange,
+    experiments,
     exports,
     hooks,
     hours,
@@ -36,6 +38,7 @@ from api import (
     imports,
     inbound,
     jobs,
+    learning,
     notifications,
     openapi,
     people,
@@ -158,8 +161,10 @@ HANDLERS: dict[type[Exception], Any] = {
     lifecycle.NotAllowed: _not_allowed,
     lifecycle.Excluded: partial(_domain_problem, 409, ""),
     lifecycle.NotOpen: partial(_domain_problem, 409, ""),
+    lifecycle.NotDone: partial(_domain_problem, 409, ""),
     lifecycle.Changed: partial(_domain_problem, 409, ""),
     lifecycle.UnknownStatus: partial(_domain_problem, 422, "/status"),
+    lifecycle.UnknownOutcome: partial(_domain_problem, 422, "/outcome"),
 }
 
 
@@ -198,6 +203,9 @@ def build() -> Api:
         campaigns,
         enrolments,
         jobs,
+        learning,
+        estimates,
+        experiments,
         performance,
         reports,
         workload,

@@ -69,25 +69,27 @@ def assign(
             version=version,
         )
         if assignment is not None and by != user:
-            tell_assigned(assignment, now=now)
+            tell_assigned([assignment], now=now)
         if assignment is not None and former is not None and former not in (by, user):
             why = f"{user.display_name} has it now. {assignment.reasons.get('sentence', '')}".strip()
             _tell_former(former, task, key=f"moved:{assignment.pk}", why=why, now=now)
     return assignment
 
 
-def tell_assigned(assignment: Assignment, *, now: datetime) -> None:
-    """The notice of an assignment: once, whoever calls this how often."""
-    outbox.tell(
-        assignment.user,
-        kind=Notification.ASSIGNED,
-        key=f"assigned:{assignment.pk}",
-        title=f"New task: {assignment.task.title}",
-        body=str(assignment.reasons.get("sentence", "")),
-        task=assignment.task,
-        path=f"/tasks/{assignment.task_id}",
-        now=now,
+def tell_assigned(assignments: Sequence[Assignment], *, now: datetime, fresh: bool = False) -> None:
+    """The notices of assignments: once each, whoever calls this how often. `fresh`: they were made just now."""
+    words = (
+        outbox.Word(
+            assignment.user,
+            f"assigned:{assignment.id}",
+            f"New task: {assignment.task.title}",
+            body=str(assignment.reasons.get("sentence", "")),
+            task=assignment.task,
+            path=f"/tasks/{assignment.task_id}",
+        )
+        for assignment in assignments
     )
+    outbox.tell_all(words, kind=Notification.ASSIGNED, now=now, fresh=fresh)
 
 
 def _tell_former(user: User, task: Task, *, key: str, why: str, now: datetime) -> None:
@@ -117,11 +119,11 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
     return left
 
 
-def set_status(task: Task, status: str, *, by: User, now: datetime) -> lifecycle.Completion | Task:
+def set_status(task: Task, status: str, *, by: User, now: datetime, outcome: str = "") -> lifecycle.Completion | Task:
     """Moves a task to another status, as `lifecycle.set_status`; whose finished task somebody reopens hears of it."""
     was_open = task.is_open
     with transaction.atomic():
-        outcome = lifecycle.set_status(task, status, by=by, now=now)
+        done = lifecycle.set_status(task, status, by=by, now=now, outcome=outcome)
         if not was_open and task.is_open and task.assignee is not None and task.assignee != by:
             last = Assignment.objects.filter(task=task).latest("pk").pk
             outbox.tell(
@@ -134,7 +136,7 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> lifecycle
                 path=f"/tasks/{task.pk}",
                 now=now,
             )
-    return outcome
+    return done
 
 
 def assign_best(task: Task, *, now: datetime, by: User | None = None, method: str = BEST_MATCH) -> matching.Choice:

@@ -74,16 +74,18 @@ def run(
     made = Run.objects.filter(key=key).first() if key else None
     if dry_run:
         return made or plan(team, now=now, replan=replan, by=by, key=key)
-    if made is not None:
-        return apply(made, now=now) if made.state in (Run.PLANNED, Run.APPLYING) else made
+    if made is not None and made.state not in (Run.PLANNED, Run.APPLYING):
+        return made
     for _ in range(_TRIES):
-        made = plan(team, now=now, replan=replan, by=by, key=key)
+        made = made or plan(team, now=now, replan=replan, by=by, key=key)
         try:
             return apply(made, now=now)
         except Stale:
             made.delete()  # another run was faster, and this plan knows nothing of what it gave
+            made = None
         except Busy:
-            made.delete()
+            if made.state == Run.PLANNED:
+                made.delete()
             raise
     raise Busy("Other runs of this team are being carried out one after the other: wait until they have ended.")
 

@@ -12,6 +12,7 @@ from automation.models import (
     EnrolmentStep,
     Firing,
     ParkedPair,
+    RuleChange,
     RuleVersion,
     ScheduledTaskBatch,
     Sequence,
@@ -152,3 +153,9 @@ class TallyAdmin(ReadOnlyAdmin):
     list_select_related = ("team",)
     search_fields = ("team__name",)
     ordering = ("team",)
+
+
+@admin.register(RuleChange)
+class RuleChangeAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "team_id")
+    ordering = ("-pk",)

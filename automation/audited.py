@@ -1,4 +1,4 @@
-"""What the audit log keeps of rules, sequences and campaigns: what somebody sets, not what is counted or planned."""
+"""What the audit log keeps of rules, sequences, campaigns and jobs: what somebody sets, not what is counted."""
 
 from automation.models import Campaign, Sequence, TaskAutomationRule
 from people.audit import Facts, Kind, columns_of
@@ -14,4 +14,5 @@ def _steps(campaign: Campaign) -> Facts:
 
 RULE = Kind("rule", columns_of(TaskAutomationRule, without=COUNTED + PLANNED))
 SEQUENCE = Kind("sequence", columns_of(Sequence))
+JOB = Kind("job", ("state",), name_of=lambda job: job.name.rpartition(".")[2])
 CAMPAIGN = Kind("campaign", columns_of(Campaign), parts=_steps)

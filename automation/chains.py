@@ -24,7 +24,7 @@ class Chain:
 
 def of(event: Event) -> Chain:
     """A task's events carry the chain of the firing that made the task."""
-    own = event.activity.pk if event.activity is not None else None
+    own = event.activity.id if event.activity is not None else None
     if event.task is None:
         return Chain(own)
     made_by = Firing.objects.filter(task=event.task, outcome=Firing.FIRED).order_by("pk").first()

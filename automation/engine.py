@@ -5,13 +5,14 @@ One worker at a time drains a team, so repeat policies, order and limits cannot 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from automation import events, occurring, reactions
+from automation import bulk, events, occurring, reactions, rulebook
 from automation.models import EngineQueue, Firing
 from automation.occurring import alone, occur
 from automation.readiness import Ready, ready_rules
@@ -20,12 +21,17 @@ from crm import contacts, strays
 from crm.models import Activity, Contact
 from jobs import bell, broker, queue
 from jobs.models import Job
+from jobs.rows import at_hand
+from people.models import Team, User
 
 __all__ = ["alone", "drain", "occur", "pending_teams", "process", "redo_id"]
 
 log = logging.getLogger("nextmove.automation")
 
-BATCH = 200
+LEAST, FIRST, MOST = 50, 200, 2_000
+"""Activities of one batch: as many as fit into LOCK_SECONDS, by how long they took in the batch before."""
+LOCK_SECONDS = {"sqlite": 0.1, "postgresql": 0.25}
+"""How long a batch should hold its locks: on SQLite nobody else writes meanwhile."""
 BATCH_SECONDS = 0.5
 """After which a batch is committed as far as it came. Until then nobody else writes to SQLite, and a process that is
 killed leaves nothing of it: a queue would never get shorter where that happens more often than batches end."""
@@ -84,28 +90,63 @@ def redo_id(activity: Activity) -> UUID:
 
 
 def _drain_batch(team_id: int, now: datetime, totals: dict[str, int]) -> bool:
-    """One transaction of up to BATCH activities or BATCH_SECONDS; True when there may be more."""
+    """One transaction of as many activities as fit into it, or BATCH_SECONDS; True when there may be more."""
     try:
         with alone(team_id, skip=True) as mine:
             if not mine:
                 return False
-            batch = _next_batch(team_id)
-            ready = ready_rules(team_id, now) if batch else []
-            done, fired = [], []
-            for activity in _in_time(batch):
-                fired += _process(activity, ready, now)
-                done.append(activity)
-            more = _mark_processed(team_id, done, batch, now)
+            team = Team.objects.get(pk=team_id)
+            batch, full = _next_batch(team)
+            done, outcomes = _follow(team, batch, now) if batch else ([], Counter())
+            more = _mark_processed(team_id, done, batch, full, now)
     except Exception:
         log.warning("a batch of team %s failed; its records are redone one by one", team_id, exc_info=True)
+        rulebook.forget(team_id)
         return _redo_one_by_one(team_id, now, totals)
-    _count(fired, len(done), totals)
+    _count(outcomes, len(done), totals)
     return more
 
 
-def _next_batch(team_id: int) -> list[Activity]:
-    waiting = Activity.objects.unprocessed().filter(team_id=team_id).order_by("id")
-    return list(waiting.select_related("contact__owner", "contact__team", "team")[:BATCH])
+def size_of_batch(team_id: int) -> int:
+    seconds = _seconds_each.get(team_id)
+    if seconds is None:
+        return FIRST
+    return max(LEAST, min(MOST, int(LOCK_SECONDS[connection.vendor] / seconds)))
+
+
+_seconds_each: dict[int, float] = {}
+"""What an activity of a team took in this process, the last time there were many."""
+
+
+def _follow(team: Team, batch: list[Activity], now: datetime) -> tuple[list[Activity], Counter[str]]:
+    """The activities there was time for, and how many firings came of them, by outcome."""
+    started = time.monotonic()
+    following = bulk.Batch(team, rulebook.of_team(team.pk, now=now), batch, now=now)
+    done = []
+    for activity in _in_time(batch):
+        following.follow(activity)
+        done.append(activity)
+    outcomes = following.finish()
+    if len(done) >= LEAST:
+        _seconds_each[team.pk] = (time.monotonic() - started) / len(done)
+    return done, outcomes
+
+
+def _next_batch(team: Team) -> tuple[list[Activity], bool]:
+    """The oldest that wait, and whether they are as many as may be.
+
+    With their contacts, which nobody else changes or excludes people from meanwhile.
+    """
+    most = size_of_batch(team.pk)
+    batch = list(Activity.objects.unprocessed().filter(team=team).order_by("id")[:most])
+    rows = Contact.objects.filter(pk__among={one.contact_id for one in batch if one.contact_id is not None})
+    contacts = {contact.id: contact for contact in rows.select_for_update(no_key=True).order_by("pk")}
+    owners = User.objects.select_related("team").in_bulk({one.owner_id for one in contacts.values() if one.owner_id})
+    for contact in contacts.values():
+        at_hand(contact, team=team, owner=owners.get(contact.owner_id))
+    for activity in batch:
+        at_hand(activity, team=team, contact=contacts.get(activity.contact_id))
+    return batch, len(batch) == most
 
 
 def _in_time(batch: list[Activity]) -> Iterator[Activity]:
@@ -117,10 +158,10 @@ def _in_time(batch: list[Activity]) -> Iterator[Activity]:
             return
 
 
-def _mark_processed(team_id: int, done: list[Activity], batch: list[Activity], now: datetime) -> bool:
-    """Whether there may be more."""
-    Activity.objects.filter(pk__in=[activity.pk for activity in done]).update(processed_at=now)
-    more = len(done) < len(batch) or len(batch) == BATCH
+def _mark_processed(team_id: int, done: list[Activity], batch: list[Activity], full: bool, now: datetime) -> bool:
+    """Whether there may be more; `full`: the batch was as large as it may be."""
+    Activity.objects.filter(pk__among=[activity.id for activity in done]).update(processed_at=now)
+    more = full or len(done) < len(batch)
     if not more:
         EngineQueue.objects.filter(team_id=team_id).update(drained_at=now)
     return more
@@ -131,7 +172,7 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
     with alone(team_id, skip=True) as mine:
         if not mine:
             return False
-        batch = _next_batch(team_id)
+        batch, full = _next_batch(Team.objects.get(pk=team_id))
         ready = ready_rules(team_id, now)
         done = []
         for activity in _in_time(batch):
@@ -139,11 +180,11 @@ def _redo_one_by_one(team_id: int, now: datetime, totals: dict[str, int]) -> boo
             try:
                 with transaction.atomic():
                     fired = _process(activity, ready, now)
-                _count(fired, 1, totals)
+                _count(Counter(one.outcome for one in fired), 1, totals)
             except Exception:
                 set_aside(REDO_JOB, [activity.pk], key=_redo_key(activity), team_id=team_id, now=now)
                 totals["retried"] += 1
-        return _mark_processed(team_id, done, batch, now)
+        return _mark_processed(team_id, done, batch, full, now)
 
 
 def _process(activity: Activity, ready: Iterable[Ready], now: datetime) -> list[Firing]:
@@ -155,8 +196,8 @@ def _process(activity: Activity, ready: Iterable[Ready], now: datetime) -> list[
     return occurring.settle_all(rules, events.of_activity(activity), now)
 
 
-def _count(fired: list[Firing], processed: int, totals: dict[str, int]) -> None:
+def _count(outcomes: Counter[str], processed: int, totals: dict[str, int]) -> None:
     totals["processed"] += processed
-    for one in fired:
-        if one.outcome in totals:
-            totals[one.outcome] += 1
+    for outcome, times in outcomes.items():
+        if outcome in totals:
+            totals[outcome] += times

@@ -51,7 +51,7 @@ def of_activity(activity: Activity, *, task: Task | None = None) -> Event:
     }.get(activity.activity_type, TaskAutomationRule.ACTIVITY)
     return Event(
         kind=kind,
-        key=f"activity:{activity.pk}",
+        key=f"activity:{activity.id}",
         team_id=activity.team_id,
         occurred_at=activity.occurred_at,
         received_at=activity.received_at,

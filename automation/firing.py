@@ -17,6 +17,7 @@ from automation.history import LedgerHistory
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from crm.models import Contact
 from domain import policies, templating
+from learning import arms
 from people.models import Skill, User
 from work import lifecycle
 from work.models import Task
@@ -30,10 +31,25 @@ def judge(
 ) -> policies.Verdict:
     """What the rule's policy says, with what the rule has done so far."""
     owner = drafting.owner_for(rule, event.contact)
+    history = LedgerHistory(rule, event.contact, owner, leaving_out=waited)
+    return verdict_on(rule, drafting.policy_of(rule), event, chain, history, owner, now=now)
+
+
+def verdict_on(
+    rule: TaskAutomationRule,
+    policy: policies.Policy,
+    event: Event,
+    chain: chains.Chain,
+    history: policies.History,
+    owner: User,
+    *,
+    now: datetime,
+) -> policies.Verdict:
+    """The same by its policy and a history from elsewhere; `owner` is the task's to be."""
     return policies.judge(
-        drafting.policy_of(rule),
+        policy,
         drafting.occurrence_of(rule, event, chain.path),
-        LedgerHistory(rule, event.contact, owner, leaving_out=waited),
+        history,
         now=now,
         owner_day=drafting.owner_day(rule, owner, now),
         contact_day=drafting.contact_day(rule, event.contact, owner, now),
@@ -47,7 +63,7 @@ def settle(rule: TaskAutomationRule, version: RuleVersion, event: Event, *, now:
     """
     chain = chains.of(event)
     verdict = judge(rule, event, chain, now=now)
-    return carry_out(_new(rule, version, event, chain, now), event, verdict, chain, now=now)
+    return carry_out(new(rule, version, event, chain, now), event, verdict, chain, now=now)
 
 
 def settle_waiting(waited: Firing, version: RuleVersion, event: Event, *, now: datetime) -> Firing:
@@ -78,32 +94,42 @@ def keep(firing: Firing, outcome: str, reason: str, *, due_at: datetime | None =
 
 def fail(rule: TaskAutomationRule, version: RuleVersion, event: Event, why: Exception, *, now: datetime) -> Firing:
     """An event whose condition could not be evaluated: this firing fails, and no other."""
-    return keep(_new(rule, version, event, chains.of(event), now), Firing.FAILED, str(why))
+    return keep(new(rule, version, event, chains.of(event), now), Firing.FAILED, str(why))
 
 
 def wait(
     rule: TaskAutomationRule, version: RuleVersion, event: Event, *, until: datetime, reason: str, now: datetime
 ) -> Firing:
     """An event that is judged later, as a change that has to settle."""
-    return keep(_new(rule, version, event, chains.of(event), now), Firing.WAITING, reason, due_at=until)
+    return keep(new(rule, version, event, chains.of(event), now), Firing.WAITING, reason, due_at=until)
 
 
-def _new(rule: TaskAutomationRule, version: RuleVersion, event: Event, chain: chains.Chain, now: datetime) -> Firing:
-    return Firing(
-        rule=rule,
-        version=version,
-        trigger_key=event.key,
-        kind=event.kind,
-        occurred_at=event.occurred_at,
-        data=_shown(event),
-        activity=event.activity,
-        contact=event.contact,
-        cause=event.task,
-        root_id=chain.root_id,
-        depth=len(chain.path),
-        path=list(chain.path),
-        at=now,
-    )
+def new(rule: TaskAutomationRule, version: RuleVersion, event: Event, chain: chains.Chain, now: datetime) -> Firing:
+    """One that is to be judged, or was, and is not written yet."""
+    made = Firing(**facts_of(rule, version, event, chain, now))
+    made.rule, made.contact, made.activity = rule, event.contact, event.activity
+    return made
+
+
+def facts_of(
+    rule: TaskAutomationRule, version: RuleVersion, event: Event, chain: chains.Chain, now: datetime
+) -> dict[str, Any]:
+    """What a firing says of its event, by column."""
+    return {
+        "rule_id": rule.id,
+        "version_id": version.id,
+        "trigger_key": event.key,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "data": _shown(event),
+        "activity_id": event.activity.id if event.activity is not None else None,
+        "contact_id": event.contact.id if event.contact is not None else None,
+        "cause_id": event.task.id if event.task is not None else None,
+        "root_id": chain.root_id,
+        "depth": len(chain.path),
+        "path": list(chain.path),
+        "at": now,
+    }
 
 
 def _shown(event: Event) -> dict[str, Any]:
@@ -123,6 +149,7 @@ def _fire(firing: Firing, event: Event, now: datetime) -> Firing:
             firing.owner = made.owner
             firing.save(force_insert=waited is None)
             firing.task = _make_task(rule, firing, event, made, now)
+            arms.keep([made.drawn] if made.drawn is not None else [])
             firing.reason = _hand_out(rule, firing.task, now)[:500]
             firing.save(update_fields=["task", "reason"])
     except (templating.TemplateError, ValidationError, lifecycle.NotAllowed) as failure:
@@ -132,25 +159,39 @@ def _fire(firing: Firing, event: Event, now: datetime) -> Firing:
 
 
 def _make_task(rule: TaskAutomationRule, firing: Firing, event: Event, made: Draft, now: datetime) -> Task:
+    """Its fields checked, for a rule may have been written past every check."""
     return lifecycle.create(
         rule.team,
-        title=made.title,
-        description=_description(made, event),
-        priority=rule.task_priority,
-        due_date=made.due_date,
-        due_wall=made.due_wall,
-        due_zone=made.due_zone,
-        due_spec=made.due_spec,
-        reminder_offset_hours=rule.reminder_offset_hours,
+        **columns_of(rule, event, made),
         contact=event.contact,
         owner=made.owner,
-        estimated_hours=rule.estimated_hours,
-        required_skills=_requirements(rule),
-        kind=made.kind,
-        origin_key=f"firing:{firing.pk}",
+        origin_key=origin_key(firing),
         once_key=_once_key(rule, event.contact),
+        required_skills=_requirements(rule),
         now=now,
     )
+
+
+def columns_of(rule: TaskAutomationRule, event: Event, made: Draft) -> dict[str, Any]:
+    """What the task says that a rule makes of an event."""
+    return {
+        "title": made.title,
+        "description": _description(made, event),
+        "priority": made.priority,
+        "priority_source": made.priority_source,
+        "due_date": made.due_date,
+        "due_wall": made.due_wall,
+        "due_zone": made.due_zone,
+        "due_spec": made.due_spec,
+        "timing": made.timing,
+        "reminder_offset_hours": rule.reminder_offset_hours,
+        "estimated_hours": rule.estimated_hours,
+        "kind": made.kind,
+    }
+
+
+def origin_key(firing: Firing) -> str:
+    return f"firing:{firing.id}"
 
 
 def _description(made: Draft, event: Event) -> str:
@@ -160,12 +201,18 @@ def _description(made: Draft, event: Event) -> str:
     return "\n\n".join(filter(None, (made.description, LATE.format(count=missed))))
 
 
-def _once_key(rule: TaskAutomationRule, contact: Contact | None) -> str | None:
-    """The unique key of an open task under `once_while_open`; one finished or moved to another contact lets it go."""
+def once_key(rule: TaskAutomationRule, contact: Contact | None) -> str | None:
+    """The unique key of an open task under `once_while_open`."""
     if rule.repeat_policy != rule.ONCE_WHILE_OPEN:
         return None
-    key = f"rule:{rule.pk}:contact:{contact.pk if contact is not None else 0}"
-    Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN, contact=contact).update(once_key=None)
+    return f"rule:{rule.id}:contact:{contact.id if contact is not None else 0}"
+
+
+def _once_key(rule: TaskAutomationRule, contact: Contact | None) -> str | None:
+    """Taken from a task that let it go, one finished or moved to another contact."""
+    key = once_key(rule, contact)
+    if key is not None:
+        Task.objects.filter(once_key=key).exclude(status__in=Task.OPEN, contact=contact).update(once_key=None)
     return key
 
 
@@ -185,13 +232,6 @@ def _hand_out(rule: TaskAutomationRule, task: Task, now: datetime) -> str:
         dispatch.assign_best(task, now=now)
     elif rule.assign == "round_robin":
         dispatch.round_robin(task, now=now)
-    elif rule.assign.startswith("user:"):
-        person = User.objects.active().filter(pk=int(rule.assign.removeprefix("user:"))).first()
-        if person is not None:
-            sentence = f"The rule “{rule.name}” gives its tasks to {person.display_name}."
-            return giving.give(task, person, by=None, now=now, method="rule", sentence=sentence)
-    elif rule.assign == "owner" and task.owner is not None and task.owner.is_active:
-        whose = "contact" if task.contact is not None and task.contact.owner_id == task.owner_id else "rule"
-        sentence = f"{task.owner.display_name} owns the {whose}."
-        return giving.give(task, task.owner, by=None, now=now, sentence=sentence, rule_id=rule.pk)
+    elif (settled := giving.settled_on(rule, task.contact, task.owner)) is not None:
+        return giving.give(task, settled.person, by=None, now=now, method=settled.method, **settled.reasons)
     return ""

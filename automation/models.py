@@ -11,6 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.models import Activity, Contact
+from domain import templating
+from learning.models import Experiment
 from people.models import Team, User
 from people.rows import FilledInQuerySet, SavesChanges, numbers_fit
 from work.models import Task
@@ -95,6 +97,21 @@ class TaskAutomationRule(SavesChanges):
     reminder_offset_hours = models.DecimalField(
         max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
+    priority_from_score = models.BooleanField(default=False, help_text="By the lead's score, where it has one")
+    best_time_within_hours = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(336)],
+        help_text="Due when the contact answers soonest, at most so long after the rule's own time; empty: at that",
+    )
+    experiment = models.ForeignKey(
+        Experiment,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="Under way: contacts get one of its delays each",
+    )
     condition = models.TextField(blank=True, help_text="In CEL, as contact.lead_score > 80; empty holds always")
     delay_kind = models.CharField(max_length=10, choices=DELAYS, default="elapsed")
     delay_days = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(3650)])
@@ -162,16 +179,22 @@ class TaskAutomationRule(SavesChanges):
         return self.name
 
     def fill_in(self) -> None:
-        """Team and scope follow from the owner at creation; passing a rule on never widens it."""
+        """Team and scope follow from the owner at creation; passing a rule on never widens it. No name is empty."""
         if self.team_id is None:
             self.team_id = self.owner.team_id
         if not self.scope:
             self.scope = self.TEAM if self.owner.manages else self.OWN
+        if not self.name:
+            self.name = self.usual_name()
         self.planned_for = ""
         if self.is_new and not self.is_active:
             self.off_since = self.created_at
         elif self.is_active != self.seen_active:
             self.note_switched(self.created_at if self.is_new else timezone.now())
+
+    def usual_name(self) -> str:
+        """What it is called when nobody names it: the words of its title."""
+        return templating.outline(self.task_title_template)[:120].rstrip()
 
     def note_switched(self, at: datetime) -> None:
         """Remembers when it was switched: what happened while it was off never fires it."""
@@ -237,7 +260,7 @@ class Firing(models.Model):
 
     FIRED, SUPPRESSED, FAILED, WAITING = "fired", "suppressed", "failed", "waiting"
 
-    rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, related_name="firings")
+    rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, db_index=False, related_name="firings")
     version = models.ForeignKey(RuleVersion, on_delete=models.CASCADE, null=True, related_name="firings")
     trigger_key = models.CharField(max_length=80, help_text="activity:42, overdue:task:7:20260617T1000")
     kind = models.CharField(max_length=20, blank=True, help_text="The event's trigger type")
@@ -250,7 +273,7 @@ class Firing(models.Model):
     due_at = models.DateTimeField(null=True, help_text="When one that waits is looked at again")
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", help_text="The task's")
     activity = models.ForeignKey(Activity, on_delete=models.SET_NULL, null=True, related_name="firings")
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="firings")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, db_index=False, related_name="firings")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="firings")
     outcome = models.CharField(max_length=10)
     reason = models.CharField(max_length=500, blank=True)
@@ -596,6 +619,15 @@ class EngineQueue(models.Model):
 
     def __str__(self) -> str:
         return f"queue of {self.team_id}"
+
+
+class RuleChange(models.Model):
+    """A change of some rule of a team, written by the database itself; see `automation.rule_changes`."""
+
+    team_id = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"change {self.pk} of team {self.team_id}"
 
 
 class Tally(models.Model):

@@ -58,7 +58,7 @@ def conclude_waiting(waited: Firing, *, now: datetime) -> Firing:
 
 def settle_all(ready: Iterable[Ready], event: Event, now: datetime) -> list[Firing]:
     """The firings of an event: those it already has are answered, not repeated."""
-    matching = [one for one in ready if _is_concerned(one, event)]
+    matching = [one for one in ready if is_concerned(one, event)]
     if not matching:
         return []
     known = {
@@ -69,17 +69,18 @@ def settle_all(ready: Iterable[Ready], event: Event, now: datetime) -> list[Firi
     }
     result = []
     for one in matching:
-        made = known.get(one.rule.pk) or _settle(one, event, now)
+        made = known.get(one.rule.pk) or settle_one(one, event, now)
         if made is not None:
             result.append(made)
     return result
 
 
-def _is_concerned(ready: Ready, event: Event) -> bool:
+def is_concerned(ready: Ready, event: Event) -> bool:
+    """Whether the event is the rule's business at all."""
     return settling.may_settle(ready, event) if settling.settles(ready.rule) else ready.covers(event)
 
 
-def _settle(ready: Ready, event: Event, now: datetime) -> Firing | None:
+def settle_one(ready: Ready, event: Event, now: datetime) -> Firing | None:
     """The rule's firing for an event it has not seen; None when its condition does not hold, which leaves no row."""
     if settling.settles(ready.rule):
         return settling.follow(ready, event, now=now)

@@ -6,8 +6,16 @@ from datetime import datetime
 from automation import cadence, recurring, silence
 from automation.programmes import enrolments, exits
 from automation.readiness import Ready
+from automation.triggers.cadence import TOUCHES
 from crm import consent
 from crm.models import Activity
+
+_NOTED = frozenset({*consent.KIND, *exits.KINDS, *TOUCHES, Activity.EMAIL_AUTO_REPLIED})
+
+
+def only_breaks_silence(activity: Activity) -> bool:
+    """Whether nothing follows of itself but that the contact was heard of, as of an opened mail."""
+    return activity.task_id is None and activity.activity_type not in _NOTED
 
 
 def follow(activity: Activity, ready: Sequence[Ready], *, now: datetime) -> None:

@@ -1,14 +1,16 @@
 """Rules made ready to run: checked once a change, with the version that their firings name."""
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
 
-from automation import pauses, rules, values
+from automation import drafting, pauses, rules, values
 from automation.audited import RULE
 from automation.events import Event
-from automation.models import EngineQueue, Firing, RuleVersion, TaskAutomationRule
+from automation.models import EngineQueue, RuleVersion, TaskAutomationRule
 from automation.triggers import KINDS
-from domain import conditions
+from domain import conditions, policies
 from notifications import outbox
 from notifications.models import Notification
 
@@ -16,17 +18,30 @@ log = logging.getLogger("nextmove.automation")
 
 
 class Ready:
-    """A rule that can run. Lives as long as one batch: what it remembers is forgotten with it."""
+    """A rule that can run. What it counts lives as long as one batch."""
 
-    def __init__(self, rule: TaskAutomationRule, content_hash: str) -> None:
+    busy_hours: tuple[datetime, list[int]] | None = None
+    """Tasks in each of the hours before in which it made any, and when they were counted; see `rushes`."""
+
+    def __init__(self, rule: TaskAutomationRule, content_hash: str, version: RuleVersion | None = None) -> None:
         self.rule = rule
         self.content_hash = content_hash
         self.condition = conditions.compiled(rule.condition)
-        self.stopped = False
         self.asked = False
         """Somebody asked for it to be applied: also to what happened while it was off."""
-        self._version: RuleVersion | None = None
-        self._this_hour: int | None = None
+        self._version = version
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets what it counted in the batch before."""
+        self.stopped = False
+        self.this_hour: int | None = None
+        """Tasks it made within the last hour; None as long as nobody has counted them."""
+
+    @cached_property
+    def policy(self) -> policies.Policy:
+        """When it fires, as it says as long as it stands like this."""
+        return drafting.policy_of(self.rule)
 
     def covers(self, event: Event) -> bool:
         """Whether the event is the rule's business: in its time, by its trigger, within its scope."""
@@ -50,28 +65,19 @@ class Ready:
             return contact.owner_id == rule.owner_id
         return task is None or rule.owner_id in (task.owner_id, task.assignee_id)
 
-    def holds(self, event: Event, now: datetime) -> bool:
-        """Whether the rule's condition is true of the event. Raises ConditionFailed when nobody can say."""
+    def holds(self, event: Event, now: datetime, given: values.Values | None = None) -> bool:
+        """Whether the rule's condition is true of the event. Raises ConditionFailed when nobody can say.
+
+        Many rules that look at one event share the values that are `given`.
+        """
         if not self.condition.text:
             return True
-        return self.condition.holds(values.of(event, self.rule.team, now=now), now=now)
+        return self.condition.holds(given or values.of(event, self.rule.team, now=now), now=now)
 
     def version(self, now: datetime) -> RuleVersion:
         if self._version is None:
             self._version = rules.freeze(self.rule, self.content_hash, now=now)
         return self._version
-
-    def made_another(self, now: datetime) -> int:
-        """Tasks of the last hour with the one just made, counted in the database once a batch."""
-        self._this_hour = self.made_this_hour(now) if self._this_hour is None else self._this_hour + 1
-        return self._this_hour
-
-    def made_this_hour(self, now: datetime) -> int:
-        """What it made before it was switched on somebody has seen: it does not count again."""
-        made = Firing.objects.filter(rule=self.rule, outcome=Firing.FIRED, at__gt=now - timedelta(hours=1))
-        if self.rule.active_since is not None:
-            made = made.filter(at__gte=self.rule.active_since)
-        return made.count()
 
 
 def ready_rules(team_id: int, now: datetime, *, kinds: tuple[str, ...] = ()) -> list[Ready]:
@@ -79,11 +85,18 @@ def ready_rules(team_id: int, now: datetime, *, kinds: tuple[str, ...] = ()) -> 
     live = TaskAutomationRule.objects.live().filter(team_id=team_id).select_related("owner", "team").order_by("pk")
     if kinds:
         live = live.filter(trigger_type__in=kinds)
-    return [ready for rule in live if (ready := make_ready(rule, now)) is not None]
+    known = RuleVersion.objects.filter(rule__in=live.values("pk")).defer("content")
+    versions = {(version.rule_id, version.content_hash): version for version in known}
+    return [ready for rule in live if (ready := make_ready(rule, now, versions)) is not None]
 
 
-def make_ready(rule: TaskAutomationRule, now: datetime) -> Ready | None:
-    """Checks a rule again only when its content changed since it was last checked, whoever wrote the row."""
+def make_ready(
+    rule: TaskAutomationRule, now: datetime, versions: Mapping[tuple[int, str], RuleVersion] | None = None
+) -> Ready | None:
+    """Checks a rule again only when its content changed since it was last checked, whoever wrote the row.
+
+    `versions` are those that are known already, by rule and content.
+    """
     if not rule.seen_active:
         _notice_switched_on(rule, now)
     digest = rules.content_hash(rule)
@@ -100,7 +113,7 @@ def make_ready(rule: TaskAutomationRule, now: datetime) -> Ready | None:
                 _tell_owner(rule, now)
         if errors:
             log.warning("rule %s is parked: %s", rule.pk, rule.parked_reason)
-    return None if rule.parked_reason else Ready(rule, digest)
+    return None if rule.parked_reason else Ready(rule, digest, (versions or {}).get((rule.pk, digest)))
 
 
 def _tell_owner(rule: TaskAutomationRule, now: datetime) -> None:

@@ -17,6 +17,8 @@ from automation.triggers import KINDS
 from automation.triggers import time as time_trigger
 from domain import conditions, delays, templating
 from jobs import bell
+from learning import experiments
+from learning.models import Experiment
 from people import audit, skills
 from people.models import Skill, Team, User
 
@@ -50,8 +52,24 @@ CONTENT = (
     "burst",
     "scope",
     "owner_id",
+    "priority_from_score",
+    "best_time_within_hours",
 )
+LATER = {"priority_from_score": False, "best_time_within_hours": None}
+"""Columns that came later, as versions have them that name none: so these are what they were."""
 EDITABLE = frozenset(CONTENT) - {"scope", "owner_id"} | {"is_active"}
+TRIED = (
+    "trigger_type",
+    "trigger_config",
+    "condition",
+    "delay_hours",
+    "delay_kind",
+    "delay_days",
+    "delay_at",
+    "outside_hours",
+    "best_time_within_hours",
+)
+"""What stays while delays are tried: who is in it, and when what is made for them is due."""
 STRATEGIES = ("owner", "best_match", "round_robin", "unassigned")
 MOST_DELAY_HOURS = Decimal(24 * 366)
 
@@ -108,7 +126,8 @@ def update(
     """Changes a rule; what it has already done stays under its old version. Raises BadRule.
 
     Switching it on is told apart from any other change: what happened while it was off fires nothing. The row is read
-    anew under its lock, so that what the engine counted or switched off meanwhile stays.
+    anew under its lock, so that what the engine counted or switched off meanwhile stays. While delays of it are tried,
+    what these are tried on stays as it is.
     """
     at = now or timezone.now()
     for name in fields:
@@ -117,22 +136,26 @@ def update(
     with RULE.changing(rule, by=by, now=at):
         rows = TaskAutomationRule.objects.select_for_update(of=("self",), no_key=True).select_related("owner", "team")
         rule.refresh_from_db(from_queryset=rows)
+        before = content_of(rule)
         for name, value in fields.items():
             setattr(rule, name, value)
         was_on = rule.seen_active
         if rule.is_active != was_on:
             rule.note_switched(at)
-        _save(rule, at)
+        _save(rule, at, before=before)
         if was_on and not rule.is_active:
             pauses.announce(rule, pauses.BY_HAND, pauses.SWITCHED_OFF, now=at, by=by)
         return rule
 
 
 def archive(rule: TaskAutomationRule, *, by: User | None = None, now: datetime) -> None:
-    """Deleting keeps the row: its tasks and firings name it."""
+    """Deleting keeps the row: its tasks and firings name it. Delays of it are tried no more."""
     with RULE.changing(rule, by=by, now=now, verb=audit.DELETED):
+        rule.refresh_from_db(fields=["experiment"])
+        if rule.experiment is not None:
+            experiments.end(rule.experiment, Experiment.STOPPED, now=now)
         TaskAutomationRule.objects.filter(pk=rule.pk).update(
-            is_active=False, seen_active=False, off_since=now, archived_at=now
+            is_active=False, seen_active=False, off_since=now, archived_at=now, experiment=None
         )
 
 
@@ -150,7 +173,8 @@ def freeze(rule: TaskAutomationRule, digest: str, *, now: datetime) -> RuleVersi
 
 def content_of(rule: TaskAutomationRule) -> dict[str, Any]:
     """What a version freezes, JSON-ready."""
-    return {name: _plain(getattr(rule, name)) for name in CONTENT}
+    content = {name: _plain(getattr(rule, name)) for name in CONTENT}
+    return {name: value for name, value in content.items() if name not in LATER or value != LATER[name]}
 
 
 def _plain(value: Any) -> Any:
@@ -160,12 +184,18 @@ def _plain(value: Any) -> Any:
 
 
 def content_hash(rule: TaskAutomationRule) -> str:
-    content = content_of(rule)
-    for name in ("delay_hours", "reminder_offset_hours", "estimated_hours"):
-        # 4 and 4.00 are the same delay, whether the row came from a form or from the database.
-        if content[name] is not None:
-            content[name] = str(Decimal(str(content[name])).normalize())
+    content = _comparable(content_of(rule))
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _comparable(content: dict[str, Any]) -> dict[str, Any]:
+    """4 and 4.00 are the same delay, whether the row came from a form or from the database."""
+    numbers = {
+        name: str(Decimal(str(content[name])).normalize())
+        for name in ("delay_hours", "reminder_offset_hours", "estimated_hours")
+        if content.get(name) is not None
+    }
+    return content | numbers
 
 
 def sentence(rule: TaskAutomationRule) -> str:
@@ -203,10 +233,10 @@ def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:
             TaskAutomationRule.objects.filter(pk=rule.pk).update(owner=manager)
 
 
-def _save(rule: TaskAutomationRule, now: datetime) -> TaskAutomationRule:
+def _save(rule: TaskAutomationRule, now: datetime, *, before: dict[str, Any] | None = None) -> TaskAutomationRule:
     """A rule that runs is published as a version at once, so that its first firing has nothing to freeze."""
     rule.fill_in()
-    errors = check(rule)
+    errors = check(rule) or _faults_of_tried(rule, before or {})
     if errors:
         raise BadRule(errors)
     rule.parked_reason = ""
@@ -216,6 +246,15 @@ def _save(rule: TaskAutomationRule, now: datetime) -> TaskAutomationRule:
             freeze(rule, content_hash(rule), now=now)
         transaction.on_commit(lambda: bell.ring(rule.team_id), robust=True)
     return rule
+
+
+def _faults_of_tried(rule: TaskAutomationRule, before: dict[str, Any]) -> Errors:
+    """What would make it another rule than the one that delays are tried on."""
+    if rule.experiment_id is None:
+        return {}
+    was, now = _comparable(before), _comparable(content_of(rule))
+    changed = next((name for name in TRIED if now.get(name) != was.get(name)), None)
+    return {changed: ["Delays of this rule are tried: stop that first, then change this."]} if changed else {}
 
 
 def _check_template(errors: Errors, field: str, source: str, limit: int) -> None:

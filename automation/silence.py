@@ -33,21 +33,32 @@ def follow(activity: Activity, ready: Sequence[Ready]) -> None:
     What is known of the contact may be older than the row, as within a batch: the database takes the later sign and
     the earlier look.
     """
+    heard = hear(activity, ready)
+    changes: dict[str, Any] = {}
+    if "last_activity_at" in heard:
+        at = heard["last_activity_at"]
+        changes["last_activity_at"] = Greatest(Coalesce(F("last_activity_at"), at), at)
+    if "quiet_at" in heard:
+        complete = heard["quiet_at"]
+        changes["quiet_at"] = Least(Coalesce(F("quiet_at"), complete), complete)
+    if changes and activity.contact is not None:
+        Contact.objects.filter(pk=activity.contact.pk).update(**changes)
+
+
+def hear(activity: Activity, ready: Sequence[Ready]) -> dict[str, datetime]:
+    """Notes a sign of life on the contact in memory; what it changed there, by column, is left to be written."""
     contact, at = activity.contact, activity.occurred_at
     if contact is None or activity.activity_type in inactivity.OWN_MAKING:
-        return
-    changes: dict[str, Any] = {}
+        return {}
+    changes = {}
     if contact.last_activity_at is None or contact.last_activity_at < at:
-        changes["last_activity_at"] = Greatest(Coalesce(F("last_activity_at"), at), at)
-        contact.last_activity_at = at
+        changes["last_activity_at"] = contact.last_activity_at = at
     rules = [one.rule.trigger_config for one in ready if one.rule.trigger_type == KIND]
     spans = [inactivity.span(config) for config in rules if inactivity.counts(config, activity.activity_type)]
     complete = at + min(spans) if spans else None
     if complete is not None and (contact.quiet_at is None or complete < contact.quiet_at):
-        changes["quiet_at"] = Least(Coalesce(F("quiet_at"), complete), complete)
-        contact.quiet_at = complete
-    if changes:
-        Contact.objects.filter(pk=contact.pk).update(**changes)
+        changes["quiet_at"] = contact.quiet_at = complete
+    return changes
 
 
 def due_since(now: datetime, team_id: int | None = None) -> due_rows.Due:

@@ -4,7 +4,7 @@ Called directly they run now; `.delay()` writes a job row. A `team_id` narrows a
 local time the schedule is read in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,11 @@ from automation import (
     cadence,
     calendar_changes,
     engine,
+    experimenting,
     overdue,
     reminders,
     reporting,
+    rule_changes,
     silence,
     sweeps,
     tallies,
@@ -35,9 +37,10 @@ from crm.files import imports
 from crm.models import Activity, Contact
 from jobs import queue
 from jobs.tasks import BellTask
+from learning import nights
 from notifications import delivery, outbox
 from notifications.models import Notification
-from people import busy_times, devices
+from people import busy_times, devices, undo_notes
 from people.models import Team, User
 from performance import scores
 from webhooks import housekeeping as webhook_housekeeping
@@ -288,7 +291,7 @@ def send_task_assignment_notification(assignment_id: int) -> dict[str, Any]:
     assignment = arguments.found("assignment_id", assignment_id, Assignment.objects.select_related("user", "task"))
     if assignment is None or not assignment.task.is_open:
         return {"assignment_id": assignment_id, "skipped": "gone or finished"}
-    dispatch.tell_assigned(assignment, now=timezone.now())
+    dispatch.tell_assigned([assignment], now=timezone.now())
     return {"assignment_id": assignment_id, "user_id": assignment.user_id}
 
 
@@ -323,6 +326,8 @@ def cleanup_old_assignments(team_id: int | None = None, *, key: str) -> dict[str
     deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
     done = {"jobs": queue.prune(now=now), "runs": runs.prune(now=now), "webhooks": webhook_housekeeping.prune(now=now)}
     done["imports"] = imports.forget_old(now=now)
+    done["rule_changes"] = rule_changes.prune()
+    done["undo_notes"] = undo_notes.prune(now=now)
     return {**deleted, **done, **devices.prune(now=now), **tallies.prune(now=now)}
 
 
@@ -360,13 +365,42 @@ def suggest_team_rebalancing(team_id: int | None = None) -> dict[str, Any]:
     return _each_team(team_id, suggest)
 
 
-@shared_task(name="automation.tasks.read_import", external=True)
+@shared_task(name="automation.tasks.learn_from_outcomes", external=True, lane="plans")
+def learn_from_outcomes(team_id: int | None = None, *, key: str) -> dict[str, Any]:  # noqa: ARG001
+    """Learns from what happened: best times, scores of leads, estimates. Each team is a job of its own when run for
+    all, and a ledger that is too long for one goes on in another.
+    """
+    now = timezone.now()
+    if team_id is None:
+        teams = list(Team.objects.order_by("pk").values_list("pk", flat=True))
+        _learn_later(teams, now)
+        return {"teams": teams}
+    team = arguments.found("team_id", team_id, Team.objects.all())
+    if team is None:
+        return {"team_id": team_id, "skipped": "there is no such team"}
+    done = nights.learn(team, now=now)
+    if done["finished"]:
+        done["experiments"] = experimenting.look(team, now=now)
+    else:
+        _learn_later([team.pk], now)
+    return {"team_id": team_id, **done}
+
+
+def _learn_later(teams: Sequence[int], now: datetime) -> None:
+    name = "automation.tasks.learn_from_outcomes"
+    requests = [
+        queue.Request(name, kwargs={"team_id": pk}, key=f"learn:{pk}:{now:%Y%m%dT%H%M%S%f}", team_id=pk) for pk in teams
+    ]
+    queue.enqueue(*requests, now=now)
+
+
+@shared_task(name="automation.tasks.read_import", external=True, in_steps=True)
 def read_import(import_id: str, *, key: str) -> dict[str, str]:  # noqa: ARG001
     """Reads the rows of a large file: outside of a transaction, for that takes its time; done twice it is done once."""
     return {"import_id": import_id, "state": imports.read(UUID(import_id))}
 
 
-@shared_task(name="automation.tasks.check_import", external=True)
+@shared_task(name="automation.tasks.check_import", external=True, in_steps=True)
 def check_import(import_id: str, round: int, *, key: str) -> dict[str, Any]:  # noqa: ARG001
     """Compares the rows of a large file with what is there. It writes nothing but what it found."""
     row = imports.compare(UUID(import_id), round, now=timezone.now())

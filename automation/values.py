@@ -1,5 +1,6 @@
 """What conditions may ask about an event: plain values of the contact, the activity, the task and the team."""
 
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +11,44 @@ from domain import calendars
 from people.models import Team
 from work.models import Task
 
-Values = dict[str, dict[str, Any]]
+
+class Values(Mapping[str, dict[str, Any]]):
+    """By root and field, as `domain.conditions.CATALOGUE` names them; what there is not is left out.
+
+    A root is worked out when it is first asked for: most conditions ask for one.
+    """
+
+    def __init__(self, event: Event, team: Team, now: datetime) -> None:
+        self.event, self.team, self.now = event, team, now
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, root: str) -> dict[str, Any]:
+        if root not in self._known:
+            self._known[root] = _ROOTS[root](self)
+        return self._known[root]
+
+    def forget(self) -> None:
+        """What may have changed since, such as when the contact was last heard of, is worked out anew."""
+        self._known.pop("contact", None)
+        self._known.pop("task", None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_ROOTS)
+
+    def __len__(self) -> int:
+        return len(_ROOTS)
 
 
 def of(event: Event, team: Team, *, now: datetime) -> Values:
-    """By root and field, as `domain.conditions.CATALOGUE` names them; what there is not is left out."""
-    return {
-        "contact": _contact(event.contact, now) if event.contact is not None else {},
-        "activity": _activity(event, team),
-        "task": _task(event.task, now) if event.task is not None else {},
-        "team": {"name": team.name, "timezone": team.timezone},
-    }
+    return Values(event, team, now)
+
+
+_ROOTS: dict[str, Callable[[Values], dict[str, Any]]] = {
+    "contact": lambda of: _contact(of.event.contact, of.now) if of.event.contact is not None else {},
+    "activity": lambda of: _activity(of.event, of.team),
+    "task": lambda of: _task(of.event.task, of.now) if of.event.task is not None else {},
+    "team": lambda of: {"name": of.team.name, "timezone": of.team.timezone},
+}
 
 
 def _contact(contact: Contact, now: datetime) -> dict[str, Any]:
@@ -86,6 +114,7 @@ def _task(task: Task, now: datetime) -> dict[str, Any]:
         "completed_at": task.completed_at,
         "estimated_hours": _number(task.estimated_hours),
         "actual_hours": _number(task.actual_hours),
+        "outcome": task.outcome,
         "hours_late": max(0.0, late),
         "rule": made_by or 0,
         "assignee": task.assignee.username if task.assignee is not None else "",

@@ -1,79 +1,115 @@
-"""`make bench`: runs every measurement and prints what it reached beside what it must."""
+"""`make bench`: runs every measurement, prints what it reached beside what it must, and keeps the run."""
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
-from benchmarks import assignment, completion, embedded, imports, next_task, pages, scores, sweeps
-from benchmarks.places import reachable
+from benchmarks import (
+    assignment,
+    completion,
+    costs,
+    decisions,
+    embedded,
+    engine,
+    imports,
+    intake,
+    learning,
+    lists,
+    next_task,
+    pages,
+    record,
+    scores,
+    starting,
+    sweeps,
+    workers,
+)
+from benchmarks.places import Place, reachable
 
-LIMITS = {
-    "complete / bare p50": 2.5,
-    "who is due: 1M / 10k": 1.5,
-    "all sweeps: 1M / 10k": 1.5,
-    "next task of 5,000, ms": 50.0,
-    "pages: worst many / few": 1.5,
-    "scores / bare GROUP BY": 3.0,
-    "import, a row: 100,000 / 10,000": 1.5,
-    "event to task p50 s": 0.5,
-    "idle CPU %": 2.0,
-    "memory MB": 350.0,
-    "100000 x 1000 MB": 300.0,
-    "moved %": 2.5,
-    "value lost %": 0.3,
-    "bound / LP optimum": 1.00005,
-    "CPU of prices and starts / LP": 0.25,
-    "own search, % above best": 2.0,
+Figures = dict[str, float]
+AT_EACH: dict[str, tuple[str, Callable[[Place, Path], Figures]]] = {
+    "engine": ("events in bulk", engine.measure),
+    "intake": ("500 activities at once", intake.measure),
+    "completion": ("complete / bare UPDATE", completion.measure),
+    "sweeps": ("sweeps with nothing due", sweeps.measure),
+    "scores": ("scores of a large team", scores.measure),
+    "lists": ("the last page of a list of 1,000,000", lists.measure),
+    "next": ("the next task for one of fifty", next_task.measure),
+    "pages": ("pages", pages.measure),
+    "imports": ("a file of 100,000 contacts", imports.measure),
 }
-LEASTS = {
-    "1000 x 50 at 0.9": 0.998,
-    "1000 x 50 at 1.05": 0.99,
-    "10000 x 200 at 0.9": 0.999,
-    "10000 x 200 at 1.05": 0.997,
-    "100000 x 1000 at 0.9": 0.999,
-    "100000 x 1000 at 1.05": 0.998,
-    "100 x 10 with HiGHS, worst of 20": 0.998,
-    "100 x 10 / least loaded": 1.08,
-    "10000 x 200 / least loaded": 1.12,
-    "reached and proven": 1.0,
-}
+"""Measured on SQLite, and on PostgreSQL with Redis."""
+ONCE = ("workers", "decisions", "starting", "assignment", "learning", "embedded")
 
 
 def main() -> int:
-    missed = 0
+    asked = arguments()
+    wanted = set(asked.parts or (*AT_EACH, *ONCE))
     with reachable() as (places, missing), tempfile.TemporaryDirectory(prefix="nextmove-bench-") as folder:
-        for number, place in enumerate(places):
-            own = Path(folder) / str(number)
-            missed += show(f"complete / bare UPDATE, {place.name}", completion.measure(place, own))
-            missed += show(f"sweeps with nothing due, {place.name}", sweeps.measure(place, own))
-            missed += show(f"scores of a large team / bare GROUP BY, {place.name}", scores.measure(place, own))
-            missed += show(f"the next task for one of fifty, {place.name}", next_task.measure(place, own / "next"))
-            missed += show(f"pages, {place.name}", pages.measure(place, own / "pages"))
-            missed += show(f"a file of 100,000 contacts, {place.name}", imports.measure(place, own / "imports"))
-        for title, figures in assignment.measure():
-            missed += show(title, figures)
-        missed += show("embedded, with the demo", embedded.measure(Path(folder) / "embedded"))
-        for words in [*missing, *assignment.missing()]:
-            print(f"not measured: {words}")
-    return 1 if missed else 0
+        run = record.begun(datetime.now(UTC), places)
+        for title, figures in measured(wanted, [one for one in places if asked.place in one.name], Path(folder)):
+            run.parts[title] = record.lines_of(figures)
+            show(title, run.parts[title])
+    run.sizes, run.missing = dict(costs.CHANGED), [*missing, *said_missing(wanted)]
+    for words in run.missing:
+        print(f"not measured: {words}")
+    if asked.write or not asked.parts:
+        print(f"kept as {record.write(run).name}")
+    return 0 if all(line.reached for _, line in run.judged) else 1
 
 
-def show(title: str, figures: dict[str, float]) -> int:
-    """Prints the figures; the number of limits that were missed."""
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"all, or some of {', '.join((*AT_EACH, *ONCE))}")
+    parser.add_argument("--place", default="", help="only where this word is in the name, as SQLite or PostgreSQL")
+    parser.add_argument("--write", action="store_true", help="keep the run also when it is not of all parts")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - {*AT_EACH, *ONCE}:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    return asked
+
+
+def measured(wanted: set[str], places: list[Place], folder: Path) -> Iterator[tuple[str, Figures]]:
+    """Each part that is wanted, one after the other."""
+    events: dict[str, float] = {}
+    for number, place in enumerate(places):
+        for name, (title, measure) in AT_EACH.items():
+            if name in wanted:
+                own = folder / str(number) / name
+                own.mkdir(parents=True)
+                figures = measure(place, own)
+                if name == "engine":
+                    events[place.name] = figures[engine.EVENT]
+                yield f"{title}, {place.name}", figures
+        if "workers" in wanted and place.redis_url:
+            (folder / "workers").mkdir()
+            yield f"two teams and two workers, {place.name}", workers.measure(place, folder / "workers")
+    if "decisions" in wanted:
+        yield "templates and conditions", decisions.measure(events)
+    if "starting" in wanted:
+        yield "what starting takes", starting.measure()
+    sets: Iterable[tuple[str, Figures]] = chain(
+        assignment.measure() if "assignment" in wanted else (), learning.measure() if "learning" in wanted else ()
+    )
+    yield from sets
+    if "embedded" in wanted:
+        yield "embedded, with the demo", embedded.measure(folder / "embedded")
+
+
+def said_missing(wanted: set[str]) -> list[str]:
+    said = assignment.missing() if "assignment" in wanted else []
+    return [*said, *(learning.missing() if "learning" in wanted else [])]
+
+
+def show(title: str, lines: list[record.Line]) -> None:
     print(f"\n{title}", flush=True)
-    missed = 0
-    for name, value in figures.items():
-        most, least = LIMITS.get(name), LEASTS.get(name)
-        verdict, failed = "", False
-        if most is not None:
-            failed = value > most
-            verdict = f"   at most {most:g}: {'MISSED' if failed else 'reached'}"
-        if least is not None:
-            failed = value < least
-            verdict = f"   at least {least:g}: {'MISSED' if failed else 'reached'}"
-        missed += failed
-        print(f"  {name:34} {value:11.5f}{verdict}", flush=True)
-    return missed
+    for line in lines:
+        between = "" if line.least is None else f"   {line.least:.5f} to {line.most:.5f}"
+        verdict = "" if line.reached is None else f"   {line.limit}: {'reached' if line.reached else 'MISSED'}"
+        print(f"  {line.name:40} {line.value:11.5f}{between}{verdict}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import csv
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import teams
+from benchmarks.costs import cpu_seconds
 from benchmarks.teams import Size
 from domain.matching import construction, engine, exact, prices
 from domain.matching.pairing import STICKINESS
@@ -100,7 +100,7 @@ def _beside_highs() -> Iterator[tuple[str, float]]:
     problem = teams.team(LARGE, seed=1, demand=USUAL)
     yield (
         "CPU of prices and starts / LP",
-        _seconds(lambda: _first_plans(problem)) / _seconds(lambda: exact.relaxed(problem)),
+        cpu_seconds(lambda: _first_plans(problem)) / cpu_seconds(lambda: exact.relaxed(problem)),
     )
     proven = [engine.solve(teams.team(SMALL, seed=seed, demand=USUAL), prove=exact.solve) for seed in range(SEEDS)]
     yield f"{SMALL} with HiGHS, worst of {SEEDS}", min(plan.value / plan.bound for plan in proven)
@@ -111,16 +111,6 @@ def _first_plans(problem: Problem) -> None:
     for start in construction.starts(problem, found, everything=False):
         standing.clear()
         construction.fill(standing, start.order, start.worth)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """CPU seconds, the least of three."""
-    taken = []
-    for _ in range(3):
-        started = time.process_time()
-        work()
-        taken.append(time.process_time() - started)
-    return min(taken)
 
 
 def _churn() -> dict[str, float]:

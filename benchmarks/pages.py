@@ -48,7 +48,9 @@ with transaction.atomic():
     # Each firing made one of the tasks.
     made = F("pk") - Firing.objects.order_by("pk").first().pk + Task.objects.order_by("pk").first().pk
     Firing.objects.update(task_id=made)
-    job = builders.make_job(people[0], state="dead", error="ValueError")
+    builders.make_job(people[0], state="dead", error="ValueError")
+    builders.make_campaign(people[0], {{"delay_days": 1}})
+    builders.make_report(team, now=now - timedelta(days=1))
     builders.make_notification(people[0], task=Task.objects.first())
     builders.make_token(people[0])
 if connection.vendor == "postgresql":
@@ -59,9 +61,11 @@ if connection.vendor == "postgresql":
 ASK = """
 import json, statistics, time
 from django.test import Client
-from automation.models import TaskAutomationRule
-from crm.models import Contact
+from automation.models import Campaign, Sequence, TaskAutomationRule
+from crm.models import Activity, Contact
+from jobs.models import Job
 from people.models import User
+from performance.models import DailyReport
 from web.urls import urlpatterns
 from work.models import Task
 
@@ -75,6 +79,11 @@ for name in {paths}:
         contact=Contact.objects.filter(owner=manager).order_by("pk").first().pk,
         rule=TaskAutomationRule.objects.order_by("pk").first().pk,
         member=manager.pk,
+        activity=Activity.objects.order_by("pk").first().pk,
+        sequence=Sequence.objects.order_by("pk").first().pk,
+        campaign=Campaign.objects.order_by("pk").first().pk,
+        job=Job.objects.filter(state="dead").first().pk,
+        report=DailyReport.objects.first().pk,
     )
     each = []
     for _ in range({requests} + 2):
@@ -105,25 +114,53 @@ PATHS = (
     "/contacts?q=contact",
     "/contacts?q=nowhere",
     "/contacts/{contact}",
+    "/contacts/{contact}/edit",
+    "/contacts/{contact}/merge",
+    "/contacts/{contact}/rules",
+    "/contacts/{contact}/rules/{rule}",
     "/activity",
+    "/activity/{activity}",
     "/automations/task-scheduling",
     "/automations/task-scheduling/new",
     "/automations/task-scheduling/{rule}",
     "/automations/task-scheduling/{rule}/runs",
+    "/automations/task-scheduling/{rule}/versions",
+    "/automations/task-scheduling/{rule}/explain?contact={contact}",
+    "/automations/task-scheduling/{rule}/try",
     "/automations/sequences",
+    "/automations/sequences/{sequence}",
+    "/automations/sequences/{sequence}/edit",
     "/automations/campaigns",
+    "/automations/campaigns/{campaign}",
     "/automations/stats",
     "/automations/jobs",
+    "/automations/jobs/{job}",
     "/team/workload",
     "/team/workload/tasks/{task}",
+    "/team/workload/balance",
     "/team/members/{member}",
     "/team/performance",
+    "/team/estimates",
     "/team/reports",
+    "/team/reports/{report}",
     "/activity/conflicts",
     "/activity/unmatched",
     "/inbox",
     "/bell",
     "/settings/profile",
+    "/settings/notifications",
+    "/settings/security",
+    "/settings/tokens",
+    "/settings/calendar",
+    "/settings/team",
+    "/settings/channels",
+    "/settings/sources",
+    "/settings/forms",
+    "/settings/webhooks",
+    "/settings/learning",
+    "/settings/retention",
+    "/settings/data",
+    "/settings/audit",
 )
 
 

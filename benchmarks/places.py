@@ -53,8 +53,10 @@ def migrated(place: Place, folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def serving(place: Place, folder: Path, application: str) -> Iterator[Site]:
-    """granian with this WSGI application, and the jobs behind it as in production of that place."""
+def serving(place: Place, folder: Path, application: str, *, jobs: bool = True) -> Iterator[Site]:
+    """granian with this WSGI application, and the jobs behind it as in production of that place, unless they would
+    take time from what is measured.
+    """
     name = f"{servers.OURS}_{uuid.uuid4().hex[:12]}"
     port = processes.free_port()
     own = {"NEXTMOVE_DEMO": "0"}
@@ -76,7 +78,7 @@ def serving(place: Place, folder: Path, application: str) -> Iterator[Site]:
     )
     try:
         with contextlib.ExitStack() as stack:
-            for command in behind:
+            for command in behind if jobs else ():
                 stack.enter_context(processes.started(command, folder, **own))
             site = stack.enter_context(processes.started(granian, folder, port, **own))
             site.environment = environment

@@ -3,7 +3,8 @@
 Own: everything the nightly job does for a team, from reading its people to the kept scores, with their week's hours,
 the team's median, the ranges and the team's average. Bare: one statement that adds up the same fifteen sums a person
 over the same rows by the database's own numbers, its result fetched and thrown away; it is told the median, joins
-nothing, and keeps nothing. The eight sums of policy `classic` alone, which need no weights, are measured beside it.
+nothing, and keeps nothing. A statement a person: the same sums of one person after the other. The eight sums of policy
+`classic` alone, which need no weights, are measured beside it.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import costs
 from benchmarks.places import Place, python_in
 from tests import processes, servers
 
@@ -79,6 +81,7 @@ from django.utils import timezone
 from people.models import Team
 from performance import scores
 from performance.models import ScoreSnapshot
+from work.models import Task
 
 team = Team.objects.order_by("-pk").first()
 least, most = ("LEAST", "GREATEST") if connection.vendor == "postgresql" else ("MIN", "MAX")
@@ -110,7 +113,26 @@ def own():
         return scores.recompute_team(team, now=now)
 
 stored = connection.ops.adapt_datetimefield_value
-steps = {{"own": own, "bare": lambda: bare(classic + "," + fair), "classic": lambda: bare(classic)}}
+people = list(Task.objects.filter(team=team).order_by("assignee_id").values_list("assignee_id", flat=True).distinct())
+
+def a_statement_a_person():
+    values = dict(now=stored(now), since=stored(since), usual=usual)
+    found = []
+    with connection.cursor() as cursor:
+        for pk in people:
+            cursor.execute(
+                f"SELECT {{classic}}, {{fair}} FROM work_assignment WHERE user_id = %(person)s "
+                "AND assigned_at >= %(since)s AND outcome NOT IN ('moved', 'dropped', 'reopened')",
+                values | dict(person=pk))
+            found += cursor.fetchall()
+    return found
+
+steps = {{
+    "own": own,
+    "bare": lambda: bare(classic + "," + fair),
+    "classic": lambda: bare(classic),
+    "loop": a_statement_a_person,
+}}
 usual = 8  # hours: the median
 for block in range({blocks} + 1):
     ScoreSnapshot.objects.all().delete()
@@ -129,24 +151,23 @@ for block in range({blocks} + 1):
 
 def measure(place: Place, folder: Path) -> dict[str, float]:
     """Seconds of each, and the medians of their ratios over paired blocks."""
-    with filled(place, folder) as surroundings:
-        lines = python_in(surroundings, MEASURE.format(blocks=BLOCKS, people=PEOPLE)).splitlines()
-    own, bare, classic = zip(*(map(float, line.split()) for line in lines), strict=True)
-    ratios = [one / other for one, other in zip(own, bare, strict=True)]
+    people = costs.size("PEOPLE", PEOPLE)
+    with filled(place, folder, people) as surroundings:
+        lines = python_in(surroundings, MEASURE.format(blocks=BLOCKS, people=people)).splitlines()
+    own, bare, classic, loop = zip(*(map(float, line.split()) for line in lines), strict=True)
     return {
         "own s": statistics.median(own),
         "bare GROUP BY s": statistics.median(bare),
-        "scores / bare GROUP BY": statistics.median(ratios),
-        "scores / bare: least": min(ratios),
-        "scores / bare: most": max(ratios),
-        "scores / GROUP BY of eight sums": statistics.median(
-            one / other for one, other in zip(own, classic, strict=True)
-        ),
+        "a statement a person s": statistics.median(loop),
+        **costs.spread("scores / bare GROUP BY", costs.over(own, bare)),
+        **costs.spread("scores / GROUP BY of eight sums", costs.over(own, classic)),
+        **costs.spread("scores / a statement a person", costs.over(own, loop)),
+        **costs.spread("bare GROUP BY / a statement a person", costs.over(bare, loop)),
     }
 
 
 @contextlib.contextmanager
-def filled(place: Place, folder: Path) -> Iterator[dict[str, str]]:
+def filled(place: Place, folder: Path, people: int) -> Iterator[dict[str, str]]:
     """The surroundings of a process on a database of its own with the team in it."""
     name = f"{servers.OURS}_{uuid.uuid4().hex[:12]}"
     own = {}
@@ -156,7 +177,7 @@ def filled(place: Place, folder: Path) -> Iterator[dict[str, str]]:
     try:
         migrate = [sys.executable, "manage.py", "migrate", "-v0"]
         subprocess.run(migrate, cwd=processes.ROOT, env=surroundings, check=True)
-        python_in(surroundings, FILL.format(people=PEOPLE, each=EACH, held=HELD))
+        python_in(surroundings, FILL.format(people=people, each=EACH, held=HELD))
         yield surroundings
     finally:
         if place.database_server:

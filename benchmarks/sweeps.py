@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import costs
 from benchmarks.places import Place, python_in
 from tests import processes, servers
 
@@ -77,13 +78,10 @@ def measure(place: Place, folder: Path) -> dict[str, float]:
     figures = {}
     for place_of, name in enumerate(("who is due", "all sweeps")):
         small, large = [[pair[size][place_of] for pair in pairs] for size in (0, 1)]
-        ratios = [after / before for before, after in zip(small, large, strict=True)]
         figures |= {
             f"{name}: 10k, ms": statistics.median(small),
             f"{name}: 1M, ms": statistics.median(large),
-            f"{name}: 1M / 10k": statistics.median(ratios),
-            f"{name}: least": min(ratios),
-            f"{name}: most": max(ratios),
+            **costs.spread(f"{name}: 1M / 10k", costs.over(large, small)),
         }
     return figures
 

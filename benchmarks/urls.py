@@ -1,9 +1,10 @@
-"""The product's addresses and the bare view's."""
+"""The product's addresses and those of the bare views."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from benchmarks.drf import Activities
 from config.urls import urlpatterns as product
 from work.models import Task
 
@@ -14,4 +15,9 @@ def bare(request: HttpRequest, task_id: int) -> HttpResponse:  # noqa: ARG001 (D
     return HttpResponse(b"{}", content_type="application/json")
 
 
-urlpatterns = [path("bare/<int:task_id>", bare), path("plain/<int:task_id>", bare), *product]
+urlpatterns = [
+    path("automation/bare/<int:task_id>", bare),
+    path("plain/<int:task_id>", bare),
+    path("api/drf/activities", Activities.as_view()),
+    *product,
+]

@@ -1,6 +1,6 @@
 """The product, and beside it in the same server the least a Django view can do: one UPDATE by primary key.
 
-`/bare/` passes the product's middleware as every view of the site does; `/plain/` passes none at all.
+`/automation/bare/` passes the same middleware as the API does; `/plain/` passes none at all.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,5 +1,5 @@
 """Wires the rooms together: settings, Celery, URLs, the command line and the supervisor."""
 
-from config.celery import app as celery_app
+import os
 
-__all__ = ["celery_app"]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

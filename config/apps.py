@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from config import celery  # noqa: F401 (the tasks of every process are this application's)
+
 
 class WiringConfig(AppConfig):
     name = "config"
@@ -24,17 +26,19 @@ class WiringConfig(AppConfig):
         )
         from automation import erasure as automation_erasure
         from config import instants
-        from crm import contacts, erase, merge, providers
+        from crm import contacts, erase, merge, moving, providers
         from crm.files import erasure as file_erasure
         from crm.files import imports
         from crm.files.contact_rows import Contacts
         from crm.files.models import Import
-        from jobs import announcing, hooks
+        from jobs import announcing, hooks, presence
+        from learning import erasure as learning_erasure
+        from learning import models as learned
         from notifications import addresses, arrivals, bundles, contact_mutes, delivery, outbox, reports
         from notifications import erasure as notifications_erasure
         from notifications.channels.email import letters
         from notifications.models import Notification
-        from people import busy_times, deactivation
+        from people import busy_times, deactivation, undo_notes
         from people.models import Team
         from performance import erasure as performance_erasure
         from performance import letters as report_letters
@@ -45,17 +49,22 @@ class WiringConfig(AppConfig):
         from work.files.task_rows import Tasks
 
         instants.read_fast()
+        presence.follow_celery()
         hooks.register(hooks.Drain(tasks.drain_team.name, engine.pending_teams, every_seconds=0))
         hooks.register(hooks.Drain(tasks.sweep_team.name, sweeps.due_teams, every_seconds=15))
         hooks.register(hooks.Drain(tasks.follow_calendar.name, calendar_changes.teams, every_seconds=60))
         hooks.register(hooks.Drain(tasks.look_at_pushes.name, pushing.teams, every_seconds=60))
         hooks.on_dead(outbox.tell_of_dead_job)
-        hooks.on_dead(delivery.give_up)
+        hooks.on_over(delivery.give_up)
         hooks.on_again(delivery.take_up_again)
-        hooks.on_dead(sending.give_up)
-        hooks.on_dead(imports.give_up)
-        hooks.on_dead(busy_times.give_up)
-        hooks.on_dead(pushing.give_up)
+        hooks.on_over(sending.give_up)
+        hooks.on_again(sending.take_up_again)
+        hooks.on_over(imports.give_up)
+        hooks.on_again(imports.take_up_again)
+        hooks.on_over(busy_times.give_up)
+        hooks.on_again(busy_times.take_up_again)
+        hooks.on_over(pushing.give_up)
+        hooks.on_again(pushing.take_up_again)
         hooks.teams(lambda: [hooks.TeamClock(*row) for row in Team.objects.values_list("pk", "timezone", "created_at")])
         announcing.register(recording.record)
         for subject, reader in announced.READERS.items():
@@ -79,9 +88,19 @@ class WiringConfig(AppConfig):
         merge.register(contact_merges.STEP)
         merge.register(contact_moves.STEP)
         merge.register(contact_mutes.STEP)
+        for own in (
+            learned.LeadSnapshot,
+            learned.BestTimeProfile,
+            learned.ContactScore,
+            learned.ExperimentContact,
+        ):
+            moving.stay(own, "contact")
         erase.lock_first(contact_merges.enter)
+        erase.lock_first(learning_erasure.enter)
         erase.register(file_erasure.wipe)
         for room in (work_erasure, notifications_erasure, assignment_erasure, performance_erasure, automation_erasure):
             erase.register(room.wipe)
+        erase.register(learning_erasure.wipe)
         erase.register(webhooks_erasure.wipe)
         erase.register(api_erasure.wipe)
+        erase.register(lambda subject: undo_notes.forget(subject.team_id))

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 
+from automation import rule_changes
 from config import preparing
 
 ABOUT, DATABASE, SECRET_KEY = "about.json", "database", "secret_key"
@@ -116,6 +117,7 @@ def _load(database: Path) -> None:
     quoted = map(connection.ops.quote_name, _own_tables())
     connections.close_all()
     drops = "".join(f"DROP TABLE {name} CASCADE;\n" for name in quoted)
+    drops += f"DROP FUNCTION IF EXISTS {rule_changes.PREFIX}() CASCADE;\n"
     # Without a word of what goes with each table, which would hide what went wrong.
     gone.write_text(f"SET lock_timeout = '{WAIT_SECONDS}s';\nSET client_min_messages = warning;\n{drops}")
     # One transaction over both files: a backup that does not load leaves what was there.

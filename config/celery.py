@@ -3,15 +3,12 @@
 Nothing long waits in the broker: a message names a row of the jobs table, and every due time is a column.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 LOCAL_BROKER = "redis://localhost:6379/0"
 
@@ -92,6 +89,10 @@ app.conf.beat_schedule = {
     "cleanup-old-assignments": {
         "task": "automation.tasks.cleanup_old_assignments",
         "schedule": crontab(hour=2, minute=0),
+    },
+    "learn-from-outcomes": {
+        "task": "automation.tasks.learn_from_outcomes",
+        "schedule": crontab(hour=3, minute=0),
     },
     "generate-daily-reports": {
         "task": "automation.tasks.generate_daily_reports",

@@ -5,6 +5,7 @@ input and ends, with all it forked, when the supervisor is gone, even after a ki
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,11 +47,32 @@ def web(*, host: str, port: int) -> None:
 def jobs() -> None:
     """Runs due jobs until SIGTERM or SIGINT, which take effect between two jobs."""
     stop = stop_on_signals()
+    _load_jobs()
+    _run_jobs(stop)
+
+
+def supervised_jobs() -> None:
+    """The same, in a process that can be followed at once by another."""
+    if sys.platform != "linux":
+        jobs()
+        return
+    from config import following
+
+    _load_jobs()
+    following.work(lambda: _run_jobs(stop_on_signals()))
+
+
+def _load_jobs() -> None:
     setup_django()
     from config.celery import app
-    from jobs.runner import Runner
 
     app.loader.import_default_modules()
+    gc.freeze()  # what was loaded stays: it need not be looked through each time something is to be freed
+
+
+def _run_jobs(stop: threading.Event) -> None:
+    from jobs.runner import Runner
+
     Runner(stop).forever()
 
 
@@ -80,13 +102,13 @@ def _celery(*arguments: str) -> None:
     setup_django()
     from config.celery import app
 
+    gc.freeze()
     app.start(argv=["--quiet", *arguments])
 
 
 def setup_django() -> None:
     import django
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # Celery has Django's checks run at each start of a worker, which loads every page, and drops what they say.
     os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
     django.setup()
@@ -123,10 +145,15 @@ def served(host: str, port: str) -> None:
     web(host=host, port=int(port))
 
 
-ROLES: dict[str, Callable[..., Any]] = {"prepare": prepare, "web": served, "jobs": jobs, "worker": worker, "beat": beat}
+ROLES: dict[str, Callable[..., Any]] = {
+    "prepare": prepare,
+    "web": served,
+    "jobs": supervised_jobs,
+    "worker": worker,
+    "beat": beat,
+}
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     watch_supervisor(sys.stdin.fileno())
     ROLES[sys.argv[1]](*sys.argv[2:])

@@ -8,6 +8,7 @@ for programs. Modules are imported by the command that needs them, so that help 
 import os
 import sys
 import uuid
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -190,7 +191,7 @@ def create_token(
 
 @jobs_list.command("list")
 def list_jobs(
-    state: Annotated[str, typer.Option(help="pending, done or dead; all when left out.")] = "",
+    state: Annotated[str, typer.Option(help="pending, done, dead or revoked (cancelled); all when left out.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -198,7 +199,7 @@ def list_jobs(
     children.setup_django()
     from jobs.models import Job
 
-    states = (Job.PENDING, Job.DONE, Job.DEAD)
+    states = (Job.PENDING, Job.DONE, Job.DEAD, Job.REVOKED)
     if state and state not in states:
         raise typer.BadParameter(f"{state!r} is no state; there are {', '.join(states)}")
     rows = list((Job.objects.filter(state=state) if state else Job.objects.all()).order_by("-created_at")[:limit])
@@ -225,25 +226,50 @@ def _job_facts(job: Any) -> dict[str, Any]:
     }
 
 
+@jobs_list.command("cancel")
+def cancel_job(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Keep a job that waits from running; `job retry` puts it back."""
+    job, now = _job(job_id, "pending")
+    from automation import cancelling
+
+    if not cancelling.cancel(job, by=None, now=now):
+        job.refresh_from_db()
+        raise Refused(f"Job {job.pk} is {job.status}: only one that waits (PENDING, RETRY) can be cancelled.")
+    _print_json({"id": str(job.pk), "status": job.status}) if as_json else print(
+        f"Job {job.pk} does not run; `nextmove job retry {job.pk}` puts it back."
+    )
+
+
 @jobs_list.command("retry")
 def retry_job(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
-    """Run a job that was given up again."""
+    """Run a job again that was given up or cancelled."""
+    job, now = _job(job_id, "dead")
+    from automation import cancelling
+    from jobs import queue
+
+    if not (cancelling.put_back(job, by=None, now=now) or queue.retry(job, now=now)):
+        raise Refused(
+            f"Job {job.pk} is {job.status}: only one that was given up or cancelled (FAILURE) can be run again."
+        )
+    _print_json({"id": str(job.pk), "status": "PENDING"}) if as_json else print(f"Job {job.pk} runs again.")
+
+
+def _job(job_id: str, state: str) -> tuple[Any, datetime]:
+    """The job of this id, and now; `state` is that of those the command is for."""
+    hint = f"`nextmove job list --state {state}` shows them"
     try:
         wanted = uuid.UUID(job_id)
     except ValueError:
-        raise typer.BadParameter(f"{job_id!r} is no job id; `nextmove job list --state dead` shows them") from None
+        raise typer.BadParameter(f"{job_id!r} is no job id; {hint}") from None
     children.setup_django()
     from django.utils import timezone
 
-    from jobs import queue
     from jobs.models import Job
 
     job = Job.objects.filter(pk=wanted).first()
     if job is None:
-        raise Refused(f"There is no job {wanted}: `nextmove job list --state dead` shows those given up.")
-    if not queue.retry(job, now=timezone.now()):
-        raise Refused(f"Job {wanted} is {job.status}: only one that was given up (FAILURE) can be run again.")
-    _print_json({"id": str(wanted), "status": "PENDING"}) if as_json else print(f"Job {wanted} runs again.")
+        raise Refused(f"There is no job {wanted}: {hint}.")
+    return job, timezone.now()
 
 
 @contacts_list.command("merge")

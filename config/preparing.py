@@ -107,6 +107,7 @@ def migrate() -> list[str]:
     from django.db import DatabaseError, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from automation import rule_changes
     from crm.models import Contact
     from work.models import Task
 
@@ -122,6 +123,7 @@ def migrate() -> list[str]:
     if not plan:  # what search reads is made as soon as the database has what it takes
         Contact.TRIGRAMS.build()
         Task.TRIGRAMS.build()
+        rule_changes.build()
         return []
     call_command("migrate", verbosity=0, interactive=False)
     return [f"Database: {len(plan)} migrations applied."]

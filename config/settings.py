@@ -187,6 +187,7 @@ INSTALLED_APPS = [
     "webhooks",
     "assignment",
     "performance",
+    "learning",
     "automation",
     "api",
     "web",

@@ -5,7 +5,7 @@ from datetime import datetime
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.base import views as two_step
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from agents import http as agents
 from api.urls import api
@@ -29,8 +29,9 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics),
-    path("", include("web.urls")),  # before the API, whose own root would answer "/"
-    path("", api.urls),
+    # Only what may be the API's is looked for among its addresses, and not among those of the many pages.
+    re_path(r"^(?=(?:api|automation|hooks)/)", api.urls),
+    path("", include("web.urls")),
     path("mcp", agents.endpoint),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),

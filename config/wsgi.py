@@ -1,7 +1,6 @@
 """The WSGI application that granian serves."""
 
 import gc
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +9,6 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 pages = get_wsgi_application()
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OWN_SOURCES = (addresses.EMAIL, phones.PHONE)
 """Sources under which other addresses of a contact are kept; no other system teaches ids under them."""
+READ = ("email", "phone_e164", "merged_into", "erased_at")
+"""What finding a contact takes: whoever needs more of the one that was found reads it."""
 Key = tuple[str, str]
 
 
@@ -31,7 +33,7 @@ class Finder:
         self, team: Team, items: Sequence["Incoming"], *, visible: Any = None, creates_contacts: bool = False
     ) -> None:
         self.team, self.creates_contacts = team, creates_contacts
-        self.by_id = self._of_team(pk__in=_given(item.contact_id for item in items))
+        self.by_id = self._of_team(pk__among=_given(item.contact_id for item in items))
         self.by_email = self._emails({_email(item) for item in items} - {""})
         self.by_phone = self._phones({self._phone(item) for item in items} - {""})
         self.by_identity = self._identities(items)
@@ -87,19 +89,19 @@ class Finder:
     def _of_team(self, **named: Any) -> dict[int, Contact]:
         if not all(named.values()):
             return {}
-        return {contact.pk: contact for contact in Contact.objects.filter(team=self.team, **named)}
+        return {contact.pk: contact for contact in Contact.objects.filter(team=self.team, **named).only(*READ)}
 
     def _emails(self, wanted: set[str]) -> dict[str, Contact]:
         if not wanted:
             return {}
-        rows = Contact.objects.filter(team=self.team).with_email(*wanted)
+        rows = Contact.objects.filter(team=self.team).with_email(*wanted).only(*READ)
         return {contact.email.lower(): contact for contact in rows}
 
     def _phones(self, wanted: set[str]) -> dict[str, list[Contact]]:
         having = defaultdict(list)
         if not wanted:
             return {}
-        for contact in Contact.objects.filter(team=self.team).with_phone(*wanted):
+        for contact in Contact.objects.filter(team=self.team).with_phone(*wanted).only(*READ):
             having[contact.phone_e164].append(contact)
         return dict(having)
 
@@ -113,7 +115,7 @@ class Finder:
         rows = ContactIdentity.objects.filter(
             team=self.team,
             source__in={source for source, _ in wanted},
-            external_id__in={external_id for _, external_id in wanted},
+            external_id__among={external_id for _, external_id in wanted},
         ).select_related("contact")
         return {(row.source, row.external_id): row.contact for row in rows}
 
@@ -147,7 +149,7 @@ class Finder:
         all_of_them = {contact.pk: contact for contact in self._all()}
         allowed = {pk for pk, contact in all_of_them.items() if contact.erased_at is None}
         if visible is not None and allowed:
-            allowed = set(visible.filter(pk__in=allowed).values_list("pk", flat=True))
+            allowed = set(visible.filter(pk__among=allowed).values_list("pk", flat=True))
         if len(allowed) == len(all_of_them):
             return
         self.by_id = {pk: contact for pk, contact in self.by_id.items() if contact.pk in allowed}

@@ -187,7 +187,7 @@ def _settle_contact(
     finder = Finder(form.team, [incoming])
     contact = finder.find(incoming)
     if contact is not None:
-        return _fill(contact, fields, now)
+        return _fill(Contact.objects.get(pk=contact.pk), fields, now)
     reached = fields.get("email") or (not finder.shared(incoming) and fields.get("phone"))
     if not form.creates_contacts or not reached:
         return None

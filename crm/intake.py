@@ -28,7 +28,7 @@ OWN_RECORDS = frozenset(
         *(Activity.STATUS_CHANGED, Activity.OPTED_IN),
         *(Activity.CONTACT_MERGED, Activity.CONTACT_PARTED, Activity.CONTACT_ERASED),
         *(Activity.TASK_CREATED, Activity.TASK_ASSIGNED, Activity.TASK_COMPLETED, Activity.TASK_STATUS_CHANGED),
-        Activity.TASK_COMMENTED,
+        *(Activity.TASK_COMMENTED, Activity.TASK_OUTCOME),
     }
 )
 """Types that are written down where the thing is done, so that it is never told without having happened."""
@@ -167,6 +167,8 @@ def _leave_out_erased(team: Team, sound: dict[int, Incoming], outcome: Recorded)
 def can_be_kept(value: Any) -> bool:
     """Whether both databases can hold the value as JSON and its texts as text."""
     try:
+        if _is_plain(value):
+            return True
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (ValueError, TypeError, RecursionError):  # a lone surrogate is a ValueError too
@@ -174,10 +176,23 @@ def can_be_kept(value: Any) -> bool:
     return "\\u0000" not in text
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether it holds nothing but what can be kept for sure, as nearly all do: told much sooner than by writing it."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() and "\0" not in value
+    if kind is dict:
+        return all(type(key) is str and _is_plain(key) and _is_plain(one) for key, one in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    return value is None or kind is bool or kind is int
+
+
 def _row(team: Team, item: Incoming, contact: Contact | None, now: datetime) -> Activity:
-    return Activity(
-        team=team,
-        contact=contact,
+    return jobs.rows.new(
+        Activity,
+        team_id=team.pk,
+        contact_id=contact.pk if contact is not None else None,
         activity_type=item.activity_type,
         occurred_at=item.occurred_at or now,
         received_at=now,
@@ -211,7 +226,7 @@ def _store(rows: list[Activity], outcome: Recorded, now: datetime) -> None:
         return
     taken = Q()
     for source in {row.source for row in repeats}:
-        taken |= Q(source=source, source_key__in=[row.source_key for row in repeats if row.source == source])
+        taken |= Q(source=source, source_key__among=[row.source_key for row in repeats if row.source == source])
     stored = {
         (row.source, row.source_key): row
         for row in Activity.objects.filter(taken, team_id=team_id).only("source", "source_key", "content_hash")
@@ -230,7 +245,7 @@ def _settle_repeats(
             again[first.pk] += 1
         if first is not None and first.content_hash != row.content_hash:
             outcome.conflicts += 1
-            said = {"data": row.data, "contact": row.contact, "received_at": now}
+            said = {"data": row.data, "contact_id": row.contact_id, "received_at": now}
             kept, _ = ActivityConflict.objects.get_or_create(
                 activity=first, content_hash=row.content_hash, defaults=said
             )

@@ -22,6 +22,6 @@ def erased(team_id: int, keys: Iterable[Key]) -> set[Key]:
     if not by_digest:
         return set()
     rows = Activity.objects.filter(
-        team_id=team_id, source__in={source for source, _ in by_digest.values()}, source_key__in=by_digest
+        team_id=team_id, source__in={source for source, _ in by_digest.values()}, source_key__among=list(by_digest)
     )
     return {by_digest[found] for found in rows.values_list("source_key", flat=True)}

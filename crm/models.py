@@ -1,12 +1,15 @@
 """Contacts, and the append-only ledger of what happened to them or to a task."""
 
+import json
+import secrets
 import uuid
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower
@@ -16,8 +19,10 @@ import jobs.bell
 from crm import phones, trigrams
 from crm.files import models as files  # noqa: F401 (Django looks for all models of a room here)
 from domain import recurrence
+from jobs.rows import from_database
 from people.models import Team, User, validate_zone
 from people.rows import FilledInQuerySet, SavesChanges
+from people.sealed import SealedKeys
 
 
 def validate_cadence(word: str) -> None:
@@ -67,14 +72,18 @@ class ContactQuerySet(FilledInQuerySet):
     def with_email(self, *emails: str) -> "ContactQuerySet":
         """Rows with one of these addresses, in any case of letters, by the index that keeps them single in a team.
 
-        Its condition is asked for too, since SQLite uses no partial index without that. Written out, for one expression
-        an address costs more than the query itself.
+        Its condition is asked for too, since SQLite uses no partial index without that. All are one parameter, for one
+        each costs more than the query itself; the database makes them small, as it does its own.
         """
         if not emails:
             return self.none()
-        small = f'LOWER("crm_contact"."email") IN ({", ".join(["LOWER(%s)"] * len(emails))})'
-        addresses = [email.strip() for email in emails]
-        known = RawSQL(small, addresses, output_field=models.BooleanField())  # noqa: S611 (addresses are parameters)
+        addresses: Any = [email.strip() for email in emails]
+        if connection.vendor == "postgresql":
+            small = 'LOWER("crm_contact"."email") = ANY(ARRAY(SELECT LOWER(a) FROM unnest(%s::text[]) AS a))'
+        else:
+            small = 'LOWER("crm_contact"."email") IN (SELECT LOWER(value) FROM json_each(%s))'
+            addresses = json.dumps(addresses)
+        known = RawSQL(small, [addresses], output_field=models.BooleanField())  # noqa: S611 (they are a parameter)
         return self.exclude(email="").filter(known)
 
     def with_phone(self, *phones: str) -> "ContactQuerySet":
@@ -133,7 +142,7 @@ class Contact(SavesChanges):
         (CADENCE_YEARLY, "Yearly"),
     ]
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="contacts", blank=True)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="contacts", blank=True)
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="contacts")
     name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
@@ -270,7 +279,7 @@ class ContactIdentity(models.Model):
 
 
 def server_made_key() -> str:
-    return f"own:{uuid.uuid4().hex}"
+    return f"own:{secrets.token_hex(16)}"
 
 
 class ActivityQuerySet(FilledInQuerySet):
@@ -294,13 +303,16 @@ class Activity(models.Model):
     STATUS_CHANGED = "status_changed"
     TASK_CREATED, TASK_ASSIGNED, TASK_COMPLETED = "task_created", "task_assigned", "task_completed"
     TASK_STATUS_CHANGED, TASK_COMMENTED = "task_status_changed", "task_commented"
+    TASK_OUTCOME = "task_outcome"
     DO_NOT_CONTACT, OPTED_IN = "do_not_contact", "opted_in"
     CONTACT_MERGED, CONTACT_PARTED, CONTACT_ERASED = "contact_merged", "contact_parted", "contact_erased"
     LIVE, IMPORT, SYSTEM = "live", "import", "system"
     HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="activities", blank=True)
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="activities")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="activities", blank=True)
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="activities"
+    )
     task_id = models.BigIntegerField(null=True, blank=True)
     actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     activity_type = models.CharField(max_length=60)
@@ -333,6 +345,10 @@ class Activity(models.Model):
                 condition=Q(contact__isnull=True, task_id__isnull=True, dismissed_at__isnull=True),
             ),
         ]
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        return from_database(cls, db, field_names, values, **more)
 
     def __str__(self) -> str:
         return f"{self.activity_type} {self.occurred_at:%Y-%m-%d %H:%M}"
@@ -391,7 +407,7 @@ class InboundSource(models.Model):
     name = models.CharField(max_length=100)
     secret = models.CharField(max_length=64, unique=True, default=new_secret)
     creates_contacts = models.BooleanField(default=False, help_text="Make a contact for an unknown address")
-    keys = models.JSONField(default=dict, blank=True, help_text="What proves the provider's requests, by its own names")
+    keys = SealedKeys(default=dict, blank=True, help_text="What proves the provider's requests, by its own names")
     notice = models.TextField(blank=True, help_text="What somebody has to do before events arrive")
     created_at = models.DateTimeField(default=current_time)
 

@@ -7,11 +7,22 @@ from crm import traces
 from crm.models import Contact, ContactMerge
 
 CHUNK = 500
-STAYS = {(Contact, "merged_into"), (ContactMerge, "survivor"), (ContactMerge, "absorbed")}
-"""What a merge itself is written in."""
+STAYS: set[tuple[Any, str]] = {
+    (Contact, "merged_into"),
+    (ContactMerge, "survivor"),
+    (ContactMerge, "absorbed"),
+}
+"""What a merge itself is written in, and what rooms above work out anew for whoever it is about."""
 
 Moved = dict[str, traces.Ids]
 """Ids by "app.Model.field"."""
+
+
+def stay(model: Any, field: str) -> None:
+    """Leaves the rows of a higher room with the absorbed contact: one that it computes, and that is there again when
+    the two are parted.
+    """
+    STAYS.add((model, field))
 
 
 def pointers() -> Iterator[tuple[str, Any, str]]:

@@ -22,3 +22,12 @@ def normalised(number: str, country: str = "") -> str:
     if not phonenumbers.is_possible_number(parsed) or parsed.extension:
         return ""
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def country_of(number: str) -> str:
+    """The country, as PT, that a number in E.164 is dialled in; "" for none, and for those of no country."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number)) if number else None
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(region) if region is not None and region.isalpha() else ""

@@ -1,9 +1,10 @@
 """A person's reply or a machine's: told by the headers of RFC 3834, by what common programs send, and by the sender."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm import returning
@@ -52,6 +53,21 @@ def read(
         return Reply(automatic=False)
     until = returning.find(f"{subject}\n\n{text}", received_at=received_at, zone=zone)
     return Reply(automatic=True, reason=reason, until=until)
+
+
+def told(data: Mapping[str, Any], *, received_at: datetime, zone: ZoneInfo) -> Reply:
+    """Judges a reply that another program tells of, by what it says of the mail in an event's data.
+
+    Read are `headers`, an object of names and values, `from`, `subject` and `excerpt`, as inbound mail keeps them.
+    Without headers it is a person's: a subject alone says too little of what another program made of it.
+    """
+    said = data.get("headers")
+    pairs = said.items() if isinstance(said, Mapping) else ()
+    headers = [(name, value) for name, value in pairs if isinstance(value, str)]
+    if not headers:
+        return Reply(automatic=False)
+    sender, subject, text = (str(data.get(name) or "") for name in ("from", "subject", "excerpt"))
+    return read(headers, received_at=received_at, zone=zone, sender=sender, subject=subject, text=text)
 
 
 def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -73,6 +73,7 @@ def merged(stretches: Iterable[tuple[datetime, datetime]]) -> tuple[tuple[dateti
     return tuple(joined)
 
 
+@lru_cache(maxsize=8192)
 def first_zone(*names: str | None) -> Zone:
     """The first known IANA zone among `names` (empty ones don't count), else UTC; unknown ones are reported."""
     unknown: list[str] = []

@@ -25,6 +25,13 @@ def central(posteriors: Sequence[tuple[float, float]], *, outside: float) -> lis
     return list(zip(lows, highs, strict=True))
 
 
+def below(values: Sequence[float], posteriors: Sequence[tuple[float, float]]) -> list[float]:
+    """The share of each Beta(a, b) that lies below its value."""
+    a, b = np.array(posteriors).T
+    shares: list[float] = beta_cdf(np.array(values), a, b).tolist()
+    return shares
+
+
 def beta_quantiles(p: Floats, a: Floats, b: Floats) -> Floats:
     """The x of each Beta(a, b) at which the share p lies below, to about 1e-9; a and b positive, p within 0 and 1.
 

@@ -21,6 +21,8 @@ SMALL_TEAM = 20  # below this many tasks the team's own rate says little
 _HUNDRED, _TENTH, _EXACT = Decimal(100), Decimal("0.1"), Decimal("1e-20")
 _PRIOR_TASKS = 10  # K: how many tasks the team's rate weighs
 _MOST_TASKS = 15  # tasks of one person and time resemble each other: more of them add no certainty
+_FOR_COMPARISON = 30  # tasks somebody must have been assigned
+_SURE = 0.999  # each of many people in a team who are all alike could be taken for better or worse by mistake
 _USUAL_RATE = 0.75
 _OUTSIDE = 0.1  # of what the rate could be, this share lies below the range and as much above: it holds 80 %
 _BUSY, _FULL, _TOO_FULL = Decimal("0.7"), Decimal("0.9"), Decimal("1.3")
@@ -66,7 +68,8 @@ class Score:
     """A score with its reasons. `total` and `parts` are unrounded, `ranges` hold 80 % intervals to one decimal.
 
     `label` is "high", "at_risk" or None; `reason` says why there is no total, or no label yet. `comparison` is of the
-    completion rate with the team's: HIGHER, LOWER, NOT_CLEAR, or None for somebody who was assigned nothing.
+    completion rate with the team's: HIGHER or LOWER when that is 99.9 % sure, NOT_CLEAR, or None for somebody who was
+    assigned nothing.
     """
 
     total: Decimal | None
@@ -93,8 +96,10 @@ def score_all(policy: str, people: Sequence[Inputs]) -> list[Score]:
 
     Raises KeyError for a policy that is not in POLICIES.
     """
-    parts_of, ranges = POLICIES[policy], _completion_ranges(people)
-    return [_scored(inputs, parts_of(inputs), ranges[_counts(inputs)]) for inputs in people]
+    parts_of, ranges, comparisons = POLICIES[policy], _completion_ranges(people), _comparisons(people)
+    return [
+        _scored(inputs, parts_of(inputs), ranges[_counts(inputs)], comparisons[_counts(inputs)]) for inputs in people
+    ]
 
 
 def _classic_parts(inputs: Inputs) -> Parts:
@@ -129,14 +134,14 @@ def band(booked: Decimal, capacity: Decimal) -> Decimal | None:
     return min(_HUNDRED, _HUNDRED * used / _BUSY)
 
 
-def _scored(inputs: Inputs, parts: Parts, completion: Range | None) -> Score:
+def _scored(inputs: Inputs, parts: Parts, completion: Range | None, comparison: str | None) -> Score:
     total = combine(parts)
     provisional = inputs.completed < FINISHED_FOR_LABEL
     return Score(
         total=total,
         parts=parts,
         ranges={**dict.fromkeys(WEIGHTS), "completion": completion},
-        comparison=None if completion is None else _comparison(inputs, completion),
+        comparison=comparison,
         provisional=provisional,
         label=None if total is None or provisional else label(total),
         reason=_reason(total, inputs.completed),
@@ -186,17 +191,6 @@ def _mean(total: Decimal, count: Decimal | int) -> Decimal | None:
     return min(max(total / count, Decimal(0)), _HUNDRED) if count > 0 else None
 
 
-def _comparison(inputs: Inputs, completion: Range) -> str:
-    """Where the team's rate lies beside the person's range. A team of few tasks has no rate to speak of."""
-    if inputs.team_assigned < SMALL_TEAM:
-        return NOT_CLEAR
-    rate = _HUNDRED * inputs.team_completed / inputs.team_assigned
-    low, high = completion
-    if rate < low:
-        return HIGHER
-    return LOWER if rate > high else NOT_CLEAR
-
-
 _Counts = tuple[int, int, int, int]
 
 
@@ -218,16 +212,40 @@ def _completion_ranges(people: Sequence[Inputs]) -> dict[_Counts, Range | None]:
     return ranges
 
 
-def _posterior(assigned: int, completed: int, team_assigned: int, team_completed: int) -> tuple[float, float]:
-    """a and b of the beta distribution that one's completion rate follows."""
-    prior = _USUAL_RATE
-    if team_assigned >= SMALL_TEAM:
-        # Half a task away from 0 and 1, where the beta distribution would collapse into a point.
-        half = 0.5 / team_assigned
-        prior = min(max(team_completed / team_assigned, half), 1 - half)
-    tasks = min(assigned, _MOST_TASKS)
+def _comparisons(people: Sequence[Inputs]) -> dict[_Counts, str | None]:
+    """Everybody beside their team's rate: on all their tasks, and only where these are many and leave next to no doubt.
+
+    Ten people who are all alike make ten comparisons, each of which may be wrong.
+    """
+    from domain import intervals
+
+    answers: dict[_Counts, str | None] = {
+        counts: None if counts[0] == 0 else NOT_CLEAR for counts in map(_counts, people)
+    }
+    many = [counts for counts in answers if counts[0] >= _FOR_COMPARISON and counts[2] >= SMALL_TEAM]
+    if many:
+        rates = [_prior(*counts[2:]) for counts in many]
+        below = intervals.below(rates, [_posterior(*counts, most=counts[0]) for counts in many])
+        for counts, share in zip(many, below, strict=True):
+            answers[counts] = HIGHER if share < 1 - _SURE else LOWER if share > _SURE else NOT_CLEAR
+    return answers
+
+
+def _posterior(
+    assigned: int, completed: int, team_assigned: int, team_completed: int, *, most: int = _MOST_TASKS
+) -> tuple[float, float]:
+    """a and b of the beta distribution that one's completion rate follows, of so many tasks at most."""
+    prior, tasks = _prior(team_assigned, team_completed), min(assigned, most)
     done = tasks * min(completed / assigned, 1)
     return _PRIOR_TASKS * prior + done, _PRIOR_TASKS * (1 - prior) + tasks - done
+
+
+def _prior(team_assigned: int, team_completed: int) -> float:
+    if team_assigned < SMALL_TEAM:
+        return _USUAL_RATE
+    # Half a task away from 0 and 1, where the beta distribution would collapse into a point.
+    half = 0.5 / team_assigned
+    return min(max(team_completed / team_assigned, half), 1 - half)
 
 
 def _percent(rate: float) -> Decimal:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from jobs import queue
-from jobs.models import Job
+from jobs.models import Job, Worker
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -42,3 +42,10 @@ class JobAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             count = sum(queue.retry(job, now=now) for job in jobs)
         self.message_user(request, _("%(count)s jobs run again.") % {"count": count})
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = ("place", "part", "lane", "started_at", "seen_at")
+    list_filter = ("part",)
+    search_fields = ("place",)

@@ -60,6 +60,17 @@ def announce(fact: Fact) -> None:
     gathered.append((fact, mark))
 
 
+def announce_all(facts: Sequence[Fact]) -> None:
+    """The same for facts of one savepoint, at the cost of one."""
+    gathered = _gathered.get()
+    if gathered is None:
+        _tell(facts)
+        return
+    mark = _Mark()
+    transaction.on_commit(mark)
+    gathered.extend((fact, mark) for fact in facts)
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Tells all facts of the block at its end, so that many cost what one does. Be in a transaction.

@@ -34,7 +34,7 @@ class JobBackend(BaseBackend):
             job = None
         if job is None:
             return {"status": PENDING, "result": None, "traceback": None, "children": []}
-        result = JobFailed(job.error) if job.state == Job.DEAD else job.result
+        result = JobFailed(job.error) if job.is_over else job.result
         return {
             "status": job.status,
             "result": result,

@@ -8,7 +8,8 @@ from celery.beat import Scheduler as CeleryScheduler
 from django.db import connections
 from django.utils import timezone
 
-from jobs import hooks, relay, schedule
+from jobs import hooks, presence, relay, schedule
+from jobs.models import Worker
 
 log = logging.getLogger("nextmove.jobs")
 
@@ -23,6 +24,7 @@ class Scheduler(CeleryScheduler):
     def setup_schedule(self) -> None:
         self.clock = schedule.Clock()
         self.next_look: dict[str, float] = {}
+        self.presence = presence.Presence(Worker.BEAT)
 
     @property
     def schedule(self) -> dict[str, Any]:
@@ -30,7 +32,7 @@ class Scheduler(CeleryScheduler):
         return dict(self.app.conf.beat_schedule or {})
 
     def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002 (Celery's)
-        for step in (self._periods, self._relay, self._ring):
+        for step in (self.presence.show, self._periods, self._relay, self._ring):
             try:
                 step()
             except Exception as error:  # database or broker away: the next tick repeats everything
@@ -55,4 +57,4 @@ class Scheduler(CeleryScheduler):
         """Nothing is kept outside the database."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        self.presence.leave()

@@ -29,6 +29,7 @@ class TeamClock:
 
 drains: list[Drain] = []
 dead_callbacks: list[Callable[["Job", datetime], None]] = []
+over_callbacks: list[Callable[["Job", datetime], None]] = []
 again_callbacks: list[Callable[["Job", datetime], None]] = []
 team_callbacks: list[Callable[[], Iterable[TeamClock]]] = []
 
@@ -45,8 +46,14 @@ def on_dead(callback: Callable[["Job", datetime], None]) -> None:
         dead_callbacks.append(callback)
 
 
+def on_over(callback: Callable[["Job", datetime], None]) -> None:
+    """Called in the transaction that gives a job up or cancels it, so that what it was to do does not wait for it."""
+    if callback not in over_callbacks:
+        over_callbacks.append(callback)
+
+
 def on_again(callback: Callable[["Job", datetime], None]) -> None:
-    """Called in the transaction that puts a dead job back, so that what was given up with it is there to be done."""
+    """Called in the transaction that puts such a job back, so that what ended with it is there to be done."""
     if callback not in again_callbacks:
         again_callbacks.append(callback)
 

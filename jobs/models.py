@@ -40,6 +40,8 @@ def seen_by(user: Any) -> list[JobQuerySet]:
 
 class Job(models.Model):
     PENDING, DONE, DEAD = "pending", "done", "dead"
+    REVOKED = "revoked"
+    """Somebody cancelled it before it ran. To programs that is a failure, with the reason: none of them waits on."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(max_length=200, unique=True, help_text="What the effect is: activity:42:score")
@@ -71,6 +73,7 @@ class Job(models.Model):
             models.Index(fields=["send_at"], name="job_due", condition=Q(state="pending")),
             models.Index(fields=["done_at"], name="job_done", condition=Q(state="done")),
             models.Index(fields=["created_at"], name="job_dead", condition=Q(state="dead")),
+            models.Index(fields=["created_at"], name="job_revoked", condition=Q(state="revoked")),
             models.Index(fields=["team_id", "-created_at"], name="job_team_newest"),
             models.Index(fields=["-created_at"], name="job_newest"),
             models.Index(fields=["user_id", "-created_at"], name="job_user_newest", condition=Q(user_id__isnull=False)),
@@ -81,12 +84,41 @@ class Job(models.Model):
         return f"{self.name} {self.key}"
 
     @property
+    def is_over(self) -> bool:
+        """Whether it ended without its effect: given up, or cancelled."""
+        return self.state in (self.DEAD, self.REVOKED)
+
+    @property
     def status(self) -> str:
         """Celery's word for the row's state."""
         if self.state == self.DONE:
             return "SUCCESS"
-        if self.state == self.DEAD:
+        if self.is_over:
             return "FAILURE"
         if self.started_at is not None:
             return "STARTED"
         return "RETRY" if self.retries else "PENDING"
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def heard_of(self, since: "datetime") -> "WorkerQuerySet":
+        """Those that have shown themselves since then, by what they are and for how long."""
+        return self.filter(seen_at__gte=since).order_by("part", "lane", "started_at")
+
+
+class Worker(models.Model):
+    """One that works on jobs, as it shows itself every few seconds: a lane of the runner, a Celery worker, the beat."""
+
+    RUNNER, CELERY, BEAT = "runner", "celery", "beat"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    part = models.CharField(max_length=8, choices=[(RUNNER, "Runner"), (CELERY, "Celery worker"), (BEAT, "Beat")])
+    lane = models.CharField(max_length=40, blank=True, help_text="Of the runner: the jobs that it does beside others")
+    place = models.CharField(max_length=100, help_text="Host and process")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    objects = WorkerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.place} {self.lane}".rstrip()

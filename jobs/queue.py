@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.db import connections, transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from jobs import broker, hooks
 from jobs.models import Job
@@ -17,6 +18,7 @@ from jobs.rows import insert_new
 
 GRACE = timedelta(seconds=30)
 """How long a published message may take before the relay publishes the row again."""
+CANCELLED = "It was cancelled before it ran."
 KEEP_DONE = timedelta(days=30)
 NAMESPACE = uuid.UUID("6f1d7f0c-0c1c-5f2e-9d3e-6e6578746d76")
 
@@ -85,11 +87,32 @@ def publish(row: Job) -> bool:
     return broker.publish(row.name, row.args, row.kwargs, task_id=str(row.id))
 
 
-def retry(job: Job, *, now: datetime) -> bool:
-    """Runs a dead job again, from its first try; False when it is not dead."""
+def cancel(job: Job, *, now: datetime) -> bool:
+    """Keeps a job that waits from running; False when it runs already, or is over.
+
+    A compare-and-set: whoever claims it at the same moment either comes first, and this says False, or finds nothing.
+    """
     with transaction.atomic():
-        dead = Job.objects.filter(pk=job.pk, state=Job.DEAD)
-        if not dead.update(state=Job.PENDING, retries=0, crashes=0, started_at=None, run_at=now, send_at=now):
+        waiting = Job.objects.filter(pk=job.pk, state=Job.PENDING, started_at__isnull=True)
+        if not waiting.update(state=Job.REVOKED, error=CANCELLED, done_at=now):
+            return False
+        job.refresh_from_db()
+        for callback in hooks.over_callbacks:
+            callback(job, now)
+    return True
+
+
+def retry(job: Job, *, now: datetime) -> bool:
+    """Runs a dead job again, from its first try, and a cancelled one when it was to run; False for any other."""
+    with transaction.atomic():
+        found = Job.objects.filter(pk=job.pk)
+        fresh: dict[str, Any] = {"retries": 0, "crashes": 0, "started_at": None, "run_at": now, "send_at": now}
+        if not (
+            found.filter(state=Job.DEAD).update(state=Job.PENDING, **fresh)
+            or found.filter(state=Job.REVOKED).update(
+                state=Job.PENDING, error="", done_at=None, send_at=Greatest("run_at", now)
+            )
+        ):
             return False
         for callback in hooks.again_callbacks:
             callback(job, now)
@@ -98,5 +121,7 @@ def retry(job: Job, *, now: datetime) -> bool:
 
 
 def prune(*, now: datetime) -> int:
-    """Deletes what was done over 30 days ago; the unique keys of the domain keep those effects single."""
-    return Job.objects.filter(state=Job.DONE, done_at__lt=now - KEEP_DONE).delete()[0]
+    """Deletes what was done or cancelled over 30 days ago; the unique keys of the domain keep those effects single."""
+    before = now - KEEP_DONE
+    done = Job.objects.filter(state=Job.DONE, done_at__lt=before).delete()[0]
+    return done + Job.objects.filter(state=Job.REVOKED, created_at__lt=before, done_at__lt=before).delete()[0]

@@ -15,8 +15,8 @@ from celery import current_app
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from jobs import hooks, schedule
-from jobs.models import Job
+from jobs import hooks, presence, schedule
+from jobs.models import Job, Worker
 
 log = logging.getLogger("nextmove.jobs")
 
@@ -95,13 +95,16 @@ class Runner:
         return self._guarded(self._clock) + self._guarded(self._drains)
 
     def _lane(self, lane: str) -> None:
-        self._repeat(lambda: self._guarded(partial(run_due, lane, stop=self.stop)))
+        self._repeat(lambda: self._guarded(partial(run_due, lane, stop=self.stop)), lane)
 
-    def _repeat(self, round: Callable[[], int]) -> None:
+    def _repeat(self, round: Callable[[], int], lane: str = "") -> None:
         """In the thread that calls it, with a connection of its own."""
+        own = presence.Presence(Worker.RUNNER, lane)
         while not self.stop.is_set():
+            own.show()
             if not round():
                 self.stop.wait(POLL_SECONDS)
+        own.leave()
         connections.close_all()
 
     def _guarded(self, step: Callable[[], int]) -> int:

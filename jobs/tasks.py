@@ -22,6 +22,9 @@ class JobTask(Task):
     abstract = True
     external = False
     """True for calls to the outside: run under a lease, not in a transaction, and given the job's key."""
+    in_steps = False
+    """With `external`: it calls nobody but computes for long, in steps that may be done twice, and says so before each
+    (`running.next_step`). Then its lease is short, and who was killed at it is followed as soon as by other jobs."""
     lane = ""
     """What waits for servers of strangers names one, and what computes for long: the runner does each lane beside the
     others, so that what is slow holds up only its kind."""
@@ -57,7 +60,7 @@ class JobTask(Task):
                 ],
                 ignore_conflicts=True,
             )
-        return running.run(job_id, self.run, external=self.external, grace=grace)
+        return running.run(job_id, self.run, external=self.external, in_steps=self.in_steps, grace=grace)
 
     def apply_async(
         self,

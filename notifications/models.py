@@ -36,7 +36,7 @@ class Notification(models.Model):
     CALENDAR = "calendar"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notifications")
     key = models.CharField(max_length=200, unique=True)
     kind = models.CharField(max_length=20)
     title = models.CharField(max_length=255)
@@ -137,8 +137,8 @@ class Delivery(models.Model):
     """Nobody can count on it that these arrived."""
 
     id = models.UUIDField(primary_key=True)
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="deliveries")
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, db_index=False, related_name="deliveries")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="deliveries")
     channel = models.CharField(max_length=10)
     state = models.CharField(max_length=10, default=QUEUED)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it failed, was not sent, or is unknown")

@@ -30,16 +30,16 @@ def route(notices: Sequence[Notification], *, now: datetime) -> None:
 
     The notices are of one kind, with their users and these people's teams loaded.
     """
-    known = Address.objects.of([notice.user for notice in notices]) if notices else {}
-    reached = [
-        (notice, name)
-        for notice in notices
-        for name, channel in CHANNELS.items()
-        if channel.reaches(notice.user, known.get((notice.user_id, name)))
-    ]
+    told = {notice.user_id: notice.user for notice in notices}
+    known = Address.objects.of(told.values()) if told else {}
+    ways = {
+        pk: [name for name, channel in CHANNELS.items() if channel.reaches(user, known.get((pk, name)))]
+        for pk, user in told.items()
+    }
+    reached = [(notice, name) for notice in notices for name in ways[notice.user_id]]
     if not reached:
         return
-    people = {notice.user_id: notice.user for notice, _ in reached}
+    people = {pk: user for pk, user in told.items() if ways[pk]}
     wanted = wishes(people.values(), [reached[0][0].kind])
     quiet = {row.user_id: row for row in QuietHours.objects.filter(user__in=people)}
     deliveries = [

@@ -32,6 +32,7 @@ from people.models import (
     TeamDayOff,
     TeamSpan,
     TimeOff,
+    UndoNote,
     User,
     UserSkill,
     WorkingSpan,
@@ -234,6 +235,13 @@ class CalendarFeedAdmin(ReadOnlyAdmin):
 class SavedViewAdmin(ReadOnlyAdmin):
     list_display = ("name", "page", "user")
     list_select_related = ("user",)
+
+
+@admin.register(UndoNote)
+class UndoNoteAdmin(ReadOnlyAdmin):
+    list_display = ("user", "made_at")
+    list_select_related = ("user",)
+    exclude = ("steps",)
 
 
 @admin.register(BusySource)

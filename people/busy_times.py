@@ -47,7 +47,8 @@ TURNS = Turns(
     lost="It could not be read: managers find why among the jobs.",
 )
 """What fails leaves what was read before as it is."""
-tell_of_failing, end, end_for, give_up = TURNS.tell, TURNS.end, TURNS.end_for, TURNS.give_up
+tell_of_failing, end, end_for = TURNS.tell, TURNS.end, TURNS.end_for
+give_up, take_up_again = TURNS.give_up, TURNS.take_up_again
 
 
 class BadSource(ValueError):

@@ -402,6 +402,25 @@ class SavedView(models.Model):
         return self.name
 
 
+class UndoNoteQuerySet(models.QuerySet["UndoNote"]):
+    def visible_to(self, user: User) -> "UndoNoteQuerySet":
+        """One's own, whoever one is: only who did a thing takes it back."""
+        return self.filter(user=user)
+
+
+class UndoNote(models.Model):
+    """How things stood before somebody changed many at once, for the minutes in which that can be taken back."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="undo_notes")
+    steps = models.JSONField()
+    made_at = models.DateTimeField(db_index=True)
+
+    objects = UndoNoteQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.made_at:%Y-%m-%d %H:%M}"
+
+
 class CalendarFeed(models.Model):
     """The private address at which calendars read somebody's tasks. Only the digest of its secret is kept."""
 

@@ -65,6 +65,6 @@ def may_edit_enrolment(user: User, enrolment: Any) -> bool:
     )
 
 
-def may_retry(user: User) -> bool:
-    """Running a job again that was given up: managers and superusers, who are told of it."""
+def may_steer_jobs(user: User) -> bool:
+    """Running a job again that was given up, and cancelling one that waits: managers and superusers."""
     return user.manages or user.is_superuser

@@ -1,12 +1,14 @@
 """Rows that may be written by hand: what they leave out is filled in, however they are saved."""
 
-from collections.abc import Iterable
-from copy import deepcopy
+from collections.abc import Collection, Iterable
+from copy import copy, deepcopy
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models, transaction
+
+from jobs.rows import from_database
 
 
 class FilledInQuerySet(models.QuerySet[Any]):
@@ -47,6 +49,14 @@ class SavesChanges(models.Model):
         super().__init__(*args, **kwargs)
         self._stored: dict[str, Any] = {}
         self.note_stored()
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        row = from_database(cls, db, field_names, values, **more)
+        if "_stored" not in row.__dict__:
+            row._stored = {}
+            row.note_stored()
+        return row
 
     @property
     def is_new(self) -> bool:
@@ -94,7 +104,7 @@ class SavesChanges(models.Model):
             values = {name: value for name, value in values.items() if name in named}
         for name in _changed_in_place(type(self)):
             if name in values:
-                values[name] = deepcopy(values[name])
+                values[name] = deepcopy(values[name]) if values[name] else copy(values[name])
         return values
 
 

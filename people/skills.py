@@ -14,6 +14,8 @@ from people.models import Skill, SkillRequirement, Team, User, UserSkill
 
 Asked = Mapping[int, Mapping[int, int]]
 """By skill, the skills it asks for itself and their least levels."""
+Closure = Mapping[int, tuple[tuple[int, int], ...]]
+"""By skill, all that it asks for, through others too: skill ids and least levels."""
 
 
 def closure(team: Team) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -34,7 +36,7 @@ class Skills:
     """A team's: their names, and what each asks for (see `closure`)."""
 
     names: Mapping[int, str]
-    closure: Mapping[int, tuple[tuple[int, int], ...]]
+    closure: Closure
 
 
 def read(team: Team) -> Skills:
@@ -49,14 +51,20 @@ def read(team: Team) -> Skills:
     return Skills(names, _closed(asked))
 
 
+def in_full(needs: Mapping[int, int], asked: Closure) -> dict[int, int]:
+    """The needed levels by skill id, with those that these skills ask for (`closure`) too."""
+    wanted = dict(needs)
+    for skill in needs:
+        for need, level in asked.get(skill, ()):
+            wanted[need] = max(level, wanted.get(need, 0))
+    return wanted
+
+
 def warning(team: Team, needs: Mapping[int, int]) -> str:
     """What to change so that work which needs these levels by skill id finds somebody; empty when somebody has them."""
     if not needs:
         return ""
-    wanted, asked = dict(needs), closure(team)
-    for skill in needs:
-        for need, level in asked.get(skill, ()):
-            wanted[need] = max(level, wanted.get(need, 0))
+    wanted = in_full(needs, closure(team))
     people: dict[int, dict[int, int]] = {
         pk: {} for pk in User.objects.active().filter(team=team).values_list("pk", flat=True)
     }

@@ -21,6 +21,8 @@ from django.utils.translation.trans_real import translation
 from people.models import User
 
 CONTEXT = "said"
+COLUMN = "column"
+"""The context of the heads of files."""
 _KEY = f"{CONTEXT}\4"
 _FIELD = re.compile(r"\{(\w*)(?::([^{}]*))?\}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
@@ -57,6 +59,7 @@ _FORMS = {
     "%M": r"\d\d",
     "%Y": r"\d{4}",
 }
+_DATED = re.compile("%[a-zA-Z]")
 _FEWEST = 8
 """Fixed letters of a template that begins with a field: with fewer, such as ` is `, it would match too much."""
 _FEWEST_AT_START = 4
@@ -104,6 +107,11 @@ def word(text: object) -> str:
     """The same of a label alone: for lists in which names that people gave stand beside it."""
     words = str(text)
     return words if (get_language() or "en").startswith("en") else (_word(words) or words)
+
+
+def head(column: str) -> str:
+    """The head of a file's column, which the rooms name in English."""
+    return pgettext(COLUMN, column)
 
 
 @lru_cache(maxsize=8192)
@@ -203,7 +211,7 @@ def _filled(template: Template, values: tuple[str, ...], language: str) -> str:
         value, spec, written = given[field[1]]
         if written or not value:
             return value
-        if "%" in spec:
+        if _DATED.search(spec):
             return _date(value, spec, field[2] or "")
         lead, tail = len(value) - len(value.lstrip()), len(value.rstrip())
         return value[:lead] + _sentences(value.strip(), language) + value[tail:] if value.strip() else value
@@ -272,6 +280,6 @@ def _template(text: str, answer: str) -> Template:
 
 def _form(spec: str) -> str:
     """What a field of this format looks like."""
-    if "%" in spec:
-        return re.sub("%[a-zA-Z]", lambda one: _FORMS[one[0]], spec)
-    return r"[+-]?[\d.,]+" if spec else ".*?"
+    if _DATED.search(spec):
+        return _DATED.sub(lambda one: _FORMS[one[0]], spec)
+    return (r"[+-]?[\d.,]+" if spec else ".*?") + ("%" if spec.endswith("%") else "")

@@ -101,8 +101,28 @@ class Turns:
                     step(row, now)
 
     def give_up(self, job: Job, now: datetime) -> None:
-        """A job that failed for a reason of our own, or whose process died each time: the next turn comes still."""
-        if job.name == self.job:
-            rows = self.model._default_manager.select_related("user").filter(pk=job.args[0], turn=job.args[1])
-            if (row := rows.first()) is not None:
-                self.fail(row, self.lost, now=now)
+        """A job that failed for a reason of our own, whose process died each time or that somebody cancelled: the next
+        turn comes still. Of a cancelled one nobody was asked, so it is no failure.
+        """
+        row = self._after(job, turns=0)
+        if row is None:
+            return
+        if job.state == Job.REVOKED:
+            self.begin(row, at=max(job.run_at, now) + self.first_wait, now=now, error=job.error[:255])
+        else:
+            self.fail(row, self.lost, now=now)
+
+    def take_up_again(self, job: Job, now: datetime) -> None:
+        """Such a job that is to run after all: the turn that was begun in its place comes when it was to run, unless
+        there were others since.
+        """
+        row = self._after(job, turns=1)
+        if row is not None and row.error in (job.error, self.lost):
+            self.begin(row, at=max(job.run_at, now), now=now)
+
+    def _after(self, job: Job, *, turns: int) -> Any:
+        """The row, so many turns after that of this job; None when no turn is to come, or it was another's job."""
+        if job.name != self.job:
+            return None
+        rows = self.model._default_manager.select_related("user").exclude(**{self.column: None})
+        return rows.filter(pk=job.args[0], turn=job.args[1] + turns).first()

@@ -1,9 +1,10 @@
-"""A daily report as a CSV file, for spreadsheets."""
+"""A daily report as a CSV file, for spreadsheets: its words in the language that is active, its figures as they are."""
 
 import csv
 import io
 
 from domain.files.cells import harmless
+from people import speech
 from performance import sections
 from performance.models import DailyReport
 
@@ -16,10 +17,22 @@ def of_report(report: DailyReport) -> str:
     text = io.StringIO()
     text.write(BOM)
     lines = csv.writer(text)
-    lines.writerow(COLUMNS)
+    lines.writerow([speech.head(column) for column in COLUMNS])
     for section in sections.of(report.data):
         for row in section.rows:
-            value = "" if row.value is None else row.value
-            words = (section.title, row.what, row.who, value, row.unit, row.detail)
-            lines.writerow([harmless(word) if isinstance(word, str) else word for word in words])
+            lines.writerow([harmless(word) if isinstance(word, str) else word for word in _line(section, row)])
     return text.getvalue()
+
+
+def _line(section: sections.Section, row: sections.Row) -> list[str | float]:
+    """By `COLUMNS`; names that people gave are told as they are."""
+    what = row.what if row.named else speech.word(row.what)
+    value = "" if row.value is None else row.value
+    return [
+        speech.said(section.title),
+        what,
+        speech.said(row.who),
+        value,
+        speech.word(row.unit),
+        speech.said(row.detail),
+    ]

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from assignment.models import Suggestion
+from automation import rulebook
 from automation.models import (
     AutomationStep,
     Campaign,
@@ -39,7 +40,9 @@ def number() -> int:
 
 
 def make_team(**fields: Any) -> Team:
-    return Team.objects.create(**{"name": f"Team {number()}", "timezone": "UTC"} | fields)
+    team = Team.objects.create(**{"name": f"Team {number()}", "timezone": "UTC"} | fields)
+    rulebook.forget(team.pk)  # one of its number, and all its changes of rules, may have been rolled back
+    return team
 
 
 def make_user(*, team: Team | None = None, role: str = User.MEMBER, password: str | None = None, **fields: Any) -> User:
@@ -182,7 +185,7 @@ def make_rule(owner: User | None = None, **fields: Any) -> TaskAutomationRule:
 
 def make_firing(rule: TaskAutomationRule, *, task: Task | None = None, **fields: Any) -> Firing:
     defaults = {
-        "trigger_key": f"activity:{number()}",
+        "trigger_key": f"made:{number()}",  # never the key of an activity, whose numbers begin anywhere
         "outcome": Firing.FIRED,
         "at": datetime.now(UTC),
         "contact": task.contact if task else None,

@@ -29,8 +29,12 @@ def _missing(what: str) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the long ones first; pytest-django has put all that use no database last."""
-    items.sort(key=lambda item: not {"long", "flow"} & {mark.name for mark in item.iter_markers()})
+    """Puts those of the domain first, as long as the migrations take, and then the long ones.
+
+    pytest-django has put all that use no database last. Those of a file stay together.
+    """
+    long = {item.path for item in items if {"long", "flow"} & {mark.name for mark in item.iter_markers()}}
+    items.sort(key=lambda item: (item.path.parent.name != "domain", item.path not in long))
 
 
 def pytest_unconfigure() -> None:
@@ -63,8 +67,11 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def nothing_of_other_tests() -> None:
-    """What tests of a process share: the cache with its counts per address, and the last page's language."""
+    """What tests of a process share: the cache with its counts per address, rules, and the last page's language."""
+    from automation import rulebook  # once Django is set up
+
     cache.clear()
+    rulebook._kept.clear()
     translation.deactivate()
 
 
@@ -72,6 +79,7 @@ def nothing_of_other_tests() -> None:
 def a_busy_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine ends a batch by the number of its records, however long they take."""
     monkeypatch.setattr("automation.engine.BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("automation.engine._seconds_each", {})
     monkeypatch.setattr("automation.engine.DRAIN_SECONDS", 3600.0)
     monkeypatch.setattr("automation.engine.DRAIN_SECONDS_WITH_BROKER", 3600.0)
 

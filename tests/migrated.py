@@ -2,6 +2,8 @@
 
 `tests.run` names a fresh folder for each run, so that each migrates anew on every database that it uses. Elsewhere one
 is kept from run to run, under a name made of all that goes into it; and Django looks each time that nothing is missing.
+
+`python -m tests.migrated ADDRESS...` makes what is missing on these servers, and one on SQLite for `sqlite`.
 """
 
 import fcntl
@@ -30,19 +32,30 @@ PREFIX = f"{servers.OURS}_{FOLDER.name}_migrated_"
 def sqlite(to: Path) -> None:
     """Puts a copy there."""
     with _locked():
-        key = _key()
-        source = FOLDER / f"{key}.sqlite3"
-        if not source.exists():
-            for old in FOLDER.glob("*.sqlite3*"):
-                old.unlink()
-            new = FOLDER / "new.sqlite3"
-            _migrate(f"sqlite:///{new}")
-            source = new.rename(source) if _key() == key else new  # changed meanwhile, it is nobody else's
-        shutil.copyfile(source, to)
+        shutil.copyfile(_made_here(), to)
 
 
 def postgres(server_url: str, name: str) -> str:
     """Makes a database of ours as a copy; returns its address."""
+    with _made_there(server_url) as source:
+        return servers.create_database(server_url, name, template=source)
+
+
+def _made_here() -> Path:
+    key = _key()
+    source = FOLDER / f"{key}.sqlite3"
+    if not source.exists():
+        for old in FOLDER.glob("*.sqlite3*"):
+            old.unlink()
+        new = FOLDER / "new.sqlite3"
+        _migrate(f"sqlite:///{new}")
+        source = new.rename(source) if _key() == key else new  # changed meanwhile, it is nobody else's
+    return source
+
+
+@contextmanager
+def _made_there(server_url: str) -> Iterator[str]:
+    """Its name, while nobody else makes or copies one."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [PREFIX])  # until this connection ends
         key = _key()
@@ -56,7 +69,7 @@ def postgres(server_url: str, name: str) -> str:
                 )
             else:
                 source = new
-        return servers.create_database(server_url, name, template=source)
+        yield source
 
 
 def for_django() -> None:
@@ -80,11 +93,11 @@ def _locked() -> Iterator[None]:
 
 
 def _migrate(database_url: str) -> None:
-    """As an operator does, in a process of its own."""
+    """In a process of its own, and as it is typed: with the name of one room everything is built."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXTMOVE_", "CELERY_"))}
     own = {"NEXTMOVE_ENV_FILE": os.devnull, "NEXTMOVE_SECRET_KEY": "only for tests", "NEXTMOVE_DATA_DIR": str(FOLDER)}
     own |= {"NEXTMOVE_DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=kept | own, check=True)
+    subprocess.run([sys.executable, "manage.py", "migrate", "automation", "-v0"], cwd=ROOT, env=kept | own, check=True)
 
 
 def _key() -> str:
@@ -100,3 +113,17 @@ def _key() -> str:
     for path in sorted(imported.union(roots)):
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def main() -> None:
+    for address in sys.argv[1:]:
+        if address == "sqlite":
+            with _locked():
+                _made_here()
+        else:
+            with _made_there(address):
+                pass
+
+
+if __name__ == "__main__":
+    main()

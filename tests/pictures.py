@@ -29,6 +29,7 @@ SHOWN = {
     "my-work": "/",
     "task-scheduling": "/automations/task-scheduling",
     "new-rule": "/automations/task-scheduling/new?template=hot-lead",
+    "statistics": "/automations/stats",
     "sequences": "/automations/sequences",
     "jobs": "/automations/jobs",
     "activity": "/activity",
@@ -38,8 +39,17 @@ SHOWN = {
     "performance": "/team/performance",
     "inbox": "/inbox",
     "notifications": "/settings/notifications",
+    "team": "/settings/team",
 }
-DARK, ON_A_PHONE = ("my-work", "workload"), ("my-work", "task-scheduling")
+FIRST = {
+    "rule": "/automations/task-scheduling",
+    "sequence": "/automations/sequences",
+    "contact": "/contacts",
+    "task": "/tasks?sort=due",
+    "member": "/team/performance",
+}
+"""Pages of one: of the first that these pages lead to."""
+DARK, ON_A_PHONE = ("my-work", "workload"), ("my-work", "task-scheduling", "contact")
 
 
 def keep(page: Page, path: str, *, theme: str, width: int) -> None:
@@ -47,6 +57,26 @@ def keep(page: Page, path: str, *, theme: str, width: int) -> None:
     if folder := os.environ.get("NEXTMOVE_TEST_PICTURES"):
         name = re.sub(r"[^a-z0-9]+", "-", re.sub(r"[{}]", "", path)).strip("-") or "my-work"
         page.screenshot(path=Path(folder) / f"{theme}-{width}" / f"{name}.png", full_page=True)
+
+
+def _begin(page: Page) -> None:
+    """What the demo leaves to be done: the first sequence, and a task that is completed, which starts some jobs."""
+    page.goto("/automations/sequences")
+    page.locator("form[action*='/ready/'] button").first.click()
+    page.wait_for_load_state("load")
+    page.goto("/?view=upcoming")
+    page.locator("form[action$='/complete'] button").last.click()
+    page.get_by_text("Completed:").wait_for()
+    page.goto("/automations/jobs")
+    page.get_by_text("Update user performance metrics").last.wait_for()
+
+
+def _address(page: Page, name: str) -> str:
+    if name in SHOWN:
+        return SHOWN[name]
+    page.goto(FIRST[name])
+    first = page.locator("main :is([data-open], a[href^='/team/members/'])").first
+    return first.get_attribute("href") or FIRST[name]
 
 
 def main() -> int:
@@ -57,7 +87,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nextmove-pictures-") as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         with processes.serving(Path(folder), demo=True) as site:
-            for theme, size, names in (("light", WIDE, SHOWN), ("dark", WIDE, DARK), ("light", PHONE, ON_A_PHONE)):
+            every = (*SHOWN, *FIRST)
+            for theme, size, names in (("light", WIDE, every), ("dark", WIDE, DARK), ("light", PHONE, ON_A_PHONE)):
                 context = browser.new_context(viewport=size, base_url=site.url)
                 context.add_cookies([{"name": "theme", "value": theme, "url": site.url}])
                 page = context.new_page()
@@ -66,9 +97,14 @@ def main() -> int:
                 page.fill("[name=password]", "for the tests")
                 page.get_by_role("button", name="Sign in").click()
                 page.wait_for_url("**/")
+                if (theme, size) == ("light", WIDE):
+                    _begin(page)
                 for name in names:
-                    page.goto(SHOWN[name])
-                    page.wait_for_load_state("load")
+                    page.goto(_address(page, name))
+                    if name == "my-work" and size == WIDE:
+                        page.keyboard.press("j")
+                        page.keyboard.press("Enter")
+                    page.wait_for_load_state("networkidle")  # the dry run and the panel come after the rest
                     kind = "" if (theme, size) == ("light", WIDE) else f"-{'phone' if size == PHONE else theme}"
                     page.screenshot(path=IN_DOCS / f"{name}{kind}.png")
                     print(f"{name}{kind}.png")

@@ -39,16 +39,38 @@ class Outcome:
 def main() -> int:
     own = sys.argv[1:]
     missing: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="nextmove-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nextmove-tests-") as folder, reachable(missing) as (places, chosen):
         # Fresh, so that the migrations run once in this run on each database; see tests.migrated.
         migrated = {"NEXTMOVE_TEST_MIGRATED": str(Path(folder) / str(os.getpid()))}
-        outcomes = [run("SQLite, no broker", "not broker and not chaos", own, migrated, workers=2)]
-        with reachable(missing) as (places, chosen):
-            if places:
-                marks = ["flow"] + (["database"] if "NEXTMOVE_TEST_USE_DATABASE" in chosen else [])
-                marks += ["broker"] if "NEXTMOVE_TEST_USE_REDIS" in chosen else []
-                outcomes.append(run(" + ".join(places), " or ".join(marks), own, chosen | migrated, workers=2))
+        with migrating("sqlite", migrated), migrating(chosen.get("NEXTMOVE_TEST_USE_DATABASE", ""), migrated):
+            outcomes = [run("SQLite, no broker", "not broker and not chaos", own, migrated, workers=2)]
+        if places:
+            marks = ["flow"] + (["database"] if "NEXTMOVE_TEST_USE_DATABASE" in chosen else [])
+            marks += ["broker"] if "NEXTMOVE_TEST_USE_REDIS" in chosen else []
+            outcomes.append(run(" + ".join(places), " or ".join(marks), own, chosen | migrated, workers=2))
     return report(outcomes, missing)
+
+
+@contextmanager
+def migrating(address: str, migrated: dict[str, str]) -> Iterator[None]:
+    """Meanwhile the migrations run there: each takes one core for half a minute, in which the other need not wait."""
+    if not address:
+        yield
+        return
+    command = [sys.executable, "-m", "tests.migrated", address]
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(migrated)) as process:
+        try:
+            yield
+        finally:
+            process.wait()
+
+
+def surroundings(chosen: dict[str, str]) -> dict[str, str]:
+    """Of what is started here: with bytecode, also where this machine keeps none. Each worker would take longer to
+    compile the tests than to collect them, and each process of the product twice as long to start.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTMOVE_TEST_USE_")}
+    return kept | chosen | {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @contextmanager
@@ -71,7 +93,6 @@ def reachable(missing: list[str]) -> Iterator[tuple[list[str], dict[str, str]]]:
 
 def run(where: str, marks: str, own: list[str], chosen: dict[str, str], *, workers: int) -> Outcome:
     print(f"\n== {where} ==", flush=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTMOVE_TEST_USE_")}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="nextmove-tests-") as folder:
         results = Path(folder) / "results.xml"
@@ -82,13 +103,15 @@ def run(where: str, marks: str, own: list[str], chosen: dict[str, str], *, worke
             "-q",
             "-n",
             str(workers),
+            "--dist=loadfile",  # what a file begins once, as a whole product, is not begun in each worker
+            "--no-loadscope-reorder",
             "-m",
             marks,
             f"--junit-xml={results}",
             *own,
         ]
         # Whatever the tests leave in the temporary folder goes with it, also after a crash.
-        environment = kept | chosen | {"NEXTMOVE_TEST_RUN": str(os.getpid()), "TMPDIR": folder}
+        environment = surroundings(chosen) | {"NEXTMOVE_TEST_RUN": str(os.getpid()), "TMPDIR": folder}
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         outcome = counted(where, results)
     if code not in (0, NO_TESTS) and not outcome.failed:

@@ -24,21 +24,26 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 if not apps.ready:
     django.setup()
 
+from automation.exports.lists import LISTS
 from crm.models import Contact
-from people.speech import CONTEXT
+from people.speech import COLUMN, CONTEXT
+from performance.tables import COLUMNS as REPORT
 from web import job_words
+from web.exporting import READ_BACK
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("web", "people", "notifications/templates", "performance/templates")
 SPEAKING = (
     "domain",
     "jobs/outgoing.py",
+    "jobs/queue.py",
     "people",
     "crm",
     "work",
     "notifications",
     "webhooks",
     "performance",
+    "learning",
     "assignment",
     "automation",
 )
@@ -50,7 +55,7 @@ NOT_READ = re.compile(
     r"|automation/(task_templates|task_scheduler|chains_told)|domain/matching/(construction|engine|exact|problem)"
     r"|domain/(backoff|redaction)|people/(tokens|audit|speech)\.py|assignment/(offers|solver)|webhooks/(recording|signing|calling)"
     r"|work/(files/task_matching|finishing|calendar)\.py|crm/files/contact_matching|notifications/channels/.*/reports"
-    r"|crm/(contacts|trigrams)\.py|automation/(__init__|giving)\.py"
+    r"|crm/(contacts|trigrams)\.py|automation/(__init__|bulk|rule_changes)\.py"
 )
 _WORDS = """
 task tasks contact contacts day days hour hours week weeks month months minute minutes working person people
@@ -126,7 +131,14 @@ def collected() -> list[Text]:
                     found[key] = text.many or found.get(key, "")
     for one in said():
         found[one, CONTEXT] = ""
+    for head in heads():
+        found[head, COLUMN] = ""
     return [Text(one, many, context) for (one, context), many in found.items()]
+
+
+def heads() -> Iterator[str]:
+    """Of all files that people read in spreadsheets."""
+    return itertools.chain(REPORT, *(table.heads for name, table in LISTS.items() if name not in READ_BACK))
 
 
 def _of_file(path: Path) -> Iterator[Text]:

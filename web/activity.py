@@ -149,7 +149,7 @@ def one(request: Request, pk: int) -> HttpResponse:
         "activity": row,
         "data": _told(row.data),
         "conflicts": [(one, _told(one.data)) for one in row.conflicts.order_by("pk")[:20]],
-        "may_retry": rights.may_retry(request.user),
+        "may_retry": rights.may_steer_jobs(request.user),
         "cause": job_words.cause(row.job) if row.job is not None and row.job.state == Job.DEAD else "",
         "address": unmatched.address_of(row),
         "leads": request.user.leads,
@@ -162,7 +162,7 @@ def one(request: Request, pk: int) -> HttpResponse:
 def replay(request: Request, pk: int) -> HttpResponse:
     """Runs the rules for an event again that failed as a whole; what they have made already stays single."""
     row, back = get_object_or_404(Activity.objects.visible_to(request.user), pk=pk), f"/activity/{pk}"
-    if not rights.may_retry(request.user):
+    if not rights.may_steer_jobs(request.user):
         raise PermissionDenied(_("Only managers run what failed again."))
     job = Job.objects.filter(pk=engine.redo_id(row)).first()
     with transaction.atomic():

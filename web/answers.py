@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django_htmx.http import trigger_client_event
 
 from web.access import Request
+from work.models import Task
 
 CHANGED = "work-changed"
 """Live parts of a page ask anew when they hear of it."""
@@ -15,12 +16,15 @@ UNDO = "undo:"
 """What a message's tags begin with that can be taken back; the signed note follows."""
 
 
-def done(request: Request, text: str, *, undo: str = "", back: str = "/") -> HttpResponse:
-    """Done. `undo` is the signed note to take it back by; `back` is for forms that do not say where they stand."""
+def done(request: Request, text: str, *, undo: str = "", back: str = "/", ask: Task | None = None) -> HttpResponse:
+    """Done. `undo` is the signed note to take it back by; `back` is for forms that do not say where they stand.
+
+    `ask` is a completed task whose outcome the toast asks for.
+    """
     if not request.htmx:
         messages.success(request, text, extra_tags=f"{UNDO}{undo}" if undo else "")
         return redirect(way_back(request, back))
-    response = render(request, "web/answers/done.html", {"text": text, "undo": undo})
+    response = render(request, "web/answers/done.html", {"text": text, "undo": undo, "ask": ask})
     return trigger_client_event(response, CHANGED)
 
 

@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET
 
+from automation import cancelling
 from people import audit, rights
 from people.models import Change, User
 from web import paging
@@ -41,10 +42,12 @@ KINDS: dict[str, Kind] = {
     "rule": Kind(gettext_lazy("Rule"), "automation.TaskAutomationRule", "rule"),
     "sequence": Kind(gettext_lazy("Sequence"), "automation.Sequence", "sequence"),
     "campaign": Kind(gettext_lazy("Campaign"), "automation.Campaign", "campaign"),
+    "job": Kind(gettext_lazy("Job"), "jobs.Job"),
     "task": Kind(gettext_lazy("Task"), "work.Task", "task"),
     "contact": Kind(gettext_lazy("Contact"), "crm.Contact", "contact"),
     "member": Kind(gettext_lazy("Member"), "people.User", "member"),
     "team": Kind(gettext_lazy("Team"), "people.Team"),
+    "learning": Kind(gettext_lazy("Learning"), "learning.TeamLearning"),
     "skill": Kind(gettext_lazy("Skill"), "people.Skill"),
     "token": Kind(gettext_lazy("API token"), "people.ApiToken"),
     "source": Kind(gettext_lazy("Source of mail events"), "crm.InboundSource", "source"),
@@ -61,6 +64,8 @@ VERBS: dict[str, str | Promise] = {
     audit.CHANGED: gettext_lazy("changed"),
     audit.DELETED: gettext_lazy("deleted"),
     "revoked": gettext_lazy("revoked"),
+    cancelling.CANCELLED: pgettext_lazy("audit", "cancelled"),
+    cancelling.PUT_BACK: gettext_lazy("put back"),
     "renewed": gettext_lazy("given a new secret"),
     "deactivated": gettext_lazy("deactivated"),
     "two-step on": gettext_lazy("switched two-step sign-in on"),

@@ -19,9 +19,22 @@ from crm.models import Activity, Contact, ContactMerge, validate_cadence
 from domain import attention
 from people import rights
 from people.models import SavedView, User
-from web import answers, contact_filters, contact_form, doing, live, notices, origins, saved_views, timelines
+from web import (
+    answers,
+    best_times,
+    contact_filters,
+    contact_form,
+    doing,
+    learning,
+    live,
+    notices,
+    origins,
+    saved_views,
+    timelines,
+)
 from web.access import Request, signed_in
 from web.contact_filters import Filters
+from web.numbers import NumberField
 from work import ties
 from work.models import Task
 
@@ -67,6 +80,7 @@ class NoteForm(forms.Form):
         max_value=1440,
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
+    worth = NumberField(label=gettext_lazy("Worth"), required=False, min_value=0, max_digits=15, decimal_places=2)
 
 
 @require_GET
@@ -129,10 +143,13 @@ def _parts(request: Request, contact: Contact) -> dict[str, Any]:
         else None,
         "statuses": Contact.STATUSES,
         "cadences": _cadences(contact),
+        **learning.of_contact(contact),
+        **best_times.of_contact(contact, now=now),
         "tasks": tasks,
         "next": _next(contact, tasks, enrolled, now),
         "snoozes": doing.SNOOZES,
         "note_form": NoteForm(auto_id="note_%s"),
+        "worth_key": learning.worth_key(contact),
         "timeline": told,
         "more": len(told) >= timelines.MOST,
         "enrolments": enrolled,
@@ -269,12 +286,14 @@ def note(request: Request, pk: int) -> HttpResponse:
     """Writes down a note, a call or a meeting; whoever sees the contact may."""
     contact, form, back = contact_of(request, pk), NoteForm(request.POST), f"/contacts/{pk}"
     if not form.is_valid():
-        return answers.refused(request, _("Choose what it was; minutes are a number up to 1440."), back=back)
-    said = form.cleaned_data
+        worth = form.errors.get("worth")
+        words = str(worth[0]) if worth else _("Choose what it was; minutes are a number up to 1440.")
+        return answers.refused(request, words, back=back)
+    said, key = form.cleaned_data, learning.worth_key(contact)
+    facts = {key: float(said["worth"])} if key and said["worth"] is not None else None
+    minutes, now = said["minutes"], timezone.now()
     try:
-        row = noting.note(
-            contact, said["kind"], said["text"], by=request.user, now=timezone.now(), minutes=said["minutes"]
-        )
+        row = noting.note(contact, said["kind"], said["text"], by=request.user, now=now, minutes=minutes, facts=facts)
     except noting.CannotNote as refusal:
         return answers.refused(request, str(refusal), back=back)
     done = {Activity.CALL: _("The call is noted"), Activity.MEETING: _("The meeting is noted")}

@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str | Promise, dict[str, str | Promise]], ...] = (
             "tasks": _("Tasks"),
             "workload": _("Workload"),
             "performance": _("Performance"),
+            "estimates": _("Estimates"),
             "reports": _("Daily reports"),
             "batches": _("Planned follow-ups"),
         },

@@ -40,6 +40,11 @@ class CommentForm(forms.Form):
     )
 
 
+def snoozes_of(task: Task, user: User) -> dict[str, Any]:
+    """What puts this task off, with its label."""
+    return {key: SNOOZES[key] for key in snoozing.choices(task, by=user, now=timezone.now())}
+
+
 def receivers(user: User) -> list[User]:
     """Whom the viewer may give tasks to."""
     people = User.objects.visible_to(user).active().order_by("first_name", "username")
@@ -60,8 +65,9 @@ def snooze(request: Request, pk: int) -> HttpResponse:
 @require_POST
 @signed_in
 def give(request: Request, pk: int) -> HttpResponse:
-    verb = giving(request.user, request.POST.get("to", ""))
-    return _one(request, task_of(request, pk), undoing.GIVEN, verb, _("Given on: %(title)s"))
+    to = request.POST.get("to", "")
+    text = _("Back in the queue: %(title)s") if to == QUEUE else _("Given on: %(title)s")
+    return _one(request, task_of(request, pk), undoing.GIVEN, giving(request.user, to), text)
 
 
 @require_POST
@@ -85,7 +91,7 @@ def move(request: Request, pk: int) -> HttpResponse:
     def do(task: Task, now: datetime) -> None:
         dispatch.set_status(task, status, by=request.user, now=now)
 
-    return _one(request, task, what, do, _("Moved: %(title)s"))
+    return _one(request, task, what, do, _("Moved: %(title)s"), ask=status == Task.DONE)
 
 
 @require_POST
@@ -103,7 +109,7 @@ def comment(request: Request, pk: int) -> HttpResponse:
 def bulk(request: Request) -> HttpResponse:
     """The same to all that are ticked: what one of them refuses keeps none of the others from it."""
     verbs: dict[str, tuple[str, Callable[[Task, datetime], Any]]] = {
-        "complete": (undoing.COMPLETED, lambda task, now: lifecycle.complete(task, by=request.user, now=now)),
+        "complete": (undoing.COMPLETED, _completing(request)),
         "snooze": (undoing.PUT_OFF, _put_off(request)),
         "give": (undoing.GIVEN, giving(request.user, request.POST.get("to", ""))),
     }
@@ -145,12 +151,26 @@ def _each(
     return steps, refusals
 
 
-def _one(request: Request, task: Task, what: str, do: Callable[[Task, datetime], Any], text: str) -> HttpResponse:
+def _one(
+    request: Request, task: Task, what: str, do: Callable[[Task, datetime], Any], text: str, *, ask: bool = False
+) -> HttpResponse:
     steps, refusals = _each([task], what, do)
     back = f"/tasks/{task.pk}"
     if refusals:
         return answers.refused(request, refusals[0], back=back)
-    return answers.done(request, text % {"title": task.title}, undo=undoing.note(request.user, steps), back=back)
+    undo = undoing.note(request.user, steps)
+    return answers.done(request, text % {"title": task.title}, undo=undo, back=back, ask=asked(task) if ask else None)
+
+
+def asked(task: Task) -> Task | None:
+    """The completed task, if somebody should be asked what came of it: it was for a contact, and nothing is said."""
+    return task if task.contact_id is not None and not task.outcome else None
+
+
+def _completing(request: Request) -> Callable[[Task, datetime], Any]:
+    """With one outcome for all."""
+    outcome = request.POST.get("outcome", "")
+    return lambda task, now: lifecycle.complete(task, by=request.user, now=now, outcome=outcome)
 
 
 def _put_off(request: Request) -> Callable[[Task, datetime], Any]:

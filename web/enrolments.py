@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from automation import drafting, programmes
 from automation.models import Enrolment, EnrolmentStep
 from automation.programmes import pausing, standing
+from crm.models import Contact
 from domain import templating
 from people import rights
 from people.models import User
@@ -63,7 +64,7 @@ def dress(found: list[Any], user: User, now: datetime) -> list[Any]:
         row.word = STATES.get(row.state) or Word(row.state, "circle")
         row.under_way = row.state in Enrolment.UNDER_WAY
         row.of, row.number = len(outline.steps), numbers.get(row.at_key or "")
-        row.step_title = _title(step.title, row) if step is not None and row.under_way else ""
+        row.step_title = title_for(row.contact, step.title) if step is not None and row.under_way else ""
         row.may_edit = rights.may_edit_enrolment(user, row)
         row.may_undo = row.may_edit and row.undo_until is not None and row.undo_until > now
     return found
@@ -135,9 +136,9 @@ def _do(request: Request, pk: int, act: Callable[[Enrolment], Any], text: str) -
     return answers.done(request, text % {"name": row.contact.name}, back=back)
 
 
-def _title(source: str, row: Enrolment) -> str:
+def title_for(contact: Contact, source: str) -> str:
     """The step's title for this contact; as it is written where it cannot be filled."""
     try:
-        return templating.render_title(source, drafting.template_values(row.contact, None), fallback=source)
+        return templating.render_title(source, drafting.template_values(contact, None), fallback=source)
     except templating.TemplateError:
         return source

@@ -139,6 +139,14 @@ def first_rule(request: Request) -> HttpResponse:
     return redirect("web:setup")
 
 
+def take_own(request: Request, rule: TaskAutomationRule) -> bool:
+    """Whether the rule is the first one of somebody who would rather write their own: it is shown at work next."""
+    if request.session.get(STATE) != RULE:
+        return False
+    request.session[STATE] = rule.pk
+    return True
+
+
 @require_POST
 @signed_in
 def see(request: Request) -> HttpResponse:

@@ -57,6 +57,9 @@ ABOUT: dict[str, About] = {
     "cleanup_old_assignments": About(_("Cleans up what is long finished."), _("Tomorrow's run does the same.")),
     "generate_daily_reports": About(_("Writes the daily report."), _("Today's report is missing.")),
     "suggest_team_rebalancing": About(_("Suggests how to balance the load."), _("Today's suggestions are missing.")),
+    "learn_from_outcomes": About(
+        _("Learns best times, scores and estimates from what happened."), _("They are those of the night before.")
+    ),
     "read_import": About(_("Reads a file that was uploaded."), _("The import waits at its first step.")),
     "check_import": About(_("Checks a file that was uploaded."), _("The import waits to be checked.")),
     "count_figures": About(_("Counts what rules did."), _("Their statistics are those of some minutes ago.")),

@@ -24,7 +24,7 @@ from domain import calendars
 from people import absences, deactivation, hours, members, rights, timetables
 from people.models import Skill, TimeOff, User
 from performance import scores
-from web import profile, scorecard, sparkline
+from web import pools, profile, scorecard, sparkline
 from web.access import Request, signed_in
 from web.numbers import NumberField
 from web.week_form import WeekForm, told
@@ -238,6 +238,7 @@ def _shown(request: Request, person: User, **forms_sent: forms.BaseForm) -> Http
         "levels": LEVELS,
         "own_week": bool(spans),
         "weekdays": [(name, told(plan.spans, day)) for day, name in WEEKDAYS.items()],
+        "pools": pools.of_person(person, known, levels) if person.is_active else [],
         "time_off": [row for row in _away_of(person) if row["ends_on"] >= today],
         "tasks": list(tasks.order_by(F("due_date").asc(nulls_last=True), "id")[:MOST]),
         "account_form": forms_sent.get("account") or (AccountForm(instance=person) if may_account else None),

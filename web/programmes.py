@@ -95,7 +95,12 @@ class EnrolForm(forms.Form):
         # The select lists the first by name; any contact one may see is accepted (its page may link here with its id).
         contact: Any = self.fields["contact"]
         contact.queryset = visible = Contact.objects.visible_to(user)
-        listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_LISTED])
+        listed = list(visible.order_by("name").values_list("pk", "name")[: MOST_LISTED + 1])
+        if len(listed) > MOST_LISTED:
+            listed.pop()
+            contact.help_text = _("Only the first %(n)s by name are listed: enrol another from its own page.") % {
+                "n": MOST_LISTED
+            }
         chosen = str(self.data.get("contact") or "")
         if chosen.isdecimal() and len(chosen) < 19 and int(chosen) not in dict(listed):
             listed += visible.filter(pk=int(chosen)).values_list("pk", "name")
@@ -117,14 +122,14 @@ def index(request: Request, kind: Kind) -> HttpResponse:
     found = kind.model.objects.visible_to(request.user).select_related("owner")
     page = paging.of(found, "name", "id", cursor=request.GET.get("cursor", ""))
     figures = standing.figures(page.rows, Enrolment.objects.visible_to(request.user))
-    known = kind.steps(page.rows)
+    known, wanted = kind.steps(page.rows), _wanted(request)
     shown = [
         {
             "row": row,
             "figures": figures[row.pk],
             "steps": len(known[row.pk]),
             "picture": step_lines.picture([figures[row.pk].by_step.get(key, 0) for key in known[row.pk]]),
-            "url": kind.url("", row.pk),
+            "url": kind.url("", row.pk) + (f"?contact={wanted.pk}#enrol" if wanted else ""),
         }
         for row in page.rows
     ]
@@ -134,8 +139,16 @@ def index(request: Request, kind: Kind) -> HttpResponse:
         "shown": shown,
         "ready": kind.ready(request) if kind.ready else [],
         "new_url": kind.url("-new"),
+        "wanted": wanted,
     }
     return render(request, "web/sequences/index.html", context)
+
+
+def _wanted(request: Request) -> Contact | None:
+    """Whom somebody who comes from a contact's page wants to enrol."""
+    asked = request.GET.get("contact", "")
+    known = Contact.objects.visible_to(request.user)
+    return known.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 19 else None
 
 
 @require_http_methods(["GET", "POST"])
@@ -274,9 +287,13 @@ def migrate(request: Request, kind: Kind, pk: int) -> HttpResponse:
     except BadProgramme as bad:
         messages.error(request, str(bad))
         return redirect(kind.url("", pk))
-    shown = [(move, [(change, CHANGES[change.change]) for change in move.changes]) for move in moves]
+    shown = [(move, [_changed(move, change) for change in move.changes]) for move in moves]
     context = {"kind": kind, "row": row, "behind": behind, "moves": shown, "more": behind - len(moves)}
     return render(request, "web/sequences/migrate.html", context | {"urls": _urls(kind, row)})
+
+
+def _changed(move: migrating.Move, change: migrating.Change) -> tuple[migrating.Change, str, Word]:
+    return change, enrolments.title_for(move.enrolment.contact, change.title), CHANGES[change.change]
 
 
 def _moved(moved: int, left: int) -> str:
@@ -356,19 +373,19 @@ def _forecast(request: Request, row: Programme, form: EnrolForm, now: datetime) 
     """What enrolling the contact of the form would do; nothing while none is chosen."""
     if not form.is_bound or not form.is_valid():
         return {"prospect": None}
-    pk = form.cleaned_data["contact"].pk
+    contact = form.cleaned_data["contact"]
     try:
         (found,) = enrolling.preview(
             row,
-            [pk],
+            [contact.pk],
             owner=request.user,
             wish=form.wish(now),
             visible=Contact.objects.visible_to(request.user),
             now=now,
         )
     except BadProgramme as bad:
-        found = Prospect(pk, form.cleaned_data["contact"].name, Refused("unsound", str(bad)))
-    return {"prospect": found}
+        found = Prospect(contact.pk, contact.name, Refused("unsound", str(bad)))
+    return {"prospect": found, "ahead": [(enrolments.title_for(contact, one.step.title), one) for one in found.steps]}
 
 
 def _urls(kind: Kind, row: Programme) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from csp.decorators import csp
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -15,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from assignment import rebalancing
 from assignment.models import Suggestion
 from people import rights
-from performance import reports, sections
+from performance import letters, reports, sections, tables
 from performance.models import DailyReport
 from web import paging
 from web.access import Request, for_leads
@@ -54,6 +56,24 @@ def page(request: Request, pk: int) -> HttpResponse:
         "open_moves": sum(move.state == Suggestion.OPEN for move in moves.values()),
     }
     return render(request, "web/reports/page.html", context)
+
+
+@require_GET
+@for_leads
+def file(request: Request, pk: int) -> HttpResponse:
+    """The report for spreadsheets, in the viewer's language; the API's own is in English."""
+    report = _report(request, pk)
+    name = f"nextmove-report-{report.on}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(tables.of_report(report), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@require_GET
+@for_leads
+@csp({"default-src": ["'none'"], "style-src": ["'unsafe-inline'"]})  # type: ignore[arg-type]
+def mail(request: Request, pk: int) -> HttpResponse:
+    """The report as it is mailed to the viewer: its styles stand inside it, as mail programs want them."""
+    return HttpResponse(letters.html(_report(request, pk), base_url=settings.BASE_URL))
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -12,19 +13,21 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from assignment import runs
+from automation import tallies
 from automation.tasks import cleanup_old_assignments
 from crm import merge
 from crm.files import imports
 from jobs import queue
 from jobs.models import Job
-from people import devices, rights
+from learning import reading
+from people import busy_times, devices, rights, undo_notes
 from web.access import Request, signed_in
 from webhooks import housekeeping as told
 from work import housekeeping as work
 
 LAST = 5
-LATELY = timedelta(days=10)
-"""How far back the jobs are looked through."""
+REPEATED = timedelta(hours=24)
+"""How long the API keeps its answers; the pages know nothing else of it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,41 @@ KEPT = (
     Kept(
         gettext_lazy("Sign-ins"), devices.KEEP, gettext_lazy("Right and wrong passwords, with the address."), "sign_ins"
     ),
+    Kept(
+        gettext_lazy("Attempts to reach contacts"),
+        reading.KEPT_FOR,
+        gettext_lazy("What best times are learned from; the ledger keeps what happened."),
+    ),
     Kept(gettext_lazy("Merged contacts"), merge.KEPT_FOR, gettext_lazy("So long they can be parted again.")),
+    Kept(
+        gettext_lazy("What is over in calendars that were read"),
+        busy_times.KEPT,
+        gettext_lazy("Only when somebody was busy; due dates are counted from times that lie behind."),
+    ),
+    Kept(
+        gettext_lazy("Sessions"),
+        timedelta(days=settings.SESSION_DAYS),
+        gettext_lazy("With the device; at most, and less when nobody uses it."),
+        "sessions",
+    ),
+    Kept(gettext_lazy("What a plan gave to nobody"), runs.KEEP_UNGIVEN, gettext_lazy("With the reason.")),
+    Kept(
+        gettext_lazy("Answers to programs"),
+        REPEATED,
+        gettext_lazy("So long a request with the same Idempotency-Key gets the same answer."),
+    ),
+    Kept(
+        gettext_lazy("Counted figures"),
+        tallies.OLD,
+        gettext_lazy("Of rules, sequences and campaigns; they are counted again."),
+        "tallies",
+    ),
+    Kept(
+        gettext_lazy("What many changes can be taken back with"),
+        undo_notes.KEEP,
+        gettext_lazy("How things stood before; few changes are kept on the page alone."),
+        "undo_notes",
+    ),
 )
 
 

@@ -33,7 +33,10 @@ STRATEGIES = [
     ("round_robin", _("Each in turn")),
     ("unassigned", _("Nobody: leave it in the queue")),
 ]
-MORE = ("description", "reminder_offset_hours", "delay_at", "outside_hours")
+MORE = (
+    *("description", "reminder_offset_hours", "delay_at", "outside_hours"),
+    *("best_time_within_hours", "priority_from_score"),
+)
 LIMITS = (
     "repeat_policy",
     "repeat_window_hours",
@@ -58,6 +61,7 @@ FIELDS = {
     "delay_kind": "delay",
     "delay_at": "delay_at",
     "outside_hours": "outside_hours",
+    "best_time_within_hours": "best_time_within_hours",
     "burst": "burst",
     "condition": "condition",
     "settle_seconds": "settle_minutes",
@@ -113,6 +117,14 @@ class RuleForm(TriggerForm):
     outside_hours = forms.ChoiceField(
         label=_("Due outside working hours"), choices=TaskAutomationRule.OUTSIDE, required=False
     )
+    best_time_within_hours = forms.IntegerField(
+        label=_("At the best time, within hours"),
+        min_value=1,
+        max_value=336,
+        required=False,
+        help_text=_("When the contact answers soonest; empty: at its own time"),
+    )
+    priority_from_score = forms.BooleanField(label=_("Priority by the lead's score, where it has one"), required=False)
     reminder_offset_hours = _hours(_("Remind before it is due, hours"), required=False)
     estimated_hours = _hours(_("Estimated effort, hours"), required=False)
     repeat_policy = forms.ChoiceField(
@@ -191,8 +203,8 @@ class RuleForm(TriggerForm):
 
     @property
     def shows_more(self) -> bool:
-        given = self.initial.get("name", "")
-        return self._shows(MORE) or "name" in self.errors or given not in ("", str(self.initial.get("title", ""))[:120])
+        given, title = self.initial.get("name", ""), str(self.initial.get("title", ""))
+        return self._shows(MORE) or "name" in self.errors or given not in ("", *_by_itself(title))
 
     @property
     def shows_skills(self) -> bool:
@@ -219,7 +231,7 @@ class RuleForm(TriggerForm):
         """The columns, as `automation.rules` takes them."""
         given = self.cleaned_data
         return {
-            "name": given["name"] or given["title"][:120],
+            "name": self._name(given["name"]) or _usual_name(given["title"]),
             "trigger_type": given["kind"],
             "trigger_config": self._trigger(),
             "condition": given["condition"],
@@ -230,6 +242,8 @@ class RuleForm(TriggerForm):
             "overflow": given["overflow"] or TaskAutomationRule.DELAY,
             "burst": self._burst(),
             "outside_hours": given["outside_hours"],
+            "best_time_within_hours": given["best_time_within_hours"],
+            "priority_from_score": given["priority_from_score"],
             "task_title_template": given["title"],
             "task_description_template": given["description"],
             "task_priority": given["priority"],
@@ -255,6 +269,10 @@ class RuleForm(TriggerForm):
             field = FIELDS.get(column)
             for text in texts:
                 self.add_error(field if field in self.fields else None, text)
+
+    def _name(self, given: str) -> str:
+        """As somebody gave it; empty for one that was made of the title, which it follows."""
+        return "" if self.rule is not None and given in _by_itself(self.rule.task_title_template) else given
 
     def _trigger(self) -> dict[str, Any]:
         same = self.rule is not None and self.rule.trigger_type == self.cleaned_data["kind"]
@@ -290,6 +308,15 @@ class RuleForm(TriggerForm):
         return given
 
 
+def _usual_name(title: str) -> str:
+    return TaskAutomationRule(task_title_template=title).usual_name()
+
+
+def _by_itself(title: str) -> tuple[str, ...]:
+    """Names that nobody gave."""
+    return (title[:120], _usual_name(title))
+
+
 def _rules(user: User, rule: TaskAutomationRule | None) -> list[tuple[str, str]]:
     """Rules whose tasks may be waited for; those of the rule that were deleted since stay in its list."""
     waited = (
@@ -316,6 +343,8 @@ def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
         "burst": rule.burst,
         "delay_at": rule.delay_at,
         "outside_hours": rule.outside_hours,
+        "best_time_within_hours": rule.best_time_within_hours,
+        "priority_from_score": rule.priority_from_score,
         "settle_minutes": -(-rule.settle_seconds // 60),
         "name": rule.name,
         "description": rule.task_description_template,
@@ -329,11 +358,18 @@ def values_of(rule: TaskAutomationRule) -> dict[str, Any]:
         "fires_on_imports": rule.fires_on_imports,
         "fires_on_machines": rule.fires_on_machines,
     }
-    wanted = {need["skill"].lower(): need.get("level", 1) for need in rule.required_skills if isinstance(need, dict)}
+    wanted = needs_of(rule)
     for skill in Skill.objects.filter(team_id=rule.team_id):
         if skill.name.lower() in wanted:
             values[f"skill_{skill.pk}"] = str(wanted[skill.name.lower()])
     return values
+
+
+def needs_of(rule: TaskAutomationRule) -> dict[str, int]:
+    """Names of skills in lower case with the least level; what somebody wrote by hand and is none is left out."""
+    kept = rule.required_skills if isinstance(rule.required_skills, list) else []
+    rows = [need for need in kept if isinstance(need, dict)]
+    return {str(need.get("skill")).lower(): need.get("level", 1) for need in rows if type(need.get("level", 1)) is int}
 
 
 def _shown_delay(rule: TaskAutomationRule) -> tuple[Decimal | None, str]:

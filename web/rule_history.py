@@ -42,11 +42,13 @@ LABELS: dict[str, str | Promise] = {
     "task_title_template": gettext_lazy("Title"),
     "task_description_template": gettext_lazy("Description"),
     "task_priority": gettext_lazy("Priority"),
+    "priority_from_score": gettext_lazy("Priority by the lead's score"),
     "delay_hours": gettext_lazy("Due after, hours"),
     "delay_kind": gettext_lazy("Counted in"),
     "delay_days": gettext_lazy("Due after, days"),
     "delay_at": gettext_lazy("Time of day"),
     "outside_hours": gettext_lazy("Outside working hours"),
+    "best_time_within_hours": gettext_lazy("At the best time, within hours"),
     "reminder_offset_hours": gettext_lazy("Reminder, hours before"),
     "settle_seconds": gettext_lazy("Settles for, seconds"),
     "repeat_policy": gettext_lazy("When it happens again"),
@@ -151,7 +153,7 @@ def revert(request: Request, pk: int, number: int) -> HttpResponse:
     version = get_object_or_404(RuleVersion, rule=rule, number=number)
     columns = {
         name: TaskAutomationRule._meta.get_field(name).to_python(value)  # type: ignore[union-attr]
-        for name, value in version.content.items()
+        for name, value in (rules.LATER | version.content).items()
         if name in rules.EDITABLE
     }
     try:

@@ -26,7 +26,7 @@ from automation.simulation.trial import Outcome, Result
 from crm.models import Contact
 from domain import conditions
 from people import rights
-from web import rule_charts
+from web import pools, rule_charts
 from web.access import Request, signed_in
 from web.rule_conditions import Checked, Conditions
 from web.rule_form import STRATEGIES, RuleForm
@@ -88,7 +88,8 @@ def trial(request: Request, pk: int | None = None) -> HttpResponse:
     if rule is not None:
         must_try(request, rule)
     form = RuleForm(request.POST, user=request.user, rule=rule)
-    return render(request, "web/rules/trial.html", {"trial": tried(request, form)})
+    context = {"trial": tried(request, form), "pool": pools.of_form(form, request.user.team), "oob": True}
+    return render(request, "web/rules/trial.html", context)
 
 
 @require_POST

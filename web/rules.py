@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from automation import rules, statistics, tallies
 from automation.models import Firing, TaskAutomationRule
-from web import notices, rule_figures
+from web import first_run, notices, pools, rule_figures
 from web.access import Request, signed_in
 from web.rule_charts import SPARK_DAYS
 from web.rule_form import RuleForm
@@ -71,7 +71,7 @@ def new(request: Request) -> HttpResponse:
         else:
             messages.success(request, _("The rule is on. It creates a task the next time this happens."))
             _warn(request, rule)
-            return redirect("web:rule", rule.pk)
+            return redirect("web:setup") if first_run.take_own(request, rule) else redirect("web:rule", rule.pk)
     context = _editor(request, form) | {"templates": TEMPLATES, "chosen": request.GET.get("template", "")}
     return render(request, "web/rules/new.html", context, status=_status(request, form))
 
@@ -159,6 +159,7 @@ def _editor(request: Request, form: RuleForm) -> dict[str, Any]:
         "part": form.conditions,
         "sources": SOURCES,
         "source": source,
+        "pool": pools.of_form(form, request.user.team),
         "trial": None,
     }
     if _verb(request) == TRY:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from automation import rules
 from automation.models import TaskAutomationRule
+from domain import templating
 from people import rights
 from web.access import Request
 
@@ -29,7 +30,7 @@ def rule_of(request: Request, pk: int) -> TaskAutomationRule:
 
 def dressed(request: Request, rule: TaskAutomationRule, figures: Mapping[str, Any] | None = None) -> TaskAutomationRule:
     """The rule with what the page says about it."""
-    rule.sentence = rules.sentence(rule)  # type: ignore[attr-defined]
+    rule.sentence = templating.outline(rules.sentence(rule))  # type: ignore[attr-defined]
     rule.icon = ICONS.get(rule.trigger_type, "zap")  # type: ignore[attr-defined]
     rule.may_edit = rights.may_edit_rule(request.user, rule)  # type: ignore[attr-defined]
     rule.may_try = request.user.leads or rule.may_edit  # type: ignore[attr-defined]

@@ -39,11 +39,12 @@ TEAM = (
     Tab(_("Forms"), "clipboard-list", "forms", ("form", "form-test")),
     Tab(_("Webhooks"), "webhook", "webhooks", ("webhook", "webhook-rotate")),
     Tab(_("Scoring"), "gauge", "scoring"),
+    Tab(_("Learning"), "sparkles", "learning", ("learning-points",)),
     Tab(_("Retention"), "archive", "retention"),
     Tab(_("Import and export"), "arrow-down-up", "data"),
     Tab(_("Audit log"), "scroll-text", "audit"),
 )
-FOR_EVERYBODY = frozenset({"data", "team-settings"})
+FOR_EVERYBODY = frozenset({"data", "learning", "team-settings"})
 """Pages of the team that do not need a manager."""
 
 

@@ -25,7 +25,8 @@ class Day:
 class Sparkline:
     """A trend to be drawn. `path` is the line, broken on days without a score; `newest` the point it ends in.
 
-    `high` and `low` are where the lines of 80 and 50 lie. `words` say what the drawing shows.
+    `high` and `low` are where the lines of 80 and 50 lie. `words` say what the drawing shows, `days` each point of it,
+    the newest first.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Sparkline:
     high: str
     low: str
     words: str
+    days: Sequence[Day]
 
 
 def of(trend: Iterable[Mapping[str, Any]], *, until: date) -> Sparkline | None:
@@ -47,6 +49,7 @@ def of(trend: Iterable[Mapping[str, Any]], *, until: date) -> Sparkline | None:
         high=_y(80),
         low=_y(50),
         words=_words(days),
+        days=days[::-1],
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext, npgettext
 from automation.programmes import Outline, Programme, campaigns, dating, exits, stepping, steps
 from automation.programmes.steps import Step
 from crm.models import Contact
+from domain import templating
 from domain.calendars import Schedule
 from domain.delays import Delay
 from people.models import User
@@ -54,7 +55,7 @@ def of(
             Point(
                 key=step.key,
                 number=number,
-                title=step.title,
+                title=templating.outline(step.title),
                 icon=ICONS.get(step.channel, "circle"),
                 when=when(step, first=number == 1),
                 at=due.instant,

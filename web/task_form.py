@@ -1,4 +1,4 @@
-"""A task made by hand, for oneself or for the queue; and one that is changed by hand."""
+"""A task made by hand, for oneself, for the queue or by a manager for somebody; and one that is changed by hand."""
 
 from datetime import datetime
 from typing import Any
@@ -70,7 +70,11 @@ class EditForm(forms.Form):
         visible = Contact.objects.visible_to(user)
         contact: Any = self.fields["contact"]
         contact.queryset = visible
-        listed = list(visible.order_by("name").values_list("pk", "name")[:MOST_LISTED])
+        listed = list(visible.order_by("name").values_list("pk", "name")[: MOST_LISTED + 1])
+        if len(listed) > MOST_LISTED:
+            listed.pop()
+            text = _("Only the first %(n)s by name are listed; a contact's own page makes tasks for it.")
+            contact.help_text = text % {"n": MOST_LISTED}
         chosen = self.data.get("contact") or self.initial.get("contact")
         if chosen and str(chosen).isdecimal() and int(chosen) not in dict(listed):
             listed += visible.filter(pk=int(chosen)).values_list("pk", "name")
@@ -92,6 +96,9 @@ class TaskForm(EditForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
+        who: Any = self.fields["who"]
+        others = [one for one in doing.receivers(user) if one.pk != user.pk]
+        who.choices = [*who.choices, *((str(one.pk), one.display_name) for one in others)]
         waits_for: Any = self.fields["waits_for"]
         waits_for.queryset = Task.objects.visible_to(user).open()
         newest = waits_for.queryset.order_by("-id").values_list("pk", "title")[:MOST_LISTED]
@@ -161,8 +168,9 @@ def _create(user: User, given: dict[str, Any], now: datetime) -> Task:
     task = lifecycle.create(user.team, by=user, owner=user, now=now, **given)
     if waits_for is not None:
         ties.wait_for(task, [waits_for], by=user, now=now)
-    if who == ME:
-        dispatch.assign(task, user, by=user, now=now)
-    elif waits_for is None:
-        dispatch.assign_best(task, by=user, now=now)
+    if who == QUEUE:
+        if waits_for is None:
+            dispatch.assign_best(task, by=user, now=now)
+    else:
+        dispatch.assign(task, user if who == ME else doing.receiver(user, who), by=user, now=now)
     return task

@@ -21,7 +21,7 @@ from jobs.models import Job
 from people import rights
 from people.models import User
 from performance import sections
-from web import answers, doing, origins, timelines, undoing, waits, words
+from web import answers, doing, learning, origins, timelines, undoing, waits, words
 from web.access import Request, signed_in
 from web.numbers import NumberField
 from work import capacity, lifecycle
@@ -41,6 +41,11 @@ class CompleteForm(forms.Form):
         max_value=1000,
         max_digits=8,
         decimal_places=2,
+    )
+    outcome = forms.ChoiceField(
+        label=gettext_lazy("Outcome"),
+        required=False,
+        choices=[("", gettext_lazy("Not said")), *words.TASK_OUTCOMES.items()],
     )
     notes = forms.CharField(
         label=gettext_lazy("What came of it"),
@@ -80,11 +85,30 @@ def complete(request: Request, pk: int) -> HttpResponse:
         text = _("Completed: %(title)s. Score and next task follow.") % {"title": task.title}
         return answers.done(request, text, undo=undo, back=f"/tasks/{pk}")
     jobs = Job.objects.visible_to(request.user).filter(pk__in=[done.performance_job, done.next_task_job])
-    context = {"task": task, "done": done, "may_see_jobs": jobs.exists(), "undo": undo}
+    context = {"task": task, "done": done, "may_see_jobs": jobs.exists(), "undo": undo, "ask": doing.asked(task)}
     if request.htmx.target == "peek":
         context |= detail(request, doing.task_of(request, pk))
     response = render(request, "web/tasks/completed.html", context)
     return trigger_client_event(response, answers.CHANGED, after="swap")
+
+
+@require_POST
+@signed_in
+def outcome(request: Request, pk: int) -> HttpResponse:
+    """Says what came of a task that is completed, or says it anew."""
+    task = doing.task_of(request, pk)
+    was = undoing.before(task)
+    try:
+        lifecycle.say_outcome(task, request.POST.get("outcome", ""), by=request.user, now=timezone.now())
+    except (lifecycle.NotDone, lifecycle.NotAllowed, lifecycle.Changed, lifecycle.UnknownOutcome) as refusal:
+        return answers.refused(request, str(refusal), back=f"/tasks/{pk}")
+    undo = undoing.note(request.user, [undoing.step(undoing.SAID, task, was)])
+    label = words.TASK_OUTCOMES.get(task.outcome, _("No outcome said"))
+    text = f"{label}: {task.title}"
+    if request.htmx.target != "peek":
+        return answers.done(request, text, undo=undo, back=f"/tasks/{pk}")
+    shown = detail(request, doing.task_of(request, pk)) | {"text": text, "undo": undo}
+    return trigger_client_event(render(request, "web/tasks/said.html", shown), answers.CHANGED, after="swap")
 
 
 @require_POST
@@ -117,10 +141,14 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
         "cause": _cause(request.user, task),
         "assumed_hours": capacity.assumed_hours(task),
         "held_method": words.METHODS.get(held["method"], held["method"]) if held else "",
+        "may_say_outcome": task.status == Task.DONE
+        and task.contact_id is not None
+        and rights.may_complete(request.user, task),
         "may_complete": task.is_open and rights.may_complete(request.user, task),
         "may_pin": task.is_open and task.assignee_id is not None and rights.may_edit_task(request.user, task),
         "excluded": [one.user for one in task.exclusions.select_related("user").order_by("user__username")],
         "skills": task.skill_levels.select_related("skill"),
+        **learning.of_task(task),
         "timeline": timelines.of_task(request.user, task),
         "comment_form": doing.CommentForm(auto_id="comment_%s"),
         **_verbs(request.user, task),
@@ -163,7 +191,7 @@ def _verbs(user: User, task: Task) -> dict[str, Any]:
     """What the viewer may do with the task besides completing it."""
     may_edit = rights.may_edit_task(user, task)
     return {
-        "snoozes": doing.SNOOZES if task.is_open and may_edit else {},
+        "snoozes": doing.snoozes_of(task, user) if task.is_open and may_edit else {},
         "receivers": [one for one in doing.receivers(user) if one.pk != task.assignee_id] if task.is_open else [],
         "may_take": task.is_open and task.assignee_id is None and not user.manages,
         "may_edit": may_edit,

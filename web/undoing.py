@@ -1,7 +1,9 @@
 """Taking back what one just did.
 
-What there was before is kept in a signed note on the page, not in a table: it is good for its maker, for ten minutes,
-and changes nothing of a task that somebody changed since.
+What there was before is kept in a signed note on the page: it is good for its maker, for ten minutes, and changes
+nothing of a task that somebody changed since. Nearly all that people do fits into such a note, and costs no row. What
+does not, a hundred tasks with long notes or a large file of rules, is kept in a table for these ten minutes, and the
+note names it: whatever can be done at once can be taken back at once.
 """
 
 from collections.abc import Iterable
@@ -22,28 +24,39 @@ from django.views.decorators.http import require_POST
 
 from assignment import dispatch, rebalancing, runs
 from assignment.models import Decision, Run, Suggestion
-from automation import detaching
+from automation import cancelling, detaching
 from automation.exchange import reverting
 from crm import contacts, unmatched
 from crm.models import Activity, ActivityConflict, Contact
+from jobs.models import Job
+from learning import points
+from people import rights, undo_notes
 from people.models import SavedView, User
 from web import answers
 from web.access import Request, signed_in
 from work import lifecycle
 from work.models import Task
 
-GOOD_FOR_SECONDS = 600
+GOOD_FOR_SECONDS = int(undo_notes.KEEP.total_seconds())
 COMPLETED, PUT_OFF, GIVEN, MOVED, PLACED = "completed", "put_off", "given", "moved", "placed"
+SAID = "said"
+"""What came of a task that was completed before."""
 RUN, MOVE = "run", "move"
 """What a plan of the whole team gave out, and a suggested move: these have verbs of their own that take them back."""
 ATTACHED, DISMISSED, SETTLED = "attached", "dismissed", "settled"
 """Events that were given to a contact, one that nobody has to look at, and a conflict that was looked at."""
 IMPORTED = "imported"
 """Rules, sequences and campaigns of a file."""
+JOB = "job"
+"""A job that was cancelled."""
 VIEW = "view"
 """A view of a list that was deleted."""
-LONGEST_NOTE = 50_000
-"""Characters: what would be longer is not offered to be taken back, for the page has to carry it."""
+POINTS = "points"
+"""What facts of leads are worth to the team."""
+KEPT = "kept"
+"""Not a step: the rest of the note stands in the table, under this id."""
+LONGEST_NOTE = 20_000
+"""Characters that a page carries; a longer note is kept in the table."""
 _SALT = "web.undoing"
 _STAYS = {
     detaching.GONE: gettext_lazy("These events are not the contact's any more."),
@@ -51,6 +64,10 @@ _STAYS = {
     detaching.OPTED_OUT: gettext_lazy("The contact has opted out since: mend it on its page."),
     detaching.CLOSED: gettext_lazy("Tasks of the contact were closed since: mend it on its page."),
 }
+
+
+class NotTheirs(Exception):
+    """Somebody else did what the note takes back."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,7 @@ def before(task: Task) -> dict[str, Any]:
         "due_date": task.due_date.isoformat() if task.due_date else None,
         "actual_hours": str(task.actual_hours) if task.actual_hours is not None else None,
         "notes": task.notes,
+        "outcome": task.outcome,
     }
 
 
@@ -102,32 +120,60 @@ def note_of_attached(
 
 
 def note_of_import(user: User, steps: Iterable[reverting.Step]) -> str:
-    note = _signed(user, [[IMPORTED, 0, 0, {"steps": found}]] if (found := [astuple(one) for one in steps]) else [])
-    return note if len(note) <= LONGEST_NOTE else ""
+    found = [astuple(one) for one in steps]
+    return _signed(user, [[IMPORTED, 0, 0, {"steps": found}]] if found else [])
 
 
 def note_of_dismissed(user: User, row: Activity | ActivityConflict) -> str:
     return _signed(user, [[DISMISSED if isinstance(row, Activity) else SETTLED, row.pk, 0, {}]])
 
 
+def note_of_cancelled(user: User, job: Job) -> str:
+    return _signed(user, [[JOB, str(job.pk), 0, {}]])
+
+
 def note_of_view(user: User, view: SavedView) -> str:
     return _signed(user, [[VIEW, 0, 0, {"page": view.page, "name": view.name, "query": view.query}]])
 
 
+def note_of_points(user: User, was: list[Any], after: list[Any]) -> str:
+    """Of what facts of leads are worth; empty where nothing changed."""
+    return _signed(user, [[POINTS, 0, 0, {"was": was, "after": after}]] if was != after else [])
+
+
 def _signed(user: User, rows: list[list[Any]]) -> str:
-    return signing.dumps([user.pk, rows], salt=_SALT, compress=True) if rows else ""
+    note = _packed(user, rows) if rows else ""
+    if len(note) <= LONGEST_NOTE:
+        return note
+    return _packed(user, [[KEPT, undo_notes.keep(user, rows, now=timezone.now()), 0, {}]])
+
+
+def _packed(user: User, rows: list[list[Any]]) -> str:
+    return signing.dumps([user.pk, rows], salt=_SALT, compress=True)
+
+
+def _read(user: User, note: str) -> list[Step]:
+    """Raises BadSignature for one that is none of ours or too old, NotTheirs for another's."""
+    maker, rows = signing.loads(note, salt=_SALT, max_age=GOOD_FOR_SECONDS)
+    if maker != user.pk:
+        raise NotTheirs
+    what, pk, *_rest = rows[0]
+    if what == KEPT:
+        rows = undo_notes.kept(user, pk, now=timezone.now())
+        if rows is None:
+            raise signing.SignatureExpired
+    return [Step(*row) for row in rows]
 
 
 @require_POST
 @signed_in
 def undo(request: Request) -> HttpResponse:
     try:
-        maker, rows = signing.loads(request.POST.get("note", ""), salt=_SALT, max_age=GOOD_FOR_SECONDS)
+        steps, now = _read(request.user, request.POST.get("note", "")), timezone.now()
     except signing.BadSignature:
         return answers.refused(request, _("This can be taken back for ten minutes only."))
-    if maker != request.user.pk:
+    except NotTheirs:
         return answers.refused(request, _("Only who did it can take it back."))
-    steps, now = [Step(*row) for row in rows], timezone.now()
     if steps[0].what in _WHOLE:
         return _WHOLE[steps[0].what](request, steps[0])
     undone = kept = 0
@@ -180,17 +226,22 @@ def _take_back(one: Step, user: User, now: datetime) -> bool:
             if task is None:
                 return False
             return _BACK[one.what](task, one.before, user, now)
-    except (lifecycle.NotAllowed, lifecycle.NotOpen, lifecycle.Changed, ValidationError):
+    except (lifecycle.NotAllowed, lifecycle.NotOpen, lifecycle.NotDone, lifecycle.Changed, ValidationError):
         return False
 
 
 def _put_status_back(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
-    dispatch.set_status(task, was["status"], by=user, now=now)
+    dispatch.set_status(task, was["status"], by=user, now=now, outcome=was.get("outcome", ""))
     hours = None if was["actual_hours"] is None else Decimal(was["actual_hours"])
     if (task.actual_hours, task.notes) != (hours, was["notes"]):
         lifecycle.edit(task, by=user, now=now, actual_hours=hours, notes=was["notes"])
     if was["assignee"] is None and task.assignee_id is not None:
         dispatch.unassign(task, by=user, now=now)
+    return True
+
+
+def _said_before(task: Task, was: dict[str, Any], user: User, now: datetime) -> bool:
+    lifecycle.say_outcome(task, was["outcome"], by=user, now=now)
     return True
 
 
@@ -270,12 +321,28 @@ def _settled_back(request: Request, one: Step) -> HttpResponse:
     return answers.done(request, _("It is in the list again."))
 
 
+def _job_back(request: Request, one: Step) -> HttpResponse:
+    job = Job.objects.visible_to(request.user).filter(pk=str(one.task_id)).first()
+    allowed = job is not None and rights.may_steer_jobs(request.user)
+    if job is None or not allowed or not cancelling.put_back(job, by=request.user, now=timezone.now()):
+        return answers.refused(request, _("It was put back already."))
+    return answers.done(request, _("The job runs after all."))
+
+
 def _view_back(request: Request, one: Step) -> HttpResponse:
     kept = SavedView.objects.filter(user=request.user, page=one.before["page"])
     if kept.filter(name=one.before["name"]).exists():
         return answers.refused(request, _("Another view has its name by now: rename that one first."))
     SavedView.objects.create(user=request.user, **one.before)
     return answers.done(request, _("The view is there again."))
+
+
+def _points_back(request: Request, one: Step) -> HttpResponse:
+    user, now = request.user, timezone.now()
+    was, after = one.before["was"], one.before["after"]
+    if not user.manages or not points.put_back(user.team, was, after, by=user, now=now):
+        return answers.refused(request, _("The points were changed since and stay as they are."))
+    return answers.done(request, _("The points are as they were."))
 
 
 def _import_back(request: Request, one: Step) -> HttpResponse:
@@ -296,12 +363,15 @@ _WHOLE = {
     DISMISSED: _dismissed_back,
     SETTLED: _settled_back,
     IMPORTED: _import_back,
+    JOB: _job_back,
     VIEW: _view_back,
+    POINTS: _points_back,
 }
 """What is taken back by a note of its own, as one."""
 _BACK = {
     COMPLETED: _put_status_back,
     MOVED: _put_status_back,
+    SAID: _said_before,
     PUT_OFF: _due_again,
     GIVEN: _give_back,
     PLACED: _put_back,

@@ -40,6 +40,7 @@ ACTIVITIES: dict[str, Word] = {
     Activity.TASK_COMPLETED: Word(_("Task completed"), "circle-check", "good"),
     Activity.TASK_STATUS_CHANGED: Word(_("Task status changed"), "circle-dot"),
     Activity.TASK_COMMENTED: Word(_("Comment"), "message-square"),
+    Activity.TASK_OUTCOME: Word(_("Outcome of a task"), "flag"),
     Activity.DO_NOT_CONTACT: Word(_("Is not to be contacted"), "bell-off", "bad"),
     Activity.OPTED_IN: Word(_("May be contacted again"), "bell-ring", "good"),
     Activity.CONTACT_MERGED: Word(_("Merged with another contact"), "merge"),
@@ -57,6 +58,7 @@ TRIGGERING = (
     Activity.MEETING_BOOKED,
     Activity.MEETING,
     Activity.NOTE,
+    Activity.TASK_OUTCOME,
 )
 """What a rule's form offers; a team's own types are typed in."""
 
@@ -118,6 +120,7 @@ JOBS: dict[str, Word] = {
     "RETRY": Word(_("Trying again"), "rotate-ccw", "warn"),
     "SUCCESS": Word(_("Done"), "circle-check", "good"),
     "FAILURE": Word(_("Failed"), "circle-x", "bad"),
+    "REVOKED": Word(_("Cancelled"), "ban"),
 }
 
 STATUSES: dict[str, Word] = {
@@ -150,6 +153,15 @@ COMPARISONS: dict[str, Word] = {
     scoring.NOT_CLEAR: Word(_("Not clearly different"), "equal-approximately"),
 }
 
+TASK_OUTCOMES: dict[str, Text] = {
+    "reached": _("Reached"),
+    "no_answer": _("No answer"),
+    "message_left": _("Message left"),
+    "won": _("Won"),
+    "lost": _("Lost"),
+}
+"""What came of a task for a contact."""
+
 CONTACT_STATUSES: dict[str, str] = {"lead": "accent", "active": "good", "inactive": "", "lost": "warn"}
 
 METHODS: dict[str, Text] = {
@@ -162,6 +174,48 @@ METHODS: dict[str, Text] = {
     "completed": _("by completing it"),
     "reopened": _("by reopening it"),
 }
+
+
+TRIALS: dict[str, Text] = {
+    "too_early": _("Too early to tell"),
+    "running": _("Nothing clear yet"),
+    "better": _("One is better"),
+    "no_difference": _("No such difference"),
+    "invalid": _("Invalid split"),
+    "harmful": _("Stopped: it does harm"),
+    "optimising": _("Optimised, nothing proved"),
+}
+TRIAL_HARMS: dict[str, Text] = {
+    "opt_outs": _("A delay made people opt out."),
+    "overdue": _("A delay made work late more often."),
+}
+
+LEAD_FIELDS: dict[str, Text] = {
+    "came_by": _("Came by"),
+    "mail": _("Mail address"),
+    "phone": _("Phone"),
+    "company": _("Company"),
+    "engagement": _("What they did lately"),
+}
+LEAD_VALUES: dict[str, Text] = {
+    "known": _("known"),
+    "missing": _("missing"),
+    "company": _("of a company"),
+    "free": _("at a free provider"),
+    "by_hand": _("entered by hand"),
+    "yes": _("yes"),
+    "no": _("no"),
+}
+
+
+def lead_fact(field: str, value: object) -> str:
+    """A field by which leads are scored, with its value; a tag by its name, what they did by its type."""
+    if field.startswith("did:"):
+        return str(activity(field.removeprefix("did:")).label)
+    label = LEAD_FIELDS.get(field) or f"#{field.removeprefix('tag:')}"
+    if value is None or field == "engagement":
+        return str(label)
+    return f"{label}: {LEAD_VALUES.get(str(value), value)}"
 
 
 def activity(kind: str) -> Word:

@@ -69,11 +69,24 @@ def resend(row: Dispatch, *, now: datetime) -> Dispatch:
 
 
 def give_up(job: Job, now: datetime) -> None:
-    """A job that failed for a reason of our own, or whose process died each time: what it was to send has failed."""
+    """A job that failed for a reason of our own, whose process died each time or that somebody cancelled: what it was
+    to send has failed. Of a cancelled one nobody was asked, so it says nothing about the endpoint.
+    """
     if job.name == recording.SEND_JOB:
         row = Dispatch.objects.select_related("event", "endpoint").filter(pk=job.args[0], turn=job.args[1]).first()
         if row is not None and row.state in (Dispatch.QUEUED, Dispatch.SENDING):
-            _conclude(row, calling.Outcome(taken=False, said=calling.excerpt(job.error)), None, now)
+            outcome = calling.Outcome(taken=False, said=calling.excerpt(job.error))
+            _conclude(row, outcome, None, now, asked=job.state != Job.REVOKED)
+
+
+def take_up_again(job: Job, now: datetime) -> None:
+    """A job that was given up or cancelled and is to run after all: what failed with it is to be sent, unless somebody
+    has sent it again since.
+    """
+    if job.name == recording.SEND_JOB:
+        Dispatch.objects.filter(
+            pk=job.args[0], turn=job.args[1], state=Dispatch.FAILED, answer=calling.excerpt(job.error)
+        ).update(state=Dispatch.QUEUED, answer="", next_try_at=max(job.run_at, now))
 
 
 def _rest(row: Dispatch, now: datetime) -> timedelta:
@@ -105,7 +118,9 @@ def _wait(row: Dispatch, outcome: calling.Outcome) -> timedelta | None:
     return backoff.wait_after(row.tries, seed=str(row.pk), asked=outcome.asked)
 
 
-def _conclude(row: Dispatch, outcome: calling.Outcome, wait: timedelta | None, now: datetime) -> None:
+def _conclude(
+    row: Dispatch, outcome: calling.Outcome, wait: timedelta | None, now: datetime, *, asked: bool = True
+) -> None:
     """Writes down what came of it and what comes next, unless somebody else has moved it on meanwhile."""
     after: dict[str, Any] = {"status": outcome.status, "answer": outcome.said, "next_try_at": None}
     if outcome.taken:
@@ -121,7 +136,8 @@ def _conclude(row: Dispatch, outcome: calling.Outcome, wait: timedelta | None, n
             setattr(row, name, value)
         if row.state == Dispatch.QUEUED:
             queue.enqueue(recording.job(row, row.endpoint.team_id), now=now)
-        _note(row, outcome, now)
+        if asked:
+            _note(row, outcome, now)
 
 
 def _note(row: Dispatch, outcome: calling.Outcome, now: datetime) -> None:

@@ -62,6 +62,7 @@ def _wipe_texts(tasks: "QuerySet[Task]", subject: erase.Subject) -> None:
         due_spec=None,
         due_wall="",
         due_zone="",
+        timing=None,
     )
     tasks.filter(status=Task.CANCELLED).update(close_reason=erase.REASON)
 

@@ -18,7 +18,8 @@ COLUMNS = [field.attname for field in Task._meta.concrete_fields if field.attnam
 """What finishing a task asks of its row, in the model's order; Django fetches the rest when somebody asks."""
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM work_task WHERE id = %s AND assignee_id = %s AND team_id = %s"  # noqa: S608
 FINISH = """
-    UPDATE work_task SET status = %s, completed_at = %s, actual_hours = COALESCE(%s, actual_hours), once_key = NULL,
+    UPDATE work_task SET status = %s, completed_at = %s, outcome = %s,
+        actual_hours = COALESCE(%s, actual_hours), once_key = NULL,
         notes = CASE WHEN %s = '' THEN notes WHEN notes = '' THEN %s ELSE notes || %s END, version = version + 1
     WHERE id = %s AND assignee_id = %s AND status IN (%s, %s, %s)
 """
@@ -32,7 +33,9 @@ def held_by(user: User, task_id: int) -> Task | None:
     return None if row is None else Task.from_db(connection.alias, COLUMNS, row)
 
 
-def finish(task: Task, holder_id: int, *, now: datetime, actual_hours: Decimal | None, notes: str) -> bool:
+def finish(
+    task: Task, holder_id: int, *, now: datetime, actual_hours: Decimal | None, notes: str, outcome: str = ""
+) -> bool:
     """Sets an open task to done if this person still holds it; False when somebody was faster.
 
     Hours and notes are added to what the task has; None and "" leave it as it is.
@@ -40,6 +43,7 @@ def finish(task: Task, holder_id: int, *, now: datetime, actual_hours: Decimal |
     parameters = [
         Task.DONE,
         _stored(Task, "completed_at", now),
+        outcome,
         _stored(Task, "actual_hours", actual_hours),
         *(notes, notes, f"\n\n{notes}"),
         *(task.pk, holder_id),

@@ -50,6 +50,14 @@ class UnknownStatus(ValueError):
     """No such status; the message lists those there are."""
 
 
+class UnknownOutcome(ValueError):
+    """No such outcome; the message lists those there are."""
+
+
+class NotDone(Exception):
+    """The task is not completed, so nothing can have come of it; the message says what to do."""
+
+
 class Changed(Exception):
     """Somebody else changed the task since it was read."""
 
@@ -79,6 +87,15 @@ def parse_status(text: str) -> str:
     known = [status for status, _ in Task.STATUSES]
     if word not in known:
         raise UnknownStatus(f"There is no status {text!r}: use one of {', '.join(known)}.")
+    return word
+
+
+def parse_outcome(text: str) -> str:
+    """What came of a task, in any case of letters, or "" for nothing said. Raises UnknownOutcome."""
+    word = text.strip().lower().replace(" ", "_").replace("-", "_")
+    known = [outcome for outcome, _ in Task.OUTCOMES]
+    if word and word not in known:
+        raise UnknownOutcome(f"There is no outcome {text!r}: use one of {', '.join(known)}, or none.")
     return word
 
 
@@ -160,12 +177,19 @@ def tick(task: Task, place: int, words: str, *, done: bool, by: User, now: datet
 
 
 def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datetime) -> None:
-    """Gives a task what was edited, in memory, and what follows from that whoever edits it."""
+    """Gives a task what was edited, in memory, and what follows from that whoever edits it.
+
+    A priority that is named is the person's own from then on, also where it is the one that the score gave. Of a date
+    that is moved stays how it was chosen, marked as `moved`: what best times bring is counted by what was drawn.
+    """
     derived_date = task.due_date
     for name, value in fields.items():
         setattr(task, name, value)
     if task.due_date != derived_date:  # a person's own date follows no calendar
         task.due_spec, task.due_wall, task.due_zone = None, "", ""
+        task.timing = {**task.timing, "moved": True} if task.timing else None
+    if "priority" in fields:
+        task.priority_source = ""
     if by is not None:
         task.edited_at = now
     task.version += 1
@@ -251,31 +275,55 @@ def unassign(task: Task, *, by: User | None, now: datetime) -> bool:
 
 
 def complete(
-    task: Task, *, by: User, now: datetime, actual_hours: Decimal | None = None, notes: str = ""
+    task: Task, *, by: User, now: datetime, actual_hours: Decimal | None = None, notes: str = "", outcome: str = ""
 ) -> Completion:
     """Finishes an open task and enqueues the two jobs that follow.
 
-    A manager who completes a task that nobody holds becomes its assignee. The compare-and-set lets one of several
-    callers win. Raises NotAllowed, NotOpen, and ValidationError for hours that can't be.
+    `outcome` is one of Task.OUTCOMES, or nothing. A manager who completes a task that nobody holds becomes its
+    assignee. The compare-and-set lets one of several callers win. Raises NotAllowed, NotOpen, UnknownOutcome, and
+    ValidationError for hours that can't be.
     """
     if not rights.may_complete(by, task):
         raise NotAllowed("Only its assignee or a manager of the team may complete this task.")
     if not task.is_open:
         raise NotOpen(why_closed(task))
-    actual_hours = corrections.checked(actual_hours)
+    actual_hours, outcome = corrections.checked(actual_hours), parse_outcome(outcome)
     holder = task.assignee_id or by.pk
     with transaction.atomic(), announcing.together():
         if task.assignee_id is None and assign(task, by, by=by, now=now, method="completed") is None:
             raise NotOpen("Somebody else took this task meanwhile: look at it again.")
-        if not finishing.finish(task, holder, now=now, actual_hours=actual_hours, notes=notes.strip()):
+        if not finishing.finish(task, holder, now=now, actual_hours=actual_hours, notes=notes.strip(), outcome=outcome):
             task.refresh_from_db()
             raise NotOpen(why_closed(task))
         _end_as_completed(task, holder, by, now)
-        activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder)
+        said = {"outcome": outcome} if outcome else {}
+        activity = _record(task, Activity.TASK_COMPLETED, by, now, user_id=holder, **said)
         announced.tell(task, activity, user_id=holder)
-        _tell_of_completion(task, by, now, actual_hours=actual_hours, notes=notes.strip())
-        task.status, task.completed_at = Task.DONE, now
+        _tell_of_completion(task, by, now, actual_hours=actual_hours, notes=notes.strip(), outcome=outcome)
+        task.status, task.completed_at, task.outcome = Task.DONE, now, outcome
         return _completion(task, activity, holder, now)
+
+
+def say_outcome(task: Task, outcome: str, *, by: User, now: datetime) -> Task:
+    """Says what came of a completed task, or says it anew; "" takes back what was said. Said again, nothing changes.
+
+    Whoever may complete the task may say it. Raises NotAllowed, NotDone, UnknownOutcome, Changed.
+    """
+    if not rights.may_complete(by, task):
+        raise NotAllowed("Only its assignee or a manager of the team may say what came of this task.")
+    outcome = parse_outcome(outcome)
+    if task.status != Task.DONE:
+        raise NotDone("This task is not completed: complete it, and say the outcome as you do.")
+    if outcome == task.outcome:
+        return task
+    with transaction.atomic():
+        mine = Task.objects.filter(pk=task.pk, status=Task.DONE, outcome=task.outcome)
+        if not mine.update(outcome=outcome, version=F("version") + 1):
+            raise Changed("Somebody else changed this task meanwhile: look at it again.")
+        _record(task, Activity.TASK_OUTCOME, by, now, outcome=outcome, was=task.outcome)
+        _tell(task, by, now, before={"outcome": task.outcome}, after={"outcome": outcome})
+        task.outcome = outcome
+    return task
 
 
 def follow_completion(task: Task, *, now: datetime) -> Completion:
@@ -303,15 +351,15 @@ def follow_completion(task: Task, *, now: datetime) -> Completion:
         return _completion(task, done, done.data.get("user_id", holder), now)
 
 
-def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completion | Task:
-    """Moves a task to another status; `done` is `complete`. Reopening a finished one gives it back to its assignee, if
-    they are still there.
+def set_status(task: Task, status: str, *, by: User, now: datetime, outcome: str = "") -> Completion | Task:
+    """Moves a task to another status; `done` is `complete`, with its outcome. Reopening a finished one gives it back to
+    its assignee, if they are still there.
 
-    Raises UnknownStatus, NotAllowed, Changed.
+    Raises UnknownStatus, NotAllowed, Changed, and what `complete` raises.
     """
     status = parse_status(status)
     if status == Task.DONE:
-        return complete(task, by=by, now=now)
+        return complete(task, by=by, now=now, outcome=outcome)
     if not rights.may_edit_task(by, task):
         raise NotAllowed("Only its assignee, its owner or a manager of the team may change this task.")
     old = task.status
@@ -327,7 +375,7 @@ def set_status(task: Task, status: str, *, by: User, now: datetime) -> Completio
             changes["edited_at"] = now  # somebody is at it: it no longer closes by itself
         reopened = status in Task.OPEN and old not in Task.OPEN
         if reopened:
-            changes |= {"chase_at": task.due_date, "chased_for": task.due_date}
+            changes |= {"chase_at": task.due_date, "chased_for": task.due_date, "outcome": ""}
             if task.assignee is not None and not task.assignee.is_active:  # left since: it waits for others
                 changes["assignee"] = None
         mine = Task.objects.filter(pk=task.pk, status=old)
@@ -456,8 +504,8 @@ def _record(task: Task, kind: str, by: User | None, now: datetime, **data: Any) 
         source=SOURCE,
         origin=Activity.SYSTEM,
         data=data,
-        # Only a completion can start something; the rest is for the record, and wakes nobody.
-        processed_at=None if kind == Activity.TASK_COMPLETED else now,
+        # Only a completion and what came of it can start something; the rest is for the record, and wakes nobody.
+        processed_at=None if kind in (Activity.TASK_COMPLETED, Activity.TASK_OUTCOME) else now,
     )
     ((activity.pk,),) = insert_new([activity])
     if activity.processed_at is None:
@@ -471,9 +519,13 @@ def _tell(task: Task, by: User | None, now: datetime, *, before: audit.Facts, af
         TASK.record(task, audit.CHANGED, by=by, now=now, before=before, after=after)
 
 
-def _tell_of_completion(task: Task, by: User, now: datetime, *, actual_hours: Decimal | None, notes: str) -> None:
+def _tell_of_completion(
+    task: Task, by: User, now: datetime, *, actual_hours: Decimal | None, notes: str, outcome: str
+) -> None:
     before: audit.Facts = {"status": task.status}
     after: audit.Facts = {"status": Task.DONE}
+    if outcome:
+        before, after = before | {"outcome": ""}, after | {"outcome": outcome}
     if actual_hours is not None:
         before, after = before | {"actual_hours": task.actual_hours}, after | {"actual_hours": actual_hours}
     _tell(task, by, now, before=before, after=after | ({"added_notes": notes} if notes else {}))

@@ -84,6 +84,10 @@ class TaskQuerySet(FilledInQuerySet):
         return self.filter(remind_at__lte=now, reminded_at__isnull=True)
 
 
+WITH_HOURS = Q(completed_at__isnull=False, actual_hours__isnull=False)
+"""Finished, with what it took."""
+
+
 class Task(models.Model):
     LOW, MEDIUM, HIGH, URGENT = "low", "medium", "high", "urgent"
     PRIORITIES = [(LOW, "Low"), (MEDIUM, "Medium"), (HIGH, "High"), (URGENT, "Urgent")]
@@ -97,6 +101,16 @@ class Task(models.Model):
         (CANCELLED, "Cancelled"),
         (OBSOLETE, "Obsolete"),
     ]
+    REACHED, NO_ANSWER, MESSAGE_LEFT, WON, LOST = "reached", "no_answer", "message_left", "won", "lost"
+    OUTCOMES = [
+        (REACHED, "Reached"),
+        (NO_ANSWER, "No answer"),
+        (MESSAGE_LEFT, "Message left"),
+        (WON, "Won"),
+        (LOST, "Lost"),
+    ]
+    BY_SCORE = "score"
+    """The source of a priority that follows the contact's lead score; any other is a person's or a rule's own."""
     OPEN: ClassVar[tuple[str, ...]] = (TODO, IN_PROGRESS, BLOCKED)
     TRIGRAMS: ClassVar = trigrams.Trigrams("work_task", ("title",))
 
@@ -131,6 +145,15 @@ class Task(models.Model):
         max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
     notes = models.TextField(blank=True)
+    outcome = models.CharField(
+        max_length=12, choices=OUTCOMES, blank=True, editable=False, help_text="What came of it, as it was completed"
+    )
+    priority_source = models.CharField(
+        max_length=8, blank=True, editable=False, help_text="score: the priority follows the contact's lead score"
+    )
+    timing = models.JSONField(
+        null=True, blank=True, editable=False, help_text="How its hour was chosen, where it is the contact's best time"
+    )
     pinned = models.BooleanField(default=False, help_text="Stays with whoever holds it: nothing moves it by itself")
     required_skills = models.ManyToManyField(Skill, through="TaskSkill", related_name="tasks", blank=True)
     origin_key = models.CharField(max_length=120, null=True, blank=True, unique=True, editable=False)
@@ -157,6 +180,10 @@ class Task(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(priority__in=["low", "medium", "high", "urgent"]), name="task_priority_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["", "reached", "no_answer", "message_left", "won", "lost"]),
+                name="task_outcome_is_known",
             ),
             numbers_fit("task_hours_fit", "reminder_offset_hours", "estimated_hours", "actual_hours"),
             models.CheckConstraint(
@@ -203,6 +230,14 @@ class Task(models.Model):
                 fields=["assignee", "-completed_at", "-id"],
                 name="task_finished",
                 condition=Q(completed_at__isnull=False),
+            ),
+            # What later estimates are corrected by: the latest with hours of a team, of a kind, of a person.
+            models.Index(fields=["team", "-completed_at", "-id"], name="task_hours", condition=WITH_HOURS),
+            models.Index(
+                fields=["team", "kind", "-completed_at", "-id"], name="task_hours_of_kind", condition=WITH_HOURS
+            ),
+            models.Index(
+                fields=["team", "assignee", "-completed_at", "-id"], name="task_hours_of_person", condition=WITH_HOURS
             ),
         ]
 
@@ -337,7 +372,7 @@ class Assignment(models.Model):
     """How it ended; REOPENED: it was completed, and the task was taken up again, so that it counts once."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="assignments")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="assignments")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="assignments")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     method = models.CharField(max_length=20, help_text="owner, best_match, next_task, batch, rebalance, manual")
     reasons = models.JSONField(default=dict)

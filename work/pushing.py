@@ -44,7 +44,8 @@ TURNS = Turns(
     lost="It could not be sent: managers find why among the jobs.",
 )
 """Taking it away forgets the calendar and its password; what was put there stays there."""
-tell_of_stopping, end, end_for, give_up = TURNS.tell, TURNS.end, TURNS.end_for, TURNS.give_up
+tell_of_stopping, end, end_for = TURNS.tell, TURNS.end, TURNS.end_for
+give_up, take_up_again = TURNS.give_up, TURNS.take_up_again
 
 
 class BadPush(ValueError):

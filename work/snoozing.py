@@ -29,6 +29,15 @@ def until(choice: str, plan: calendars.Schedule, *, now: datetime) -> datetime:
     return calendars.shift_into_working_time(midnight, plan, "next")
 
 
+def choices(task: Task, *, by: User, now: datetime) -> list[str]:
+    """Those that put it off: not those that end before it is due. Looks for its holder's hours only if it is ahead."""
+    if task.due_date is None or task.due_date <= now:
+        return list(CHOICES)
+    holder = task.assignee or by
+    plan = hours.schedules([holder])[holder.pk]
+    return [choice for choice in CHOICES if until(choice, plan, now=now) > task.due_date]
+
+
 def snooze(task: Task, choice: str, *, by: User, now: datetime) -> Task:
     """Makes the task due then. Raises NotOpen, NotAllowed, and Later: putting off never brings anything forward."""
     if not rights.may_edit_task(by, task):

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Case, Q, Value, When
 
+from automation import task_kinds
 from automation.exports.tables import Computed, Table, before, equal, identified, yes
 from crm import unmatched
 from crm.models import Activity, Contact
+from learning import estimate_reports
 from people import rights
 from people.models import Skill, Team, User
 from performance import reports, scores
@@ -60,6 +62,24 @@ def _performance(user: User, now: datetime) -> Iterator[Row[Any]]:  # noqa: ARG0
     for person in people:
         score = scores.as_dict(kept[person.pk]) if person.pk in kept else {}
         yield [person.pk, person.display_name, *(score.get(name) for name in SCORE)]
+
+
+def _estimates(user: User, now: datetime) -> Iterator[Row[Any]]:  # noqa: ARG001
+    """How estimates went: of one's own tasks; for leads of the team, its kinds of tasks and its people."""
+    told = estimate_reports.told_to(user)
+    if told is None:
+        return
+    report = told.report
+    kinds = task_kinds.names(user.team_id, report.kinds)
+    people = {person.pk: person.display_name for person in User.objects.visible_to(user).filter(pk__in=report.people)}
+    lines = [("team", "", user.team.name, report.workspace)] if report.workspace is not None else []
+    lines += [("kind", kind, kinds[kind], bias) for kind, bias in report.kinds.items()]
+    lines += [("person", str(pk), people[pk], bias) for pk, bias in report.people.items() if pk in people]
+    for group, key, name, bias in lines:
+        yield [group, key, name, bias.n, *(round(getattr(bias, part), 3) for part in BIAS)]
+
+
+BIAS = ["low", "middle", "high", "coverage"]
 
 
 SCORE = [
@@ -133,6 +153,7 @@ PEOPLE_AND_WORK: Mapping[str, Table | Computed] = {
             "Estimated hours": "estimated_hours",
             "Actual hours": "actual_hours",
             "Notes": "notes",
+            "Outcome": "outcome",
             "Added": "created_at",
             "Started": "started_at",
             "Completed": "completed_at",
@@ -218,5 +239,6 @@ PEOPLE_AND_WORK: Mapping[str, Table | Computed] = {
     ),
     "workload": Computed("workload:read", ["Id", "Person", *WEEK], _workload, right="view_team"),
     "performance": Computed("performance:read", ["Id", "Person", *SCORE], _performance),
+    "estimates": Computed("performance:read", ["Group", "Key", "Name", "Tasks", *BIAS], _estimates),
     "reports": Computed("performance:read", ["Id", "On", "Summary"], _reports, right="view_team"),
 }

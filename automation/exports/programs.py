@@ -165,7 +165,7 @@ AUTOMATION: Mapping[str, Table | Computed] = {
             "Done": "done_at",
         },
         order=("-created_at", "-pk"),
-        filters={"state": equal("state", among=(Job.PENDING, Job.DONE, Job.DEAD))},
+        filters={"state": equal("state", among=(Job.PENDING, Job.DONE, Job.DEAD, Job.REVOKED))},
     ),
     "notifications": Table(
         "notifications:read",

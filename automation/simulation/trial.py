@@ -136,7 +136,7 @@ class Trial:
             return False
         if self._really_this_hour is None:
             lives = self.ledger is not None and self.rule.is_active
-            self._really_this_hour = self.ready.made_this_hour(now) if lives else 0
+            self._really_this_hour = rushes.made_this_hour(self.ready.rule, now) if lives else 0
         hour_ago = now - rushes.HOUR
         this_hour = sum(one.at > hour_ago and not one.waits for one in self.memory.since(hour_ago))
         this_hour += self._really_this_hour

@@ -23,6 +23,7 @@ OWN_MAKING = (
     Activity.TASK_COMPLETED,
     Activity.TASK_STATUS_CHANGED,
     Activity.TASK_COMMENTED,
+    Activity.TASK_OUTCOME,
     Activity.DO_NOT_CONTACT,
     Activity.OPTED_IN,
     Activity.CONTACT_MERGED,

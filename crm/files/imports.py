@@ -11,13 +11,14 @@ from itertools import islice
 from typing import Any
 
 from django.db import OperationalError, transaction
+from django.db.models import QuerySet
 
 from crm.files import outcomes
 from crm.files.models import Import, ImportPart, no_counts
 from crm.files.outcomes import Importer, Outcome
 from domain.files import cells, headers, reading
 from domain.files.sheets import Row, Sheet, TooLarge, Unreadable
-from jobs import announcing, queue
+from jobs import announcing, queue, running
 from jobs.models import Job
 from jobs.rows import insert_new
 from people import audit
@@ -35,6 +36,12 @@ LONGEST_SHOWN = 200
 KEEP_ROWS = timedelta(days=7)
 KEEP = timedelta(days=90)
 READ_JOB, CHECK_JOB, RUN_JOB = (f"automation.tasks.{name}_import" for name in ("read", "check", "run"))
+STOPPED = {
+    READ_JOB: "Its reading was stopped: upload it again.",
+    CHECK_JOB: "The comparison failed: try it again.",
+    RUN_JOB: "It stopped on the way: run it again, and it goes on.",
+}
+"""What people read of an import whose job was given up or cancelled."""
 IMPORT = audit.Kind("import", (), name_of=str)
 
 _importers: dict[str, Importer] = {}
@@ -119,15 +126,23 @@ def _read_all(row: Import) -> None:
         sheet = reading.opened(bytes(row.content or b""), encoding=row.encoding, delimiter=row.delimiter)
         for number, part in enumerate(_in_parts(sheet)):
             rows += len(part)
-            with transaction.atomic():
-                insert_new([_part(row, number, part)])
-                if not mine.update(rows=rows):
-                    return
+            if not _read_part(mine, _part(row, number, part), rows):
+                return
     except (Unreadable, TooLarge) as failure:
         if mine.update(state=Import.FAILED, error=str(failure), content=None, rows=0):
             row.parts.all().delete()
         return
-    mine.update(state=Import.READ, content=None)
+    with transaction.atomic():
+        running.next_step()
+        mine.update(state=Import.READ, content=None, rows=rows)
+
+
+def _read_part(mine: QuerySet[Import], part: ImportPart, rows: int) -> bool:
+    """Keeps it, with how many rows were read by now; False when it is not to be read any more."""
+    with transaction.atomic():
+        running.next_step()
+        insert_new([part])
+        return bool(mine.update(rows=rows))
 
 
 def _in_parts(sheet: Sheet) -> Iterator[list[Row]]:
@@ -189,8 +204,10 @@ def compare(pk: uuid.UUID, round: int, *, now: datetime) -> Import:
             : MOST_SHOWN - len(difference)
         ]
         done += len(part.rows)
-        if not mine.update(done_rows=done):
-            return Import.objects.get(pk=pk)  # cancelled, or begun anew
+        with transaction.atomic():
+            running.next_step()
+            if not mine.update(done_rows=done):
+                return Import.objects.get(pk=pk)  # cancelled, or begun anew
     mine.update(state=Import.CHECKED, counts=counts, faults=faults, difference=difference, checked_at=now)
     return Import.objects.get(pk=pk)
 
@@ -300,12 +317,27 @@ def cancel(row: Import, *, now: datetime) -> Import:
     return row
 
 
-def give_up(job: Job, now: datetime) -> None:  # noqa: ARG001 (told to all who follow dead jobs)
-    """A job that was given up leaves its import failed, with its rows: it can be run again from where it stopped."""
-    if job.name in (READ_JOB, CHECK_JOB, RUN_JOB):
+def give_up(job: Job, now: datetime) -> None:  # noqa: ARG001 (told to all who follow jobs that are over)
+    """A job that was given up or cancelled leaves its import with its rows: it can go on from where it stopped."""
+    if job.name in STOPPED:
         stuck = Import.objects.filter(pk=uuid.UUID(str(job.args[0])), state__in=Import.BUSY)
-        stuck.filter(state=Import.CHECKING).update(state=Import.READ, error="The comparison failed: try it again.")
-        stuck.update(state=Import.FAILED, error="It stopped on the way: run it again, and it goes on.")
+        stuck.filter(state=Import.CHECKING).update(state=Import.READ, error=STOPPED[CHECK_JOB])
+        stuck.filter(state=Import.READING).update(state=Import.FAILED, error=STOPPED[READ_JOB])
+        stuck.update(state=Import.FAILED, error=STOPPED[RUN_JOB])
+
+
+def take_up_again(job: Job, now: datetime) -> None:  # noqa: ARG001 (told to all who follow jobs that run again)
+    """Such a job that is to run after all finds its import as it left it, unless somebody went on or ended it since."""
+    if job.name in STOPPED:
+        pk, *step = job.args
+        where: dict[str, dict[str, Any]] = {
+            READ_JOB: {"state": Import.FAILED, "content__isnull": False},
+            CHECK_JOB: {"state": Import.READ, "round": step[0] if step else None},
+            RUN_JOB: {"state": Import.FAILED, "next_part": step[0] if step else None},
+        }
+        busy = {READ_JOB: Import.READING, CHECK_JOB: Import.CHECKING, RUN_JOB: Import.RUNNING}[job.name]
+        stopped = Import.objects.filter(pk=uuid.UUID(str(pk)), error=STOPPED[job.name], **where[job.name])
+        stopped.update(state=busy, error="")
 
 
 def forget_old(*, now: datetime) -> int:

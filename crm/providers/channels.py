@@ -10,12 +10,16 @@ from anymail.exceptions import AnymailConfigurationError, AnymailError, AnymailW
 from anymail.webhooks.base import AnymailBasicAuthMixin
 from django.http import HttpRequest
 
+from people.sealed import Locked
+
 PASSWORD = "webhook_secret"  # noqa: S105 (a key's name)
 """The key that every provider may have: the `user:password` that it sends as HTTP basic authentication."""
 STAND_IN = "none"
 REPLAYED_AFTER = timedelta(hours=25)
 """How old a signed request may be: providers repeat one that failed for up to a day."""
 CLOCK_AHEAD = timedelta(minutes=10)
+
+LOCKED = "Sealed with another NEXTMOVE_SECRET_KEY: set {names} again, or the old key of the installation."
 
 Keys = Mapping[str, Any]
 
@@ -53,6 +57,8 @@ class Channel:
 
     def build(self, keys: Keys) -> Any:
         """The view with the source's keys. Raises NotReady when one of them cannot be used."""
+        if locked := sorted(name for name, value in keys.items() if isinstance(value, Locked)):
+            raise NotReady(LOCKED.format(names=", ".join(locked)))
         wanted = {name: keys[name] for name in self.keys if keys.get(name)}
         wanted = {name: STAND_IN for name in self.stand_ins if name not in wanted} | wanted
         try:

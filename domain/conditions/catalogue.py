@@ -13,6 +13,7 @@ Kind = Literal["text", "number", "bool", "time", "duration", "list", "map", "any
 CONTACT_STATUSES: Final = ("lead", "active", "inactive", "lost")
 _MOMENT: Final = "2026-03-02T09:30:00Z"
 _TASK_STATUSES: Final = ("todo", "in_progress", "blocked", "done", "cancelled", "obsolete")
+_OUTCOMES: Final = ("reached", "no_answer", "message_left", "won", "lost")
 _STATUSES: Final = CONTACT_STATUSES + _TASK_STATUSES  # an activity tells of a contact's or of a task's change
 
 
@@ -81,6 +82,7 @@ CATALOGUE: Final[Mapping[str, Mapping[str, Field]]] = {
         Field("estimated_hours", "number", "Task estimated hours", example=2),
         Field("actual_hours", "number", "Task actual hours", example=1.5),
         Field("hours_late", "number", "Task hours late", example=4),
+        Field("outcome", "text", "Task outcome", _OUTCOMES, "reached"),
         Field("rule", "number", "Task rule (its number, 0 for none)", example=12),
         Field("assignee", "text", "Task assignee", example="maria"),
     ),

@@ -11,10 +11,11 @@ import cel
 from domain.conditions.catalogue import CATALOGUE
 from domain.conditions.compiling import Compiler
 from domain.conditions.errors import ConditionError, ConditionFailed
-from domain.conditions.fields import Ref, Values, shown
+from domain.conditions.fields import Ref, Values, reference, shown
 from domain.conditions.parser import parse
+from domain.conditions.quick import Quick, quick
 from domain.conditions.supplying import variables
-from domain.conditions.tree import Logic, Node, show
+from domain.conditions.tree import Binary, Literal, Logic, Node, show
 
 _TRIAL_NOW: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -31,6 +32,9 @@ class Condition:
     refs: Mapping[str, Ref]
     reads_now: bool = False
     loops: bool = False
+    quick: Quick | None = None
+    equality: tuple[Ref, str] | None = None
+    """A field and the word it must be, or else the condition does not hold; None when it asks for no such thing."""
 
     @property
     def fields(self) -> frozenset[str]:
@@ -41,6 +45,12 @@ class Condition:
         """Whether it is true of `values`, at `now` (aware) where it reads that. Raises ConditionFailed if neither."""
         if self.program is None:
             return True
+        said = self.quick(values) if self.quick is not None else None
+        return self.by_engine(values, now=now) if said is None else said
+
+    def by_engine(self, values: Values, *, now: datetime | None = None) -> bool:
+        """What `holds` answers, asked of the engine however simple it is."""
+        assert self.program is not None
         carried = variables(self.refs, values, loops=self.loops)
         if self.reads_now:
             if now is None:
@@ -89,7 +99,21 @@ def compiled_part(node: Node, source: str) -> Condition:
         program = cel.compile(text)
     except Exception as error:
         raise ConditionError("the condition is nested too deeply: take brackets out, or split the rule.") from error
-    return Condition(show(node), program, compiler.refs, compiler.reads_now, loops=compiler.loops > 0)
+    loops, asked = compiler.loops > 0, _equality(node)
+    return Condition(
+        show(node), program, compiler.refs, compiler.reads_now, loops=loops, quick=quick(node), equality=asked
+    )
+
+
+def _equality(node: Node) -> tuple[Ref, str] | None:
+    """The first part at the top that compares a field with a word. An empty word also stands for what is absent."""
+    for part in parts(node):
+        if isinstance(part, Binary) and part.sign == "==":
+            for field, word in ((part.left, part.right), (part.right, part.left)):
+                ref = reference(field)
+                if ref is not None and isinstance(word, Literal) and isinstance(word.value, str) and word.value:
+                    return ref, word.value
+    return None
 
 
 def parts(node: Node) -> tuple[Node, ...]:

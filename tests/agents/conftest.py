@@ -1,9 +1,7 @@
 """Talking to the tools as an agent does, with the client of the MCP library."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx2
@@ -20,22 +18,10 @@ from api import limits
 T = TypeVar("T")
 
 
-@contextmanager
-def a_loop_of_its_own() -> Iterator[None]:
-    """Playwright keeps its event loop in this thread for as long as a browser is open; conversations need another."""
-    browser_s = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(browser_s)
-
-
 @pytest.fixture(autouse=True)
 def _by_itself() -> Iterator[None]:
     limits.reset()
-    with a_loop_of_its_own():
-        yield
+    yield
     limits.reset()
 
 
@@ -102,8 +88,7 @@ def over_http(site: Any, secret: str, about: Callable[[Client], Awaitable[T]], *
             async with Client(transport, mode=mode) as client:
                 return await about(client)
 
-    with a_loop_of_its_own():
-        return async_to_sync(conversation)()
+    return async_to_sync(conversation)()
 
 
 def over_stdio(site: Any, secret: str, about: Callable[[Client], Awaitable[T]]) -> T:
@@ -119,5 +104,4 @@ def over_stdio(site: Any, secret: str, about: Callable[[Client], Awaitable[T]]) 
         async with Client(started) as client:
             return await about(client)
 
-    with a_loop_of_its_own():
-        return async_to_sync(conversation)()
+    return async_to_sync(conversation)()

@@ -9,8 +9,11 @@ from django.utils import timezone
 
 from api.urls import api
 from assignment import rebalancing
+from automation import experimenting
 from automation.models import ParkedPair
 from crm.models import InboundForm
+from learning import lead_models
+from learning.models import Experiment
 from people import busy_times, sealing, tokens
 from people.models import ApiToken, Change, User
 from tests import builders
@@ -48,6 +51,8 @@ NO_LINES = {
     "POST /hooks/mail/{provider}/{secret}": "the ledger: what came in",
     "POST /hooks/mail/{provider}/{secret}/inbound": "the ledger: what came in",
     "POST /hooks/messages/{secret}": "what became of a delivery stands in its row",
+    "POST /api/experiments/plan": "a POST that only reads",
+    "POST /api/lead-models/train": "what was computed stands in its version",
     "POST /api/contacts": "a contact's life is in the ledger",
     "PATCH /api/contacts/{id}": "a contact's life is in the ledger",
     "DELETE /api/contacts/{id}": "a contact's life is in the ledger",
@@ -109,6 +114,29 @@ def at(path: str, row: Callable[[World], Any], body: Any = None) -> Callable[[Wo
 
 def to(path: str, body: Any) -> Callable[[World], Asked]:
     return lambda world: (path, body(world) if callable(body) else body)
+
+
+def trying(world: World) -> Asked:
+    for _ in range(40):
+        builders.make_firing(world.rule, contact=builders.make_contact(world.member))
+    return "/api/experiments", {"rule_id": world.rule.pk, "delays_hours": [24, 72], "effect": 0.5, "base": 0.3}
+
+
+def trial(world: World) -> Experiment:
+    _, body = trying(world)
+    del body["rule_id"]
+    return experimenting.start(world.rule, by=None, now=timezone.now(), **body)
+
+
+def activating(world: World) -> Asked:
+    lead_models.train(world.team, now=timezone.now())
+    return "/api/lead-models/1/activate", None
+
+
+def releasing(world: World) -> Asked:
+    lead_models.train(world.team, now=timezone.now())
+    lead_models.activate(world.team, 1, by=world.manager, now=timezone.now())
+    return "/api/lead-models/release", None
 
 
 A_FEED = {"url": "https://calendar.example.org/mine.ics"}
@@ -216,6 +244,11 @@ LINES: dict[str, Case] = {
         "task",
         "changed",
     ),
+    "PUT /automation/tasks/{id}/outcome": (
+        at("/automation/tasks/{id}/outcome", lambda world: builders.make_done_task(world.member), {"outcome": "won"}),
+        "task",
+        "changed",
+    ),
     "POST /automation/tasks/{id}/assign": (
         at("/automation/tasks/{id}/assign", task, lambda world: {"user_id": world.lead.pk}),
         "task",
@@ -261,6 +294,12 @@ LINES: dict[str, Case] = {
         "team",
         "changed",
     ),
+    "POST /api/experiments": (trying, "rule", "changed"),
+    "POST /api/experiments/{id}/stop": (at("/api/experiments/{id}/stop", trial), "rule", "changed"),
+    "POST /api/experiments/{id}/adopt": (at("/api/experiments/{id}/adopt", trial, {"arm": 1}), "rule", "changed"),
+    "PATCH /api/learning": (to("/api/learning", {"times": False}), "learning", "changed"),
+    "POST /api/lead-models/{version}/activate": (activating, "learning", "changed"),
+    "POST /api/lead-models/release": (releasing, "learning", "changed"),
     "POST /api/skills": (to("/api/skills", {"name": "Greek"}), "skill", "created"),
     "PATCH /api/skills/{id}": (at("/api/skills/{id}", skill, {"name": "Greek"}), "skill", "changed"),
     "DELETE /api/skills/{id}": (at("/api/skills/{id}", skill), "skill", "deleted"),
@@ -281,6 +320,11 @@ LINES: dict[str, Case] = {
     "POST /api/webhooks": (to("/api/webhooks", WEBHOOK), "webhook", "created"),
     "PATCH /api/webhooks/{id}": (at("/api/webhooks/{id}", webhook, {"is_active": False}), "webhook", "changed"),
     "POST /api/webhooks/{id}/rotate-secret": (at("/api/webhooks/{id}/rotate-secret", webhook), "webhook", "renewed"),
+    "POST /automation/jobs/{id}/cancel": (
+        at("/automation/jobs/{id}/cancel", lambda world: world.job),
+        "job",
+        "cancelled",
+    ),
     "DELETE /api/webhooks/{id}": (at("/api/webhooks/{id}", webhook), "webhook", "deleted"),
 }
 
@@ -310,7 +354,7 @@ def test_a_change_by_the_api_has_one_line(endpoint: str, world: World, boss: Cal
     lines = list(Change.objects.exclude(pk__in=known).filter(kind=kind))
     assert [(line.verb, line.actor) for line in lines] == [(verb, world.manager)]
     (line,) = lines
-    assert line.subject_id.isdigit()
+    assert line.subject_id.isdigit() == (kind != "job")  # whose id is a uuid
     assert line.before or line.after
     if endpoint != "DELETE /api/teams/{id}":
         assert line.team_id is not None

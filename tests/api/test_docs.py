@@ -16,6 +16,7 @@ from api.urls import api
 CONTRACT = """
 POST /automation/tasks/{id}/complete
 PUT /automation/tasks/{id}/status
+PUT /automation/tasks/{id}/outcome
 POST /automation/tasks/{id}/assign
 POST /automation/users/{id}/next-task
 POST /automation/assignments/run
@@ -28,6 +29,7 @@ GET /automation/performance/team
 GET /automation/performance/high-performers
 GET /automation/performance/at-risk
 GET /api/reports
+GET /api/reports/estimates
 GET /api/reports/{id}
 GET /api/reports/{id}/csv
 GET /api/reports/{id}/html
@@ -38,6 +40,7 @@ POST /automation/workload/team/rebalance-suggestions/apply
 POST /automation/workload/team/rebalance-suggestions/{id}/apply
 POST /automation/workload/team/rebalance-suggestions/{id}/undo
 GET /automation/jobs/{id}/status
+POST /automation/jobs/{id}/cancel
 POST /automation/jobs/{id}/retry
 GET /automation/automation-log
 GET POST /api/task-automation/rules/
@@ -106,6 +109,20 @@ GET /api/contacts/{id}/merges
 POST /api/contacts/{id}/opt-in
 POST /api/contacts/{id}/opt-out
 POST /api/contacts/{id}/unmerge
+GET /api/contacts/{id}/best-time
+GET /api/contacts/{id}/score
+GET POST /api/experiments
+POST /api/experiments/plan
+GET /api/experiments/{id}
+POST /api/experiments/{id}/stop
+POST /api/experiments/{id}/adopt
+GET PATCH /api/learning
+GET /api/lead-models
+GET /api/lead-models/{version}
+POST /api/lead-models/train
+POST /api/lead-models/release
+POST /api/lead-models/{version}/activate
+GET /api/tasks/{id}/forecast
 GET POST /api/tasks
 GET PATCH DELETE /api/tasks/{id}
 GET POST /api/tasks/{id}/comments

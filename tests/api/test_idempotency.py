@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from api import idempotency
 from api.models import IdempotentAnswer
 from crm.models import Contact
+from people.models import ApiToken
 from tests import builders
 from tests.api.conftest import Caller, World, problem
 from work import lifecycle
@@ -94,6 +96,19 @@ def test_a_run_that_was_taken_over_leaves_no_effect(world: World, monkeypatch: p
     monkeypatch.setattr(lifecycle, "create", slow)
     problem(Caller(world.member).post("/api/tasks", {"title": "Late"}, Idempotency_Key="k"), 409)
     assert not Task.objects.filter(title="Late").exists()
+
+
+def test_an_answer_that_holds_a_secret_is_sealed_and_given_again(world: World, settings: Any) -> None:
+    manager, asked = Caller(world.manager), {"name": "Program", "scopes": ["jobs:read"]}
+    first = manager.post("/api/tokens", asked, Idempotency_Key="k")
+    secret = first.json()["token"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM api_idempotentanswer")
+        assert secret not in str(cursor.fetchall())
+    assert manager.post("/api/tokens", asked, Idempotency_Key="k").content == first.content
+    settings.SECRET_KEY = "another"
+    assert "look at what was made" in problem(manager.post("/api/tokens", asked, Idempotency_Key="k"), 409)["detail"]
+    assert ApiToken.objects.filter(name="Program").count() == 1
 
 
 def test_after_a_day_the_key_is_free(world: World) -> None:

@@ -47,8 +47,8 @@ def test_one_sees_the_own_score_and_how_it_moved() -> None:
 def test_one_is_compared_with_the_own_team() -> None:
     lead = builders.make_lead()
     busy, idle = (builders.make_user(team=lead.team) for _ in range(2))
-    done(busy, 18)
-    for _ in range(12):
+    done(busy, 32)
+    for _ in range(30):
         builders.make_task(idle)
     scores.recompute_team(lead.team, now=datetime.now(UTC))
     told = {user: got(lead, f"user/{user.pk}")["details"]["comparison"] for user in (busy, idle, lead)}

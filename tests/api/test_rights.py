@@ -10,12 +10,13 @@ from django.utils import timezone
 from api.urls import api
 from assignment import rebalancing, runs
 from assignment.models import Suggestion
-from automation import recurring
+from automation import experimenting, recurring
 from automation.models import Enrolment, ParkedPair
 from automation.programmes import enrolling, pausing, sequences
 from crm import merge
 from crm.files import imports
 from crm.models import Activity, ActivityConflict, InboundForm
+from learning import lead_models
 from notifications import mutes
 from notifications.channels import reporting
 from people import busy_times
@@ -63,6 +64,28 @@ def planned_run(world: World) -> dict[str, Any]:
 
 def applied_run(world: World) -> dict[str, Any]:
     return {"id": runs.apply(runs.plan(world.team, now=timezone.now()), now=timezone.now()).pk}
+
+
+A_TRIAL = {"rule_id": "{rule_id}", "delays_hours": [24, 72], "effect": 0.5, "base": 0.3}
+
+
+def tried_rule(world: World) -> dict[str, Any]:
+    """A rule that was triggered often enough for an experiment."""
+    for _ in range(40):
+        builders.make_firing(world.rule, contact=builders.make_contact(world.member))
+    return {"rule_id": world.rule.pk}
+
+
+def experiment(world: World) -> dict[str, Any]:
+    tried_rule(world)
+    trial = {"delays_hours": [24, 72], "effect": 0.5, "base": 0.3}
+    return {"id": experimenting.start(world.rule, by=world.member, now=timezone.now(), **trial).pk}
+
+
+def lead_model(world: World) -> dict[str, Any]:
+    made = lead_models.train(world.team, now=timezone.now())
+    assert made is not None
+    return {"version": made.version}
 
 
 def contact(world: World) -> dict[str, Any]:
@@ -260,6 +283,10 @@ def others_task(world: World) -> dict[str, Any]:
     return {"id": builders.make_task(world.lead, contact=world.contact).pk}
 
 
+def done_task(world: World) -> dict[str, Any]:
+    return {"id": builders.make_done_task(world.member, contact=world.contact).pk}
+
+
 def free_task(world: World) -> dict[str, Any]:
     return {"id": builders.make_task(owner=world.member).pk, "user_id": world.member.pk}
 
@@ -286,6 +313,7 @@ TABLE = [
     Row("POST", "/automation/tasks/{id}/complete", "tasks:write", 403, 200, 200, 404, others_task),
     Row("PUT", "/automation/tasks/{id}/status", "tasks:write", 200, 403, 200, 404, task, {"status": "in_progress"}),
     Row("PUT", "/automation/tasks/{id}/status", "tasks:write", 200, 403, 200, 404, task, {"status": "Done"}),
+    Row("PUT", "/automation/tasks/{id}/outcome", "tasks:write", 200, 403, 200, 404, done_task, {"outcome": "won"}),
     Row("POST", "/automation/tasks/{id}/assign", "tasks:write", 403, 403, 200, 404, task, {}),
     Row("POST", "/automation/tasks/{id}/assign", "tasks:write", 200, 403, 200, 404, free_task, TO_USER),
     Row("POST", "/automation/users/{id}/next-task", "tasks:write", 200, 403, 200, 404, user),
@@ -300,6 +328,7 @@ TABLE = [
     Row("GET", "/automation/performance/high-performers", "performance:read", 403, 200, 200, 200),
     Row("GET", "/automation/performance/at-risk", "performance:read", 403, 200, 200, 200),
     Row("GET", "/api/reports", "performance:read", 403, 200, 200, 200),
+    Row("GET", "/api/reports/estimates", "performance:read", 200, 200, 200, 200),
     Row("GET", "/api/reports/{id}", "performance:read", 403, 200, 200, 404, report),
     Row("GET", "/api/reports/{id}/html", "performance:read", 403, 200, 200, 404, report),
     Row("GET", "/api/reports/{id}/csv", "performance:read", 403, 200, 200, 404, report),
@@ -313,6 +342,8 @@ TABLE = [
     Row("GET", "/automation/jobs/{id}/status", "jobs:read", 200, 200, 200, 404, job),
     Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 202, 404, dead_job),
     Row("POST", "/automation/jobs/{id}/retry", "jobs:write", 403, 403, 409, 404, job),
+    Row("POST", "/automation/jobs/{id}/cancel", "jobs:write", 403, 403, 200, 404, job),
+    Row("POST", "/automation/jobs/{id}/cancel", "jobs:write", 403, 403, 409, 404, dead_job),
     Row("GET", "/automation/automation-log", "jobs:read", 200, 200, 200, 200),
     Row("GET", RULES, "rules:read", 200, 200, 200, 200),
     Row("POST", RULES, "rules:write", 201, 201, 201, 201, body=A_RULE),
@@ -440,6 +471,22 @@ TABLE = [
     Row("POST", "/api/contacts/{id}/opt-out", "contacts:write", 200, 200, 200, 404, contact, {}),
     Row("POST", "/api/contacts/{id}/opt-in", "contacts:write", 200, 200, 200, 404, contact, {"note": "Asked for it"}),
     Row("POST", "/api/contacts/{id}/erase", "contacts:write", 403, 403, 200, 404, contact, {"confirm": "{name}"}),
+    Row("GET", "/api/contacts/{id}/best-time", "contacts:read", 200, 200, 200, 404, contact),
+    Row("GET", "/api/contacts/{id}/score", "contacts:read", 200, 200, 200, 404, contact),
+    Row("GET", "/api/tasks/{id}/forecast", "tasks:read", 200, 200, 200, 404, task),
+    Row("GET", "/api/learning", "team:read", 200, 200, 200, 200),
+    Row("PATCH", "/api/learning", "team:write", 403, 403, 200, 200, body={"times": False}),
+    Row("GET", "/api/experiments", "rules:read", 200, 200, 200, 200),
+    Row("POST", "/api/experiments/plan", "rules:write", 200, 403, 200, 404, tried_rule, A_TRIAL),
+    Row("POST", "/api/experiments", "rules:write", 201, 403, 201, 404, tried_rule, A_TRIAL),
+    Row("GET", "/api/experiments/{id}", "rules:read", 200, 200, 200, 404, experiment),
+    Row("POST", "/api/experiments/{id}/stop", "rules:write", 200, 403, 200, 404, experiment),
+    Row("POST", "/api/experiments/{id}/adopt", "rules:write", 200, 403, 200, 404, experiment, {"arm": 1}),
+    Row("GET", "/api/lead-models", "team:read", 403, 200, 200, 200),
+    Row("GET", "/api/lead-models/{version}", "team:read", 403, 200, 200, 404, lead_model),
+    Row("POST", "/api/lead-models/train", "team:write", 403, 403, 201, 201),
+    Row("POST", "/api/lead-models/{version}/activate", "team:write", 403, 403, 200, 404, lead_model),
+    Row("POST", "/api/lead-models/release", "team:write", 403, 403, 200, 404, lead_model),
     Row("GET", "/api/tasks", "tasks:read", 200, 200, 200, 200),
     Row("POST", "/api/tasks", "tasks:write", 201, 201, 201, 201, body={"title": "Call"}),
     Row("GET", "/api/tasks/{id}", "tasks:read", 200, 200, 200, 404, task),

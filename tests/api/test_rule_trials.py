@@ -427,7 +427,7 @@ def test_a_rule_changed_while_on_is_applied_as_it_stands(api: Client, manager: U
 def test_a_rule_that_is_on_is_said_to_pause_where_it_does(api: Client, manager: User) -> None:
     rule = builders.make_rule(manager, burst=4)
     for made in range(2):
-        builders.make_firing(rule, task=builders.make_task(manager), trigger_key=f"activity:before{made}")
+        builders.make_firing(rule, task=builders.make_task(manager), trigger_key=f"made:before{made}")
     for _ in range(5):
         clicks(builders.make_contact(manager), 1)
     said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from api.urls import api
 from assignment import runs
+from automation import experimenting
 from automation.models import Enrolment
 from automation.programmes import enrolling
 from crm.files import imports
 from crm.models import InboundForm
+from learning import nights
+from learning.models import Experiment
 from people import busy_times
 from tests import builders
 from tests.api.conftest import Caller, World
@@ -42,9 +47,13 @@ def test_the_openapi_document() -> None:
     check("openapi.json", json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+AHEAD = re.compile(r"\^\(\?=.*\)")
+"""What is only looked ahead at, to be quicker, is no part of an address."""
+
+
 def patterns(resolver: Any, prefix: str = "") -> Iterator[str]:
     for pattern in resolver.url_patterns:
-        route = prefix + str(pattern.pattern)
+        route = prefix + AHEAD.sub("", str(pattern.pattern))
         if isinstance(pattern, URLResolver):
             yield from [route] if route in FOREIGN else patterns(pattern, route)
         elif isinstance(pattern, URLPattern):
@@ -64,7 +73,7 @@ def test_the_number_of_queries(world: World) -> None:
     for path, methods in sorted(api.get_openapi_schema()["paths"].items()):
         if "get" not in methods:
             continue
-        asked = path.format(list="contacts", id=one_of(world, path), channel="sms")
+        asked = path.format(list="contacts", id=one_of(world, path), channel="sms", version=1)
         with CaptureQueriesContext(connection) as queries:
             response = caller.get(asked)
         assert response.status_code == 200, (path, response.content)
@@ -112,6 +121,7 @@ def fill(world: World) -> None:
         builders.make_batch(person, contact=contact, tasks=2)
         builders.make_job(person)
         builders.make_notification(world.lead)
+    nights.learn(world.team, now=timezone.now())
     builders.make_gateway(world.team)
     builders.make_address(world.manager, channel="sms", service="phone", phone="+491701234567")
 
@@ -125,6 +135,13 @@ def make_enrolment(world: World) -> Enrolment:
     return enrolling.enrol(sequence, world.contact, owner=world.member, now=builders.NOW)
 
 
+def make_experiment(world: World) -> Experiment:
+    for _ in range(40):
+        builders.make_firing(world.rule, contact=builders.make_contact(world.member))
+    asked = {"delays_hours": [24, 72], "effect": 0.5, "base": 0.3}
+    return experimenting.start(world.rule, by=world.member, now=timezone.now(), **asked)
+
+
 MADE = {
     "forms": make_form,
     "sequences": lambda world: builders.make_sequence(world.member),
@@ -133,6 +150,7 @@ MADE = {
     "enrolments": make_enrolment,
     "imports": lambda world: imports.upload(b"Name\nAda\n", by=world.member, kind="contacts", now=builders.NOW),
     "runs": lambda world: runs.plan(world.team, now=builders.NOW),
+    "experiments": make_experiment,
     "webhooks": lambda world: builders.make_dispatch(builders.make_webhook(world.team)).endpoint,
     "reports": lambda world: builders.make_report(world.team),
 }

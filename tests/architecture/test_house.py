@@ -18,12 +18,15 @@ LAYERS = (
     "webhooks",
     "assignment",
     "performance",
+    "learning",
     "automation",
     "api",
     "web",
 )
 SIBLINGS = {
     frozenset({"assignment", "performance"}),
+    frozenset({"assignment", "learning"}),
+    frozenset({"performance", "learning"}),
     frozenset({"api", "web"}),
     frozenset({"notifications", "webhooks"}),
 }

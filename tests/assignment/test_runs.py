@@ -160,6 +160,32 @@ def test_the_same_job_delivered_twice_makes_one_run(team: Team, tasks: list[Task
     assert Run.objects.count() == 1
 
 
+def test_a_job_that_was_killed_after_it_planned_plans_anew_when_work_was_given_out_since(
+    team: Team, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(run: Run, *, now: datetime) -> Run:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "apply", killed)
+        with pytest.raises(KeyboardInterrupt):
+            runs.run(team, now=MONDAY, key="assign:1")
+    runs.run(team, now=MONDAY)
+    builders.make_task(team=team, estimated_hours=1, created_at=MONDAY)
+    again = ran(team, now=LATER, key="assign:1")
+    assert (again["state"], len(again["assigned"])) == (Run.DONE, 1)
+    assert ran(team, now=LATER, key="assign:1")["run_id"] == again["run_id"]
+    assert None not in holders().values()
+
+
+def test_a_job_whose_own_run_is_still_being_carried_out_leaves_it(team: Team, tasks: list[Task]) -> None:
+    planned = runs.plan(team, now=MONDAY, key="assign:1")
+    runs._hold(planned, Run.APPLYING, now=MONDAY)
+    with pytest.raises(runs.Busy):
+        runs.run(team, now=MONDAY, key="assign:1")
+    assert Run.objects.get().state == Run.APPLYING
+
+
 def test_undoing_a_run_leaves_what_was_started_moved_or_edited(
     team: Team, people: list[User], tasks: list[Task]
 ) -> None:

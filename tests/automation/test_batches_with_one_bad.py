@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from automation import activation, engine, sweeps
+from automation import activation, drafting, engine, sweeps
 from automation.models import Enrolment, Firing, ScheduledTaskBatch, TaskAutomationRule
 from automation.programmes import enrolling, stepping
 from crm.models import Activity, Contact
@@ -27,7 +28,8 @@ from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-MANY = 500
+PROMISED, MANY = 500, 100
+"""As many as are promised where it is quick, events on SQLite; elsewhere as few as show the same."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -42,17 +44,18 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def people(manager: User, now: datetime) -> list[Contact]:
-    """500 contacts that nothing is to be done about yet."""
+def people(request: pytest.FixtureRequest, manager: User, now: datetime) -> list[Contact]:
+    """Contacts that nothing is to be done about yet."""
+    quick = connection.vendor == "sqlite" and "clicks" in request.node.name
     row = Contact(owner=manager, team=manager.team, name="x", created_at=now - 90 * DAY)
-    volume.multiply(row, MANY, name="'Contact ' || i")
+    volume.multiply(row, PROMISED if quick else MANY, name="'Contact ' || i")
     Contact.objects.update(quiet_at=None)
     return list(Contact.objects.order_by("pk"))
 
 
 @dataclass
 class Case:
-    """Work for 500, and how to count what was done. `breaks` is the function that the bad one makes raise."""
+    """Work for all of them, and how to count what was done. `breaks` is the function that the bad one makes raise."""
 
     prepare: Callable[[User, list[Contact], datetime], None]
     breaks: tuple[Any, str]
@@ -70,7 +73,7 @@ def work_off(manager: User, now: datetime) -> None:
 def clicks(manager: User, people: list[Contact], now: datetime) -> None:
     make_rule(manager)
     row = Activity(team=manager.team, contact=people[0], activity_type="email_clicked", occurred_at=now)
-    volume.multiply(row, MANY, contact_id=f"{people[0].pk} + i", source_key="'click:' || i")
+    volume.multiply(row, len(people), contact_id=f"{people[0].pk} + i", source_key="'click:' || i")
 
 
 def steps(manager: User, people: list[Contact], now: datetime) -> None:
@@ -101,13 +104,13 @@ def missed(manager: User, people: list[Contact], now: datetime) -> None:
 
 def late_tasks(manager: User, people: list[Contact], now: datetime) -> None:
     row = Task(owner=manager, team=manager.team, assignee=manager, contact=people[0], title="Call", due_date=now - HOUR)
-    volume.multiply(row, MANY, contact_id=f"{people[0].pk} + i")
+    volume.multiply(row, len(people), contact_id=f"{people[0].pk} + i")
 
 
 def reminders(manager: User, people: list[Contact], now: datetime) -> None:
     row = Task(owner=manager, team=manager.team, contact=people[0], title="Call", due_date=now + HOUR)
     row.reminder_offset_hours = 2
-    volume.multiply(row, MANY, contact_id=f"{people[0].pk} + i")
+    volume.multiply(row, len(people), contact_id=f"{people[0].pk} + i")
 
 
 def series(manager: User, people: list[Contact], now: datetime) -> None:
@@ -123,13 +126,13 @@ def series(manager: User, people: list[Contact], now: datetime) -> None:
         next_run_at=now - HOUR,
         created_at=now - 7 * DAY,
     )
-    volume.multiply(row, MANY, contact_id=f"{people[0].pk} + i")
+    volume.multiply(row, len(people), contact_id=f"{people[0].pk} + i")
 
 
 def waiting(manager: User, people: list[Contact], now: datetime) -> None:
     rule = make_rule(manager, trigger_type="time", trigger_config={"every": {"days": 1}})
     row = Firing(rule=rule, kind="time", contact=people[0], outcome=Firing.WAITING, due_at=now, occurred_at=now, at=now)
-    volume.multiply(row, MANY, contact_id=f"{people[0].pk} + i", trigger_key="'time:contact:' || i")
+    volume.multiply(row, len(people), contact_id=f"{people[0].pk} + i", trigger_key="'time:contact:' || i")
 
 
 def silences(manager: User, people: list[Contact], now: datetime) -> None:
@@ -179,12 +182,16 @@ def of_contact(bad: Contact) -> Callable[..., bool]:
     return lambda *args, **more: more.get("contact") == bad
 
 
+def of_event(bad: Contact) -> Callable[..., bool]:
+    return lambda rule, event, *more: event.contact == bad
+
+
 def of_task(bad: Contact) -> Callable[..., bool]:
     return lambda *args, **more: more.get("task") is not None and more["task"].contact_id == bad.pk
 
 
 CASES = {
-    "clicks": Case(clicks, CREATE, of_contact, tasks_made),
+    "clicks": Case(clicks, (drafting, "draft"), of_event, tasks_made),
     "steps": Case(steps, CREATE, of_contact, tasks_made),
     "touches": Case(touches, CREATE, of_contact, tasks_made),
     "missed follow-ups": Case(missed, CREATE, of_contact, tasks_made),
@@ -220,23 +227,23 @@ def let_time_pass() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_499_are_done_and_the_bad_one_dies_and_is_replayed(
+def test_all_others_are_done_and_the_bad_one_dies_and_is_replayed(
     name: str, manager: User, people: list[Contact], now: datetime, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
-    case, bad = CASES[name], people[MANY // 2]
+    case, bad = CASES[name], people[len(people) // 2]
     case.prepare(manager, people, now)
     with monkeypatch.context() as cause:
         broken(cause, case.breaks, case.is_bad(bad))
         work_off(manager, now)
         let_time_pass()  # an audience is worked through by a job of its own
-        assert case.count() == MANY - 1
+        assert case.count() == len(people) - 1
         (job,) = Job.objects.exclude(state=Job.DONE)
         for tried in range(job.retries, MAX_RETRIES + 1):
             assert (job.state, job.retries) == (Job.PENDING, tried)
             let_time_pass()
             work_off(manager, now)
             job.refresh_from_db()
-        assert (job.state, case.count()) == (Job.DEAD, MANY - 1)
+        assert (job.state, case.count()) == (Job.DEAD, len(people) - 1)
     assert "the bad one" in job.error
     (notice,) = Notification.objects.filter(kind=Notification.JOB_DEAD)
     assert (notice.user, notice.body) == (manager, job.error)
@@ -247,7 +254,7 @@ def test_499_are_done_and_the_bad_one_dies_and_is_replayed(
     made = Task.objects.count(), Notification.objects.count()
     let_time_pass()
     job.refresh_from_db()
-    assert (job.state, case.count()) == (Job.DONE, MANY), job.error
+    assert (job.state, case.count()) == (Job.DONE, len(people)), job.error
     work_off(manager, now)
     let_time_pass()
     after = Task.objects.count(), Notification.objects.count()
@@ -277,12 +284,12 @@ def test_a_touch_that_cannot_be_planned_is_planned_by_its_job(
     with monkeypatch.context() as cause:
         broken(cause, (sweeps.cadence, "planned"), lambda contact, *more: contact.pk == bad.pk)
         work_off(manager, now)
-        assert planned() == MANY - 1
+        assert planned() == len(people) - 1
         bad.refresh_from_db()
         assert bad.next_touch_at == now + DAY, "it is not forgotten meanwhile"
     let_time_pass()
     bad.refresh_from_db()
-    assert (planned(), bad.next_touch_at == now + DAY) == (MANY, False)
+    assert (planned(), bad.next_touch_at == now + DAY) == (len(people), False)
 
 
 def test_a_step_that_fails_leaves_its_enrolment_where_it_was(

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.models import F
 from django.utils import timezone
 
-from automation import engine, firing, rules
+from automation import bulk, drafting, engine, rules
 from automation.events import Event
 from automation.models import Firing, RuleVersion, TaskAutomationRule
 from automation.task_scheduler import TaskScheduler
@@ -148,6 +148,20 @@ def test_a_rule_changed_by_hand_is_frozen_at_its_next_firing(manager: User, cont
     assert [one.version.number for one in Firing.objects.order_by("pk") if one.version] == [1, 1, 2, 1]
 
 
+def test_a_rule_needs_no_name(manager: User, contact: Contact) -> None:
+    rule = TaskAutomationRule.objects.create(
+        owner=manager,
+        trigger_type="activity",
+        trigger_config={"activity_types": ["email_clicked"]},
+        task_title_template="Call {{contact_name}} back",
+        delay_hours=1,
+    )
+    click(contact)
+    drain(manager)
+    rule.refresh_from_db()
+    assert (rule.name, rule.parked_reason, rule.tasks.count()) == ("Call … back", "", 1)
+
+
 def test_an_invalid_rule_is_parked_with_its_reason_and_stops_no_other(manager: User, contact: Contact) -> None:
     bad = builders.make_rule(manager, task_title_template="{{contact_nam}}")
     worse = builders.make_rule(manager, trigger_config={"activity_types": 5})
@@ -189,14 +203,14 @@ def test_one_bad_record_becomes_a_job_and_the_rest_are_done(manager: User, monke
     for one in everybody:
         click(one)
     bad = everybody[7]
-    settle = firing.settle
+    draft = drafting.draft
 
-    def stumbles(rule: TaskAutomationRule, version: RuleVersion, event: Event, **more: object) -> Firing:
+    def stumbles(rule: TaskAutomationRule, event: Event, *more: Any) -> drafting.Draft:
         if event.contact == bad and bad.name != "mended":
             raise RuntimeError("unforeseen")
-        return settle(rule, version, event, **more)  # type: ignore[arg-type]
+        return draft(rule, event, *more)
 
-    monkeypatch.setattr(firing, "settle", stumbles)
+    monkeypatch.setattr(drafting, "draft", stumbles)
     totals = drain(manager)
     assert (totals["fired"], totals["retried"]) == (19, 1)
     assert not Activity.objects.unprocessed().exists(), "nothing is tried for ever"
@@ -205,6 +219,10 @@ def test_one_bad_record_becomes_a_job_and_the_rest_are_done(manager: User, monke
     run_due()
     assert rule.tasks.count() == 20
     assert Job.objects.get(name=engine.REDO_JOB).state == Job.DONE
+
+
+def _failing(_batch: bulk.Batch) -> None:
+    raise RuntimeError("of one record")
 
 
 class Killed(BaseException):
@@ -216,14 +234,14 @@ def test_a_process_that_ends_in_a_long_queue_has_done_a_part_of_it(
 ) -> None:
     """Else a queue that takes longer than processes live would never get shorter, and nobody else could write."""
     clicks = [builders.make_activity(builders.make_contact(manager)) for _ in range(5)]
-    process = engine._process
+    follow = bulk.Batch.follow
 
-    def killed_at_the_fourth(activity: Activity, *more: Any) -> Any:
+    def killed_at_the_fourth(batch: bulk.Batch, activity: Activity) -> None:
         if activity == clicks[3]:
             raise Killed
-        return process(activity, *more)
+        follow(batch, activity)
 
-    monkeypatch.setattr(engine, "_process", killed_at_the_fourth)
+    monkeypatch.setattr(bulk.Batch, "follow", killed_at_the_fourth)
     monkeypatch.setattr(engine, "BATCH_SECONDS", 0.0)
     with pytest.raises(Killed):
         engine.drain(manager.team_id, now=timezone.now())
@@ -235,6 +253,7 @@ def test_records_that_are_redone_one_by_one_are_kept_part_by_part_too(
 ) -> None:
     clicks = [builders.make_activity(builders.make_contact(manager)) for _ in range(5)]
     process = engine._process
+    monkeypatch.setattr(bulk.Batch, "finish", _failing)
 
     def bad_and_deadly(activity: Activity, *more: Any) -> Any:
         if activity == clicks[3]:

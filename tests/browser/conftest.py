@@ -12,9 +12,10 @@ from tests.pictures import ARGUMENTS, WIDE
 PASSWORD = "a-long-password"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome(chromium: str) -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
+    """Closed before any other tests begin: Playwright keeps its event loop in this thread for as long as it is open."""
+    # Django would take that loop for an asynchronous caller.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

@@ -74,8 +74,9 @@ def test_an_unmatched_mail_is_attached_and_its_task_comes(signed_in: Page, manag
 
 def test_the_bell_shows_the_newest_and_the_inbox_completes_the_task(signed_in: Page, manager: User) -> None:
     signed_in.locator("#bell summary").click()
-    told = signed_in.locator("#bell .told")
+    told = signed_in.locator("#bell > .menu .told")
     expect(told).to_have_count(1)
+    expect(signed_in.locator("#bell > summary")).to_have_accessible_name("Inbox, 1 unread")
     signed_in.locator("#bell").get_by_role("link", name="Open the inbox").click()
     notice = signed_in.locator(".notice")
     notice.hover()

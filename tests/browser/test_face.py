@@ -58,6 +58,7 @@ PAGES = (
     "/automations/task-scheduling/{rule}/runs",
     "/automations/task-scheduling/{rule}/versions",
     "/automations/task-scheduling/{rule}/explain?contact={contact}",
+    "/automations/task-scheduling/{rule}/try",
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-12-31",
     "/automations/task-scheduling/{rule}/activate",
     "/automations/stats",
@@ -82,9 +83,10 @@ PAGES = (
     "/team/members/{manager}",
     "/settings/team",
     "/team/performance",
+    "/team/estimates",
     "/team/reports",
     "/team/reports/{report}",
-    "/api/reports/{report}/html",
+    "/team/reports/{report}/mail",
     "/inbox",
     "/settings/profile",
     "/settings/notifications",
@@ -92,6 +94,7 @@ PAGES = (
     "/settings/channels",
     "/settings/audit",
     "/settings/retention",
+    "/settings/learning",
     "/settings/data",
     "/settings/sources",
     "/settings/sources/{source}",
@@ -138,6 +141,18 @@ def test_the_panel_explains_and_completes(signed_in: Page) -> None:
     expect(signed_in.locator(".row", has_text="Call Ana")).to_have_count(0)
 
 
+def test_pinning_in_the_panel_leaves_the_panel(signed_in: Page) -> None:
+    signed_in.get_by_role("link", name="Call Ana").click()
+    panel = signed_in.get_by_role("complementary", name="Task details")
+    pin = panel.get_by_role("switch")
+    pin.click()
+    expect(pin).to_have_attribute("aria-checked", "true")
+    expect(panel.get_by_role("heading", name="Call Ana")).to_be_visible()
+    assert Task.objects.get(title="Call Ana").pinned
+    pin.click()
+    expect(pin).to_have_attribute("aria-checked", "false")
+
+
 def test_my_work_by_keyboard_alone(signed_in: Page) -> None:
     link = signed_in.get_by_role("link", name="Write the offer")
     link.focus()
@@ -170,7 +185,7 @@ def test_a_first_rule(signed_in: Page) -> None:
     signed_in.get_by_label("Due after").fill("1")
     signed_in.get_by_role("button", name="Create the rule").click()
     expect(signed_in.locator(".toast")).to_contain_text("The rule is on")
-    rule = TaskAutomationRule.objects.get(name="Answer {{contact_name}}")
+    rule = TaskAutomationRule.objects.get(name="Answer …")
     assert rule.trigger_config == {"activity_types": ["form_submitted"]}
     switch = signed_in.get_by_role("switch")
     switch.click()

@@ -58,6 +58,68 @@ def test_from_a_template_to_a_rule_that_fires_by_keyboard_alone(signed_in: Page,
     expect(signed_in.get_by_role("link", name="Call Ana Ruiz: clicked a link")).to_be_visible(timeout=8000)
 
 
+def test_a_whole_rule_from_nothing_by_keyboard_alone(signed_in: Page, manager) -> None:
+    """When, If, Then, Assign and Limits, one after the other, and it is saved."""
+    skill = builders.make_skill(
+        builders.make_user(team=manager.team, first_name="Jo", last_name="Meyer"), name="Spanish"
+    )
+    press, write = signed_in.keyboard.press, signed_in.keyboard.type
+    for key in "gr":
+        press(key)
+    signed_in.wait_for_url("**/automations/task-scheduling")
+    press("n")
+    signed_in.wait_for_url("**/new")
+    tab_to(signed_in, signed_in.get_by_label("Something a contact did"))
+    press("ArrowRight")
+    expect(signed_in.get_by_label("A contact's status changed")).to_be_checked()
+    tab_to(signed_in, signed_in.get_by_label("To", exact=True))
+    write("Active")
+
+    tab_to(signed_in, signed_in.get_by_role("button", name="Condition", exact=True))
+    press("Enter")
+    row = signed_in.get_by_role("group", name="Condition 1")
+    expect(row.get_by_label("Field")).to_be_focused()
+    tab_to(signed_in, row.get_by_label("Value"))
+    write("50")
+
+    tab_to(signed_in, signed_in.get_by_label("Title of the task"))
+    write("Welcome ")
+    tab_to(signed_in, signed_in.get_by_role("button", name="{{contact_name}}"))
+    press("Enter")
+    tab_to(signed_in, signed_in.get_by_label("Due after"))
+    press("Control+a")
+    write("2")
+    press("Tab")
+    write("working h")
+    press("Tab")
+    write("High")
+
+    tab_to(signed_in, signed_in.get_by_label("Assign to"))
+    write("Each")
+    press("Tab")
+    press("Enter")  # unfolds the skills
+    tab_to(signed_in, signed_in.get_by_label("Spanish"))
+    press("ArrowDown")
+    press("ArrowDown")
+    expect(signed_in.locator("#pool")).to_contain_text("Pool: Jo Meyer.")
+
+    tab_to(signed_in, signed_in.locator("details.advanced > summary"))
+    press("Enter")
+    tab_to(signed_in, signed_in.get_by_label("Most automatic tasks for one contact a day"))
+    write("3")
+    expect(signed_in.locator("#trial dl")).to_be_visible()
+    tab_to(signed_in, signed_in.get_by_role("button", name="Create the rule"))
+    press("Enter")
+    expect(signed_in.locator(".toast")).to_contain_text("The rule is on")
+    rule = TaskAutomationRule.objects.latest("pk")
+    assert (rule.name, rule.task_title_template) == ("Welcome …", "Welcome {{contact_name}}")
+    assert (rule.trigger_type, rule.trigger_config) == ("status_change", {"to_status": "active"})
+    assert (rule.condition, rule.task_priority) == ("contact.lead_score >= 50", "high")
+    assert (rule.delay_kind, rule.delay_hours) == ("business", 2)
+    assert (rule.assign, rule.required_skills) == ("round_robin", [{"skill": skill.name, "level": 2}])
+    assert rule.limit_contact_day == 3
+
+
 def test_the_dry_run_keeps_up_with_the_form(signed_in: Page, manager) -> None:
     contact = Contact.objects.get()
     contact.lead_score = 50

@@ -29,6 +29,7 @@ WISHES = Wishes(
     grace_seconds=5.0,
     retry_seconds=2.0,
     lease_seconds=60.0,
+    plans_seconds=120.0,
 )
 """The product's waits shortened, so that there are more of their ends for a fault to fall on."""
 EVERY_SECONDS = {"embedded": 2.5, "redis": 1.0, "rabbitmq": 1.0}

@@ -92,8 +92,12 @@ class Verdict:
     examples: list[str] = field(default_factory=list)
 
     @property
-    def database_is_exact(self) -> bool:
-        return not (self.lost or self.doubled or self.unforeseen) and all(a == b for a, b in self.counters.values())
+    def off(self) -> dict[str, Any]:
+        """What in the database is not as it must be: nothing, when all is well."""
+        effects = {name: getattr(self, name) for name in ("lost", "doubled", "unforeseen")}
+        wrong: dict[str, Any] = {name: count for name, count in effects.items() if count}
+        wrong |= {name: pair for name, pair in self.counters.items() if pair[0] != pair[1]}
+        return wrong | {"such as": self.examples} if wrong else {}
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -140,6 +144,10 @@ def judge(events: Iterable[int], database: Database, gateway: Gateway, *, told_b
                 "SELECT COUNT(*) FROM (SELECT task_id FROM work_assignment WHERE ended_at IS NULL "
                 "GROUP BY task_id HAVING COUNT(*) > 1) AS twice"
             ),
+        ),
+        "given out by plans": (
+            database.one("SELECT COUNT(*) FROM work_assignment WHERE method = 'batch'"),
+            database.one("SELECT COUNT(*) FROM assignment_decision WHERE state = 'applied'"),
         ),
         "dead jobs": (
             0,

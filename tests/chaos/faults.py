@@ -42,7 +42,7 @@ class Fault:
 
 
 def _kill(part: str, *, child: bool = False) -> Act:
-    """The part, or one of the processes that it has forked: granian's worker, one of Celery's pool."""
+    """The part, or one of the processes that it has forked: granian's worker, who runs jobs, one of Celery's pool."""
 
     def act(installation: Installation, rng: random.Random) -> str:
         pids = installation.part(part)
@@ -192,7 +192,11 @@ def of(place: str) -> list[Fault]:
         Fault("clock 5 min wrong", 0.5, _shift_clock, rest_seconds=30),
     ]
     if place == "embedded":
-        return [*own, Fault("kill -9 runner", 4, _kill("jobs"))]
+        return [
+            *own,
+            Fault("kill -9 runner", 2, _kill("jobs")),
+            Fault("kill -9 child of runner", 2, _kill("jobs", child=True)),
+        ]
     own += [
         Fault("kill -9 worker", 3, _kill("worker")),
         Fault("kill -9 child of worker", 4, _kill("worker", child=True)),

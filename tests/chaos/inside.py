@@ -41,6 +41,8 @@ class Wishes:
     grace_seconds: float = 0.0
     retry_seconds: float = 0.0
     lease_seconds: float = 0.0
+    plans_seconds: float = 0.0
+    """How often the waiting work of each team is given out by a plan, where it is hourly else."""
     slow_file: str = ""
     """While it is there, the job `chaos.slow` takes its time; beside it, in `.pid`, who runs it."""
     seed: int = 0
@@ -200,11 +202,15 @@ def _add_jobs(wishes: Wishes) -> None:
 
     announcing.register(listen)
     app.conf.beat_schedule["chaos-tick"] = {"task": "chaos.tick", "schedule": TICK_SECONDS}
+    if wishes.plans_seconds:
+        entry = app.conf.beat_schedule["find-and-assign-tasks"]
+        app.conf.beat_schedule["find-and-assign-tasks"] = entry | {"schedule": wishes.plans_seconds}
     del current_app, mark, chained, tick, poison, slow
 
 
 def _shorten(wishes: Wishes) -> None:
     """The product's waits, where a run of a minute could not await them."""
+    from assignment import runs
     from automation import setting_aside
     from jobs import queue, running
     from jobs.tasks import JobTask
@@ -216,16 +222,18 @@ def _shorten(wishes: Wishes) -> None:
         named["grace"] = queue.GRACE
     if wishes.retry_seconds:
         running.FIRST_WAIT = setting_aside.FIRST_WAIT = timedelta(seconds=wishes.retry_seconds)
+        # As with the product's own, a plan is held for less long than a job is tried again.
+        runs.HOLD = 5 * running.FIRST_WAIT
     if wishes.lease_seconds:
         running.LEASE = timedelta(seconds=wishes.lease_seconds)
 
 
 def _throw(share: float, chance: Chance) -> None:
     """After a job's effects, before its commit; and in the middle of a batch of the engine."""
-    from automation import engine
+    from automation import bulk, engine
     from jobs import running
 
-    run_inside, process = running._run_inside, engine._process
+    run_inside, process, follow = running._run_inside, engine._process, bulk.Batch.follow
 
     def job(row: Any, handler: Callable[..., Any]) -> Any:
         def by_chance(*args: Any, **kwargs: Any) -> Any:
@@ -242,8 +250,14 @@ def _throw(share: float, chance: Chance) -> None:
             raise ByChance("engine")
         return fired
 
+    def of_a_batch(batch: bulk.Batch, activity: Any) -> None:
+        follow(batch, activity)
+        if chance.hits(share, "exception in a batch", f"activity {activity.pk}"):
+            raise ByChance("engine")
+
     running._run_inside = job
     engine._process = one
+    bulk.Batch.follow = of_a_batch
 
 
 def _disturb_messages(wishes: Wishes, chance: Chance) -> None:

@@ -18,9 +18,10 @@ SHARE = 0.3
 LINES = {
     "intake: stored, not committed": ("after", "jobs.rows", "insert_new"),
     "intake: committed, bell not rung": ("before", "jobs.bell", "ring"),
-    "engine: before the task": ("before", "automation.firing", "_make_task"),
-    "engine: task made, nobody has it": ("after", "automation.firing", "_make_task"),
-    "engine: told, not committed": ("after", "automation.firing", "_hand_out"),
+    "engine: decided, nothing written": ("before", "automation.bulk", "add_all"),
+    "engine: firings written, no tasks": ("after", "automation.bulk", "add_all"),
+    "engine: tasks given, nobody told": ("before", "assignment.dispatch", "tell_assigned"),
+    "engine: told, not committed": ("after", "assignment.dispatch", "tell_assigned"),
     "engine: batch committed": ("after", "automation.engine", "_drain_batch"),
     "complete: jobs written, not committed": ("after", "work.lifecycle", "_completion"),
     "complete: committed, not answered": ("after", "work.lifecycle", "complete"),

@@ -49,7 +49,7 @@ def measure(*, seed: int, share: float, logs: Path | None) -> dict[str, Any]:
 
 
 def redone(here: Installation, slow: Path, kills: int) -> list[float]:
-    """Seconds from each kill to the job's end. With a broker: of a worker and of one of its pool, in turn."""
+    """Seconds from each kill to the job's end: of who runs it, and of its leader with it, in turn."""
     waits = []
     for number in range(kills):
         processes.until(lambda: _is_healthy(here), seconds=60, why="parts that have lived for a while")
@@ -57,8 +57,7 @@ def redone(here: Installation, slow: Path, kills: int) -> list[float]:
         slow.touch()
         key = here.database.enqueue("chaos.slow")
         runs = processes.until(lambda: _written(Path(f"{slow}.pid")), seconds=60, why="somebody who runs it")
-        alone = here.broker is None or number % 2
-        for victim in [runs] if alone else _with_family(_leader(here, runs)):
+        for victim in [runs] if number % 2 else _with_family(_leader(here, runs)):
             os.kill(victim, signal.SIGKILL)
         killed = time.monotonic()
         slow.unlink()
@@ -70,7 +69,8 @@ def redone(here: Installation, slow: Path, kills: int) -> list[float]:
 def _is_healthy(here: Installation) -> bool:
     """What is killed again and again the supervisor starts again ever later; here each kill is a first one."""
     leaders = [pid for name in ("web", "worker", "jobs") for pid in here.part(name)]
-    return here.is_whole() and all(processes.age(pid) > HEALTHY_SECONDS for pid in leaders)
+    working = [pid for leader in here.part("jobs") for pid in processes.family(leader)]
+    return here.is_whole() and all(processes.age(pid) > HEALTHY_SECONDS for pid in [*leaders, *working])
 
 
 def _written(file: Path) -> int:
@@ -83,7 +83,8 @@ def _with_family(leader: int) -> list[int]:
 
 
 def _leader(here: Installation, pid: int) -> int:
-    return next((one for one in here.part("worker") if pid in processes.family(one)), pid)
+    leaders = [*here.part("worker"), *here.part("jobs")]
+    return next((one for one in leaders if pid in processes.family(one)), pid)
 
 
 def _is_done(here: Installation, key: str) -> bool:

@@ -17,6 +17,7 @@ SHORT = Wishes(
     grace_seconds=3.0,
     retry_seconds=1.0,
     lease_seconds=15.0,
+    plans_seconds=8.0,
 )
 """The product's waits, so short that a run of half a minute meets the ends of all of them."""
 pytestmark = pytest.mark.chaos
@@ -43,7 +44,7 @@ def test_nothing_is_lost_or_doubled(place: str, without_keys: bool) -> None:
     outcome = tried(place, without_keys=without_keys)
     verdict = outcome.verdict
     assert outcome.kills > 0
-    assert verdict.database_is_exact, verdict
+    assert verdict.off == {}
     assert (verdict.webhooks_lost, verdict.webhooks_doubled) == (0, 0), verdict
     assert (verdict.letters_lost, verdict.letters_doubled) == (0, 0), verdict
 

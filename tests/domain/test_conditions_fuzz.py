@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -157,3 +158,53 @@ def test_every_field_has_an_example_of_its_kind(root):
         }.get(field.kind, f"has({root}.{name})")
         value = datetime.fromisoformat(field.example) if field.kind == "time" else field.example
         assert conditions.compiled(source).holds({root: {name: value}})
+
+
+WORDS = st.sampled_from(["'lead'", "'a'", "''", "'ä'", '"x\'"'])
+NUMBERS = _signs("0", "1", "-3", "2.5", "50", "9007199254740991")
+FREE = _fields("text").filter(lambda name: not CATALOGUE[name.split(".")[0]][name.split(".")[1]].choices)
+TERMS = (
+    _joined("{} {} {}", FREE | _signs("activity.data.a", "activity.data.b[0]"), _signs("==", "!="), WORDS)
+    | _joined("{} {} {}", WORDS, _signs("==", "!="), FREE)
+    | _joined("{} in [{}, {}]", FREE | _signs("activity.data.a"), WORDS, WORDS)
+    | _joined(
+        "{} {} {}", _fields("number") | _signs("activity.data.a"), _signs("==", "!=", "<", "<=", ">", ">="), NUMBERS
+    )
+    | _joined("{} {} {}", NUMBERS, _signs("==", "!=", "<", "<=", ">", ">="), _fields("number"))
+    | _fields("bool")
+    | _signs("true", "false")
+)
+PLAIN = st.recursive(
+    TERMS,
+    lambda inner: _joined("({} {} {})", inner, _signs("&&", "||"), inner) | _joined("!({})", inner),
+    max_leaves=5,
+)
+NEAR = {
+    "text": st.sampled_from(["lead", "a", "", "ä", "x'", "\ud800", "A" * 1_001]),
+    "number": st.sampled_from(
+        [0, 1, -3, 2.5, 50, 2**53, 10**400, float("nan"), float("inf"), True, Decimal("2.5"), "1"]
+    ),
+    "bool": st.sampled_from([True, False, 0, 1, "yes"]),
+    "map": st.dictionaries(
+        st.sampled_from("ab"), JSON | st.sampled_from(["lead", ["a"], ["lead", 1], 1, 2.5, True]), max_size=2
+    ),
+}
+
+
+@settings(max_examples=800)
+@given(st.data())
+def test_the_quick_way_says_what_the_engine_says(data):
+    source = data.draw(PLAIN)
+    condition = conditions.compiled(source)
+    assert condition.quick is not None, source
+    values = _record(data, condition, lambda name: NEAR[KINDS[name]] | st.none())
+    said = condition.quick(values)
+    if said is not None:
+        assert condition.by_engine(values, now=NOW) is said
+
+
+def test_what_most_rules_ask_for_is_judged_the_quick_way():
+    condition = conditions.compiled('activity.campaign == "spring" && contact.lead_score > 50 && !contact.bounced')
+    values = {"activity": {"campaign": "spring"}, "contact": {"lead_score": 80, "bounced": False}}
+    assert condition.quick(values) is True
+    assert conditions.compiled('contact.name.contains("a")').quick is None

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -177,20 +178,50 @@ def test_the_range_of_a_perfect_team_is_still_a_range():
 
 @pytest.mark.parametrize(
     ("done", "team_done", "answer"),
-    [(0, 90, "lower"), (20, 99, "not clearly different"), (20, 40, "higher"), (15, 60, "not clearly different")],
+    [(12, 160, "lower"), (38, 100, "higher"), (34, 160, "not clearly different"), (38, 190, "not clearly different")],
 )
 def test_one_is_compared_with_the_team(done, team_done, answer):
-    """20 tasks each, of which fifteen count; the team finished so many of 100."""
-    own = make_inputs(assigned=20, completed=done, team_assigned=100, team_completed=team_done)
-    score = classic(own)
-    low, high = score.ranges["completion"]
-    assert score.comparison == answer
-    assert (low <= team_done <= high) == (answer == "not clearly different")
+    """40 tasks; the team finished so many of 200."""
+    own = make_inputs(assigned=40, completed=done, team_assigned=200, team_completed=team_done)
+    assert classic(own).comparison == fair(own).comparison == answer
+
+
+@pytest.mark.parametrize(("assigned", "answer"), [(29, "not clearly different"), (30, "lower")])
+def test_nobody_stands_out_by_few_tasks(assigned, answer):
+    own = make_inputs(assigned=assigned, completed=0, team_assigned=200, team_completed=180)
+    assert classic(own).comparison == answer
 
 
 def test_nobody_is_compared_with_a_team_of_few_tasks_nor_without_any():
-    assert classic(make_inputs(completed=0, team_assigned=19, team_completed=19)).comparison == "not clearly different"
+    few = make_inputs(assigned=40, completed=0, team_assigned=19, team_completed=19)
+    assert classic(few).comparison == "not clearly different"
     assert classic(make_inputs(assigned=0, completed=0, team_assigned=50)).comparison is None
+
+
+def teams(people, tasks, rate, *, seed, count=300):
+    """Whether somebody stands out, in teams in which everybody finishes a task as likely as everybody else."""
+    done = np.random.default_rng(seed).binomial(tasks, rate, (count, people))
+    inputs = [
+        make_inputs(assigned=tasks, completed=own, team_assigned=tasks * people, team_completed=int(team.sum()))
+        for team in done
+        for own in team.tolist()
+    ]
+    answers = [score.comparison != "not clearly different" for score in score_all("classic", inputs)]
+    return np.array(answers).reshape(count, people)
+
+
+@pytest.mark.parametrize("rate", [0.72, 0.9])
+@pytest.mark.parametrize(("people", "tasks"), [(10, 10), (10, 30), (10, 100), (10, 300), (30, 100)])
+def test_in_teams_of_people_who_are_all_alike_hardly_anybody_stands_out(people, tasks, rate):
+    assert teams(people, tasks, rate, seed=people + tasks).any(axis=1).mean() <= 0.08
+
+
+def test_somebody_who_finishes_half_of_what_the_others_do_is_noticed():
+    half = np.random.default_rng(3).binomial(100, 0.5, 300).tolist()
+    inputs = [make_inputs(assigned=100, completed=n, team_assigned=1000, team_completed=720) for n in half]
+    answers = [score.comparison for score in score_all("classic", inputs)]
+    assert answers.count("lower") > 0.85 * 300
+    assert "higher" not in answers
 
 
 def hundredths(low, high):

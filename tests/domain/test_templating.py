@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.templating import DESCRIPTION_LIMIT, TemplateError, check, render, render_title
+from domain import templating
+from domain.templating import DESCRIPTION_LIMIT, TemplateError, check, outline, render, render_title
 
 ANN = {
     "contact_name": "Ann",
@@ -28,6 +29,20 @@ ANN = {
 def test_what_people_write(source, text):
     check(source)
     assert render(source, ANN) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("Call {{contact_name}}: clicked", "Call …: clicked"),
+        ("Help {{ contact_name | default: 'the team' }}\nout", "Help … out"),
+        ("{% if contact.lead_score > 80 %}Hot{% else %}Cold{% endif %} lead", "HotCold lead"),
+        ("{{contact_name}}", "{{contact_name}}"),
+        ("{{ broken", "{{ broken"),
+    ],
+)
+def test_an_outline_reads_without_values(source, words):
+    assert outline(source) == words
 
 
 def test_a_score_that_is_missing_is_not_high():
@@ -92,6 +107,33 @@ def test_only_plain_values_go_in():
         render("{{contact_name}}", {"contact_name": object()})
     with pytest.raises(TypeError, match="mapping"):
         render("{{contact_name}}", {"contact": object()})
+
+
+PIECES = st.sampled_from(
+    [
+        *("{{contact_name}}", "{{ contact.company }}", "{{\n old_status}}", "{{contact.lead_score}}", "{{ contact }}"),
+        *("{{contact_name | upcase}}", "{{-contact_name-}}", "{% if true %}x{% endif %}", "{{ 'a' }}"),
+        *("{{", "}}", "{", "}", " ", "\n", "{%"),
+    ]
+)
+VALUES = st.none() | st.text(max_size=5) | st.sampled_from([" ", "{{contact_email}}", "{% raw %}", 7, True, 1.5])
+
+
+@given(pieces=st.lists(PIECES | st.text(max_size=3), max_size=6), name=VALUES, company=VALUES)
+def test_templates_that_only_name_values_say_what_liquid_says(pieces, name, company):
+    source = "".join(pieces)
+    values = {"contact_name": name, "old_status": "lead", "contact": {"company": company, "lead_score": 9}}
+    scope = dict.fromkeys(templating.FIXED_VARIABLES) | {"old_status": "lead", "contact_name": templating._plain(name)}
+    fields = dict.fromkeys(templating.CONTACT_FIELDS) | {"lead_score": 9, "company": templating._plain(company)}
+    try:
+        liquid = templating._compiled(source).render(**scope, contact=fields)
+    except Exception:
+        liquid = None
+    if liquid is None:
+        with pytest.raises(TemplateError):
+            render(source, values)
+    else:
+        assert render(source, values) == liquid
 
 
 @given(name=st.text(max_size=400), fallback=st.text(max_size=300))

@@ -34,7 +34,7 @@ def run_jobs() -> int:
     while jobs := list(Job.objects.filter(state=Job.PENDING, name__contains="_import", run_at__lte=timezone.now())):
         for job in jobs:
             task = current_app.tasks[job.name]
-            running.run(job.pk, task.run, external=task.external)
+            running.run(job.pk, task.run, external=task.external, in_steps=task.in_steps)
             done += 1
     return done
 

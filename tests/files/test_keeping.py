@@ -9,12 +9,13 @@ import pytest
 from django.utils import timezone
 from typer.testing import CliRunner
 
+from automation import cancelling
 from config import cli
 from crm import erase
 from crm.files import imports
 from crm.files.models import Import, ImportPart
 from crm.models import Contact
-from jobs import hooks
+from jobs import hooks, queue, running
 from jobs.models import Job
 from tests import builders
 from tests.api.conftest import Caller, World
@@ -62,13 +63,93 @@ def test_a_job_that_was_given_up_leaves_an_import_that_can_go_on(world: World, p
     imports.carry_on(Import.objects.get().pk, 0, now=timezone.now())
     job = Job.objects.filter(name=imports.RUN_JOB).latest("created_at")
     Job.objects.filter(name=imports.RUN_JOB).update(state=Job.DEAD)
-    for callback in hooks.dead_callbacks:
+    for callback in hooks.over_callbacks:
         callback(job, timezone.now())
     assert manager.get(address).json()["state"] == "failed"
     manager.post(f"{address}/run")
     run_jobs()
     assert counted(manager.get(address).json()) == {"created": 7}
     assert Contact.objects.filter(name__startswith="N").count() == 7
+
+
+def large(monkeypatch: pytest.MonkeyPatch, manager: Caller) -> str:
+    """The address of an import that is read by a job."""
+    monkeypatch.setattr(imports, "SMALL", 0)
+    monkeypatch.setattr(imports, "AT_ONCE", 0)
+    sent = upload(manager, "Name\n" + "".join(f"N{n}\n" for n in range(7))).json()
+    return f"/api/imports/{sent['id']}"
+
+
+def cancelled(name: str, world: World) -> Job:
+    job = Job.objects.get(name=name, state=Job.PENDING)
+    assert cancelling.cancel(job, by=world.manager, now=timezone.now())
+    return job
+
+
+def test_the_job_of_each_step_is_cancelled_and_put_back_and_its_import_goes_on(
+    world: World, parts_of_three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = Caller(world.manager)
+    address = large(monkeypatch, manager)
+    steps = [
+        ("", imports.READ_JOB, "failed", "upload it again", "reading", "read"),
+        ("/check", imports.CHECK_JOB, "read", "try it again", "checking", "checked"),
+        ("/run", imports.RUN_JOB, "failed", "it goes on", "running", "done"),
+    ]
+    for verb, name, stopped, said, under_way, done in steps:
+        if verb:
+            manager.post(address + verb)
+        assert manager.get(address).json()["state"] == under_way
+        job = cancelled(name, world)
+        found = manager.get(address).json()
+        assert (found["state"], said in found["error"]) == (stopped, True), found
+        assert cancelling.put_back(job, by=world.manager, now=timezone.now())
+        found = manager.get(address).json()
+        assert (found["state"], found["error"]) == (under_way, "")
+        run_jobs()
+        assert manager.get(address).json()["state"] == done
+    assert counted(manager.get(address).json()) == {"created": 7}
+    assert Contact.objects.filter(name__startswith="N").count() == 7
+
+
+def test_a_job_that_was_given_up_and_is_run_again_takes_its_import_along(
+    world: World, parts_of_three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = Caller(world.manager)
+    address = large(monkeypatch, manager)
+    run_jobs()
+    manager.post(f"{address}/run")
+    job = Job.objects.get(name=imports.RUN_JOB)
+    running._give_up(job, "RuntimeError()", timezone.now())
+    assert manager.get(address).json()["state"] == "failed"
+    assert queue.retry(job, now=timezone.now())
+    run_jobs()
+    assert counted(manager.get(address).json()) == {"created": 7}
+
+
+def test_a_job_that_is_put_back_late_leaves_the_import_to_whoever_went_on_or_ended_it(
+    world: World, parts_of_three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = Caller(world.manager)
+    address = large(monkeypatch, manager)
+    run_jobs()
+    manager.post(f"{address}/check")
+    comparing = cancelled(imports.CHECK_JOB, world)
+    manager.post(f"{address}/run")
+    carrying = cancelled(imports.RUN_JOB, world)
+    manager.post(f"{address}/run")
+    run_jobs()
+    other = upload(manager, "Name\nZ\n").json()["id"]
+    run_jobs()
+    manager.post(f"/api/imports/{other}/run")
+    stopped = cancelled(imports.RUN_JOB, world)
+    manager.post(f"/api/imports/{other}/cancel")
+    for job in (comparing, carrying, stopped):
+        assert cancelling.put_back(job, by=world.manager, now=timezone.now())
+    run_jobs()
+    assert counted(manager.get(address).json()) == {"created": 7}
+    assert manager.get(f"/api/imports/{other}").json()["state"] == "cancelled"
+    assert not Contact.objects.filter(name="Z").exists()
 
 
 def command(*words: Any, code: int = 0, **more: Any) -> Any:

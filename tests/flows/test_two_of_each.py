@@ -23,7 +23,7 @@ from crm.models import Activity, Contact
 from jobs.models import Job
 from notifications.models import Notification
 from people.models import User
-from tests import builders, processes, servers, volume
+from tests import builders, migrated, processes, servers, volume
 from tests.processes import until
 from work.models import Task
 
@@ -40,18 +40,18 @@ Own = dict[str, str]
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Own]:
-    """The settings of an installation of its own, migrated: SQLite, or the servers of this run."""
+    """The settings of an installation of its own, with a copy of the schema: SQLite, or the servers of this run."""
     name = f"{servers.OURS}_{uuid.uuid4().hex[:12]}"
     database, redis = (os.environ.get(f"NEXTMOVE_TEST_USE_{word}", "") for word in ("DATABASE", "REDIS"))
     found: Own = {}
     if database:
-        found["NEXTMOVE_DATABASE_URL"] = servers.create_database(database, name)
+        found["NEXTMOVE_DATABASE_URL"] = migrated.postgres(database, name)
+    else:
+        (tmp_path / "data").mkdir()
+        migrated.sqlite(tmp_path / "data" / "nextmove.sqlite3")
     if redis:
         found |= {"CELERY_BROKER_URL": redis, "NEXTMOVE_REDIS_KEY_PREFIX": f"{name}:", "NEXTMOVE_QUEUE": name}
-    surroundings = processes.environment(tmp_path / "data", **found)
     try:
-        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-        subprocess.run(migrate, cwd=processes.ROOT, env=surroundings, check=True)
         yield found
     finally:
         if database:

@@ -1,19 +1,24 @@
 """A backup is one file and one command, and a restore gives back what it holds, on both databases."""
 
+import hashlib
 import json
 import sqlite3
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections, transaction
 from typer.testing import CliRunner
 
 from config import cli
 from crm.models import Contact
+from people.models import User
 from tests import builders
+from tests.processes import until
+from work.models import Task
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -45,6 +50,73 @@ def test_what_was_there_is_there_again_and_goes_on(backup: Path) -> None:
     assert builders.make_contact(name="Eve").pk not in Contact.objects.filter(name="Ann Ångström's").values_list("pk")
     assert len(names()) == 2
     assert json.loads(answer.output)["notes"] == []
+
+
+class Writer(threading.Thread):
+    """Writes a contact and its task in one transaction, again and again, both under the number of the transaction."""
+
+    def __init__(self, owner: User) -> None:
+        super().__init__(daemon=True)
+        self.owner = owner
+        self.written = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            name = f"{self.name} {self.written}"
+            with transaction.atomic():
+                contact = builders.make_contact(self.owner, name=name)
+                builders.make_task(self.owner, contact=contact, title=name)
+            self.written += 1
+        connections.close_all()
+
+    def kept(self, rows: list[str]) -> list[int]:
+        return sorted(int(row.rpartition(" ")[2]) for row in rows if row.startswith(f"{self.name} "))
+
+
+def test_while_others_write_it_holds_one_instant_and_is_restored_as_it_was(tmp_path: Path) -> None:
+    builders.make_rule(builders.make_manager())
+    writers = [Writer(builders.make_user()) for _ in range(2)]
+    for one in writers:
+        one.start()
+
+    def each_writes(more: int) -> list[int]:
+        enough = [one.written + more for one in writers]
+        until(lambda: all(one.written >= n for one, n in zip(writers, enough, strict=True)), seconds=60)
+        return [one.written for one in writers]
+
+    before, path = each_writes(3), tmp_path / "it.zip"
+    made = run("backup", str(path), "--json")
+    after = each_writes(3)
+    for one in writers:
+        one.ended.set()
+        one.join(60)
+    assert made.exit_code == 0, made.exception
+    figures = []
+    for _ in range(2):
+        restored = run("restore", str(path), "--replace", "--json")
+        assert restored.exit_code == 0, restored.exception
+        contacts, tasks = (list(rows) for rows in (
+            Contact.objects.values_list("name", flat=True), Task.objects.values_list("title", flat=True)
+        ))  # fmt: skip
+        for one, least, most in zip(writers, before, after, strict=True):
+            numbers = one.kept(contacts)
+            assert numbers == one.kept(tasks) == list(range(len(numbers))), "whole transactions, and none left out"
+            assert least <= len(numbers) <= most
+        figures.append(rows_of_all())
+        builders.make_contact(name="Eve")  # gone by the second time
+    assert figures[0] == figures[1]
+
+
+def rows_of_all() -> dict[str, str]:
+    """By table a word that changes with any value in it."""
+    found = {}
+    with connection.cursor() as cursor:
+        own = {*connection.introspection.django_table_names(include_views=False), "django_migrations"}
+        for name in own & set(connection.introspection.table_names(cursor)):
+            cursor.execute(f'SELECT * FROM "{name}"')
+            found[name] = hashlib.sha256(repr(sorted(map(repr, cursor.fetchall()))).encode()).hexdigest()
+    return found
 
 
 def test_the_file_is_whole_private_and_never_written_over(backup: Path) -> None:

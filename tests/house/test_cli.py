@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from automation import activation, rules
 from config import cli
 from jobs.models import Job
 from people import tokens
-from people.models import Team
+from people.models import Change, Team
 from tests import processes
-from tests.builders import make_contact, make_manager, make_rule, make_source, make_task, make_user
+from tests.builders import make_contact, make_manager, make_rule, make_source, make_task, make_team, make_user
 
 
 def run(*arguments: str) -> Any:
@@ -79,6 +80,24 @@ def test_jobs_are_listed_and_a_dead_one_runs_again():
 
 
 @pytest.mark.django_db
+def test_a_job_that_waits_is_cancelled_and_put_back_and_the_audit_log_says_so():
+    waiting, done = make_job(run_at=timezone.now() + timedelta(hours=1)), make_job(state=Job.DONE)
+    assert answer("job", "cancel", str(waiting.pk)) == {"id": str(waiting.pk), "status": "FAILURE"}
+    assert [row["id"] for row in answer("job", "list", "--state", "revoked")] == [str(waiting.pk)]
+    for pk in (waiting.pk, done.pk):
+        refused = run("job", "cancel", str(pk))
+        assert (refused.exit_code, "only one that waits" in str(refused.exception)) == (1, True)
+    assert "There is no job" in str(run("job", "cancel", str(uuid.uuid4())).exception)
+    assert run("job", "cancel", "seven").exit_code == 2
+    due = waiting.run_at
+    assert answer("job", "retry", str(waiting.pk)) == {"id": str(waiting.pk), "status": "PENDING"}
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.run_at) == (Job.PENDING, due), "it runs when it was to run"
+    lines = Change.objects.filter(kind="job", subject_id=str(waiting.pk)).order_by("pk")
+    assert [(line.verb, line.actor_id) for line in lines] == [("cancelled", None), ("put back", None)]
+
+
+@pytest.mark.django_db
 def test_no_rules_is_an_empty_list():
     assert answer("rule", "list") == []
 
@@ -86,6 +105,7 @@ def test_no_rules_is_an_empty_list():
 @pytest.mark.django_db
 def test_the_doctor_names_what_is_wrong_and_the_mend():
     now = timezone.now()
+    make_team()
     Team.objects.update(created_at=now)
     assert answer("doctor")["ok"], "a young installation has no periodic job yet"
     Team.objects.update(created_at=now - timedelta(hours=1))

@@ -57,12 +57,12 @@ print(*(name for name in ("api.urls", "web.urls", "config.urls", "svix") if name
     assert done.stdout.split() == []
 
 
-def test_a_killed_server_leaves_no_worker_behind(site: Site):
-    leader = site.parts()["web"]
-    workers = list(processes.family(leader))
-    assert workers, "granian serves from a process of its own"
+@pytest.mark.parametrize("role", ["web", "jobs"])
+def test_a_killed_leader_leaves_no_worker_behind(site: Site, role: str):
+    leader = site.parts()[role]
+    workers = until(lambda: list(processes.family(leader)), seconds=20, why="a process of its own that does the work")
     os.kill(leader, signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in workers), why="the end of granian's worker")
+    until(lambda: not any(alive(pid) for pid in workers), why="the end of who did the work")
 
 
 @pytest.mark.parametrize("with_leader", [False, True], ids=["alone", "together with the web server's leader"])

@@ -23,7 +23,7 @@ from automation.exports.lists import LISTS
 from people import feeds
 from people.models import User
 from tests import builders
-from tests.agents.conftest import Agent, a_loop_of_its_own
+from tests.agents.conftest import Agent
 from tests.api.test_snapshots import patterns
 from tests.isolation import world as worlds
 from tests.isolation.world import World
@@ -34,9 +34,11 @@ pytestmark = pytest.mark.django_db
 KIND_OF = (
     ("/api/conflicts/", ""),
     ("/api/contacts/", "contact"),
+    ("/api/experiments/", ""),
     ("/api/exports/", "list"),
     ("/api/forms/", "form"),
     ("/api/imports/", "import"),
+    ("/api/lead-models/", ""),
     ("/api/notifications/deliveries/", "delivery"),
     ("/api/notifications/", "notification"),
     ("/api/reports/", "report"),
@@ -401,7 +403,6 @@ def test_no_body_reaches_into_another_team(
 
 @pytest.mark.parametrize("tool", ["my_work", "workload"])
 def test_an_agent_is_told_what_its_token_may_see(tool: str, world: World, visitor: Visitor) -> None:
-    with a_loop_of_its_own():
-        result = Agent(builders.make_token(visitor.user)).call(tool)
+    result = Agent(builders.make_token(visitor.user)).call(tool)
     told = worlds.named_in(str(result.structured_content) + str(result.content))
     assert not {(kind, pk) for kind, pk in told if pk not in visitor.seen[kind]}

@@ -2,10 +2,12 @@
 
 import itertools
 import threading
+from collections.abc import Callable
 
 import pytest
 from celery import current_app, shared_task
 
+from jobs import running
 from jobs.models import Job
 
 made = itertools.count()
@@ -17,6 +19,7 @@ class Gateway:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.fails = False
+        self.steps: list[Callable[[], None]] = []
         self.worked = threading.Event()
         self.stop = threading.Event()
 
@@ -49,6 +52,15 @@ def call_slowly(number: int, key: str) -> dict[str, bool]:
     done = gateway.worked.wait(20)
     gateway.stop.set()
     return {"others_worked": done}
+
+
+@shared_task(name="tests.walk", external=True, in_steps=True)
+def walk(number: int, key: str) -> dict[str, int]:
+    for step in gateway.steps:
+        running.next_step()
+        step()
+    gateway.calls.append(key)
+    return {"number": number}
 
 
 @pytest.fixture(name="gateway")

@@ -116,6 +116,7 @@ def count() -> dict[str, int]:
     from django.db import connections
 
     from automation.models import Firing
+    from crm.files.models import Import, ImportPart
     from crm.models import Activity
     from jobs.models import Job
     from notifications.models import Notification
@@ -139,6 +140,8 @@ def count() -> dict[str, int]:
         "periods": Job.objects.filter(key__regex="^cron:(one|two):").count(),
         "sent": len(lines),
         "sent keys": len(set(lines)),
+        "rows read": sum(Import.objects.filter(state=Import.READ).values_list("rows", flat=True)),
+        "rows kept": sum(len(rows) for rows in ImportPart.objects.values_list("rows", flat=True)),
     }
 
 
@@ -323,6 +326,19 @@ def with_failing_job() -> dict[str, Any]:
     return context
 
 
+def with_file() -> dict[str, Any]:
+    """One that is so large that a job reads it, in two parts."""
+    from django.utils import timezone
+
+    from crm.files import imports
+
+    context = workspace()
+    file = "Name\n" + "Ann\n" * FILE_ROWS
+    with mock.patch.object(imports, "SMALL", 0):
+        imports.upload(file.encode(), by=context["user"], kind="contacts", now=timezone.now())
+    return context
+
+
 def tick(context: dict[str, Any]) -> None:
     """Two entries are due; the process dies between them."""
     from celery.schedules import crontab
@@ -375,10 +391,14 @@ NOTHING = {
     "periods": 0,
     "sent": 0,
     "sent keys": 0,
+    "rows read": 0,
+    "rows kept": 0,
 }
 ONE_CLICK = NOTHING | {"clicks": 1, "firings": 1, "tasks": 1, "told": 1}
 ONE_COMPLETION = ONE_CLICK | {"completions": 1, "finished assignments": 1}
 TWO_MARKS = NOTHING | {"marks": 2}
+FILE_ROWS = 700
+ONE_FILE = NOTHING | {"rows read": FILE_ROWS, "rows kept": FILE_ROWS}
 
 POINTS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], Callable[[], Any], dict[str, int]]] = {
     "intake: stored, not committed": (with_click_intake, take_in, after("jobs.rows", "insert_new"), ONE_CLICK),
@@ -449,6 +469,8 @@ POINTS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], Callable[[], A
         before("jobs.running", "_run_outside"),
         NOTHING | {"sent": 1, "sent keys": 1},
     ),
+    "steps: the first one committed": (with_file, run_jobs, after("crm.files.imports", "_read_part"), ONE_FILE),
+    "steps: all done, not marked": (with_file, run_jobs, after("crm.files.imports", "read"), ONE_FILE),
     # Only a gateway that knows the key can make these one: the same key reaches it twice. What each service that
     # carries notices does then is looked at by tests.notifications.kills.
     "outside: sent, not marked": (

@@ -15,7 +15,7 @@ from jobs import queue, runner, running
 from jobs.models import Job
 from notifications.models import Notification
 from tests import builders
-from tests.jobs.conftest import Gateway, call, work
+from tests.jobs.conftest import Gateway, call, walk, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -144,6 +144,52 @@ def test_a_late_caller_of_the_outside_cannot_mark_what_its_successor_did(gateway
     assert running._mine(second).update(state=Job.DONE)
 
 
+@pytest.mark.parametrize("grace", [runner.GRACE, queue.GRACE])
+def test_what_works_in_steps_is_taken_up_soon_after_the_last_one(gateway: Gateway, grace: timedelta) -> None:
+    job, due = job_of("tests.walk"), []
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
+
+        def slow() -> None:
+            clock.shift(grace - timedelta(seconds=1))
+            assert walk.run_row(job.pk, job.args, job.kwargs) == {"skipped": "done, dead or not due"}
+            due.append(Job.objects.get().run_at - timezone.now())
+
+        def killed() -> None:
+            raise KeyboardInterrupt
+
+        gateway.steps = [slow, slow, slow, killed]
+        with pytest.raises(KeyboardInterrupt):
+            walk.run_row(job.pk, job.args, job.kwargs, grace=grace)
+        assert due == [timedelta(seconds=1)] * 3
+        clock.shift(grace)
+        gateway.steps = []
+        assert walk.run_row(job.pk, job.args, job.kwargs) == {"number": 7}
+    job.refresh_from_db()
+    assert (job.state, job.crashes, len(gateway.calls)) == (Job.DONE, 1, 1)
+
+
+def test_one_that_stood_still_for_too_long_leaves_the_rest_to_its_successor(gateway: Gateway) -> None:
+    job = job_of("tests.walk")
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
+
+        def overtaken() -> None:
+            clock.shift(queue.GRACE)
+            gateway.steps = []
+            assert walk.run_row(job.pk, job.args, job.kwargs) == {"number": 7}
+
+        def never() -> None:
+            raise AssertionError("it goes on though another has done it")
+
+        gateway.steps = [overtaken, never]
+        assert walk.run_row(job.pk, job.args, job.kwargs) == {"skipped": "taken by another"}
+    assert len(gateway.calls) == 1
+
+
+def test_steps_of_what_is_no_job_are_nobodys_business(gateway: Gateway) -> None:
+    gateway.steps = [lambda: None]
+    assert walk(1) == {"number": 1}
+
+
 def test_a_message_sent_by_hand_gets_a_row_first(gateway: Gateway) -> None:
     message = uuid.uuid4()
     assert work.run_row(message, [3], {}) == {"number": 3}
@@ -236,7 +282,7 @@ def test_what_calls_the_addresses_that_people_give_and_what_computes_for_long_ha
     assert {lane: names for lane, names in found.items() if lane != "tests"} == {
         "calendars": ["push_calendar", "read_busy_times"],
         "notices": ["send_delivery"],
-        "plans": ["find_and_assign_tasks_for_available_users"],
+        "plans": ["find_and_assign_tasks_for_available_users", "learn_from_outcomes"],
         "webhooks": ["send_webhook"],
     }
 

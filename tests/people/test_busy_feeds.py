@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from automation import tasks
+from automation import cancelling, tasks
+from jobs import queue
 from jobs.models import Job
 from notifications.models import Notification
 from people import busy_times, deactivation, turns
@@ -125,6 +126,59 @@ def test_what_fails_keeps_what_was_read_and_is_told_once_after_a_day(person: Use
     work(row_of(person).next_read_at)
     after = row_of(person)
     assert (after.error, after.failures, after.failing_since, after.told_at) == ("", 0, None, None)
+
+
+def test_a_reading_that_was_cancelled_is_no_failed_one_and_is_done_when_it_is_put_back(person: User, feed: Any) -> None:
+    handler, url = feed
+    busy_times.connect(person, url=url, by=person, now=NOW)
+    job = Job.objects.get(name=busy_times.READ_JOB)
+    assert cancelling.cancel(job, by=person, now=NOW)
+    row = row_of(person)
+    assert (row.error, row.failures, row.failing_since) == (queue.CANCELLED, 0, None), "nobody asked it"
+    assert row.next_read_at == NOW + HOUR, "the next turn comes as ever"
+    assert cancelling.put_back(job, by=person, now=NOW)
+    work(NOW)
+    assert (row_of(person).error, row_of(person).read_at, len(handler.asked)) == ("", NOW, 1)
+    work(NOW + HOUR)
+    assert len(handler.asked) == 2, "still one an hour"
+
+
+def test_a_reading_that_was_planned_for_later_is_put_back_for_then(person: User, feed: Any) -> None:
+    handler, url = feed
+    busy_times.connect(person, url=url, by=person, now=NOW)
+    work(NOW)
+    job = Job.objects.get(name=busy_times.READ_JOB, state=Job.PENDING)
+    cancelling.cancel(job, by=person, now=NOW)
+    assert row_of(person).next_read_at == NOW + 2 * HOUR
+    cancelling.put_back(job, by=person, now=NOW)
+    assert row_of(person).next_read_at == NOW + HOUR
+    work(NOW)
+    work(NOW + HOUR)
+    assert len(handler.asked) == 2
+
+
+def test_a_file_that_came_in_place_of_the_address_has_no_turns(person: User, feed: Any) -> None:
+    handler, url = feed
+    busy_times.connect(person, url=url, by=person, now=NOW)
+    busy_times.upload(person, file(MEETING), by=person, now=NOW)
+    job = Job.objects.get(name=busy_times.READ_JOB)
+    cancelling.cancel(job, by=person, now=NOW)
+    assert (row_of(person).error, row_of(person).next_read_at) == ("", None)
+    cancelling.put_back(job, by=person, now=NOW)
+    work(NOW)
+    assert (row_of(person).error, row_of(person).next_read_at, handler.asked) == ("", None, [])
+
+
+def test_one_that_is_put_back_when_there_were_other_turns_since_changes_nothing(person: User, feed: Any) -> None:
+    handler, url = feed
+    busy_times.connect(person, url=url, by=person, now=NOW)
+    job = Job.objects.get(name=busy_times.READ_JOB)
+    cancelling.cancel(job, by=person, now=NOW)
+    busy_times.read_soon(person, now=NOW)
+    work(NOW)
+    cancelling.put_back(job, by=person, now=NOW)
+    work(NOW)
+    assert (len(handler.asked), row_of(person).next_read_at) == (1, NOW + HOUR)
 
 
 @pytest.mark.parametrize(

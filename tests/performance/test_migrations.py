@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -16,7 +17,6 @@ BEFORE = [("performance", "0001_initial")]
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.database
 def test_past_days_get_their_average() -> None:
-    today = MigrationExecutor(connection).loader.graph.leaf_nodes()
     MigrationExecutor(connection).migrate(BEFORE)
     try:
         team, at = builders.make_team(), datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_past_days_get_their_average() -> None:
                 )
         builders.make_score(builders.make_user(), on=date(2026, 3, 1), total=None)
     finally:
-        MigrationExecutor(connection).migrate(today)
+        call_command("migrate", verbosity=0)  # with the triggers that tables made anew have lost
     kept = TeamScore.objects.filter(team=team).order_by("on").values_list("on", "average", "people", "computed_at")
     assert list(kept) == [
         (date(2026, 3, 1), Decimal("70.00001"), 2, at),

@@ -1,11 +1,13 @@
 """A small team at work, and everybody's browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from automation.models import TaskAutomationRule
 from crm.models import Contact
@@ -39,6 +41,16 @@ class Office:
 @pytest.fixture
 def office(db: None) -> Office:
     return make_office()
+
+
+@pytest.fixture(scope="module")
+def lasting(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Rows that are made once for all tests of a module, which only read them: what a test changes is taken back by its
+    own transaction, and all of it at the end.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def make_office() -> Office:

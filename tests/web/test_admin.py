@@ -6,11 +6,24 @@ from django.contrib import admin
 from django.urls import reverse
 
 from jobs.models import Job
+from people.models import User
 from tests import builders
-from tests.web.conftest import Office
+from tests.web.conftest import Office, make_office
 from work.models import Task
 
-OURS = ("jobs", "people", "crm", "work", "notifications", "webhooks", "assignment", "performance", "automation", "api")
+OURS = (
+    "jobs",
+    "people",
+    "crm",
+    "work",
+    "notifications",
+    "webhooks",
+    "assignment",
+    "performance",
+    "learning",
+    "automation",
+    "api",
+)
 MODELS = [model for label in OURS for model in apps.get_app_config(label).get_models()]
 READ_ONLY = (
     "Job",
@@ -30,8 +43,15 @@ def boss(office: Office, browser_of):
     return browser_of(builders.make_manager(team=office.manager.team, is_superuser=True, is_staff=True))
 
 
+@pytest.fixture(scope="module")
+def lasting_boss(lasting: None) -> User:
+    return builders.make_manager(team=make_office().manager.team, is_superuser=True, is_staff=True)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_every_model_has_its_list_and_its_page(model, office: Office, boss) -> None:
+def test_every_model_has_its_list_and_its_page(model, lasting_boss: User, browser_of) -> None:
+    boss = browser_of(lasting_boss)
     assert model in admin.site._registry, f"{model.__name__} is not registered"
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     assert boss.get(reverse(f"{name}_changelist"), {"q": "x"}).status_code == 200

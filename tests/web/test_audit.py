@@ -14,6 +14,7 @@ from automation import rules
 from automation.models import ParkedPair
 from crm.models import InboundForm, InboundSource
 from jobs.admin import ReadOnlyAdmin
+from learning import lead_models
 from people import busy_times, sealing, tokens
 from people.audited_admin import AuditedAdmin, PartAdmin
 from people.models import ApiToken, Change, Skill, Team, TeamDayOff, User, UserSkill
@@ -45,8 +46,9 @@ READ = {
     "view-new", "view-rename", "view-delete",
     "forgotten", "no-email", "mywork", "bell", "side", "export", "theme", "language", "tasks", "task", "task-peek",
     "contacts", "contact", "activity",
-    "rules", "jobs", "workload", "performance", "reports", "report", "inbox", "inbox-read", "notice", "notices",
-    "mute", "focus", "search",
+    "rules", "jobs", "workload", "performance", "estimates", "reports", "report", "inbox", "inbox-read", "notice",
+    "notices",
+    "mute", "focus", "search", "report-file", "report-mail",
     "settings", "admin", "trial", "accounts", "place-test", "busy-read", "push-now", "webhook-test", "webhook-resend",
     "contact-rules", "contact-rule", "activity-one", "unmatched", "unmatched-one", "conflicts", "job", "inbox-newest",
     "inbox-mark",
@@ -135,6 +137,21 @@ def a_push(office: Office) -> tuple[()]:
     return ()
 
 
+A_TRIAL = {"do": "start", "delay_1": "24", "delay_2": "72", "effect": "50", "base": "30"}
+
+
+def a_tried_rule(office: Office) -> Any:
+    for _ in range(40):
+        builders.make_firing(office.rule, contact=builders.make_contact(office.member))
+    return office.rule
+
+
+def a_score_model(office: Office) -> dict[str, Any]:
+    made = lead_models.train(office.manager.team, now=NOW)
+    assert made is not None
+    return {"version": made.version}
+
+
 def a_move(office: Office, *, applied: bool = False) -> tuple[int, int]:
     """The ids of a report and of the one move that it suggests."""
     builders.make_task(office.member, estimated_hours=30)
@@ -192,6 +209,7 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "move-undo": (lambda office: a_move(office, applied=True), {}, "task", "changed"),
     "task-new": (None, {"title": "Call", "priority": "low", "who": "queue"}, "task", "created"),
     "task-complete": (lambda office: office.task, {"actual_hours": "1"}, "task", "changed"),
+    "task-outcome": (lambda office: builders.make_done_task(office.member), {"outcome": "won"}, "task", "changed"),
     "tasks-bulk": (None, lambda office: {"task": office.task.pk, "verb": "complete"}, "task", "changed"),
     "task-tick": (
         lambda office: builders.make_task(office.member, description="- [ ] read"),
@@ -212,6 +230,14 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "member-leave": (lambda office: office.colleague, {}, "member", "deactivated"),
     "team-settings": (None, TEAM, "team", "changed"),
     "team-hours": (None, {"week-0": "9-17"}, "team", "changed"),
+    "learning": (
+        None,
+        {"won_statuses": "active", "lost_statuses": "lost", "urgent_share": "30"},
+        "learning",
+        "changed",
+    ),
+    "learning-points": (None, {"do": "add", "field": "tag", "value": "vip", "points": "20"}, "learning", "changed"),
+    "learning-version": (None, a_score_model, "learning", "changed"),
     "team-day-off": (None, {"on": "2026-12-24"}, "team", "changed"),
     "team-day-on": (day_off, {}, "team", "changed"),
     "team-member": (None, {"username": "ada", "role": "member"}, "member", "created"),
@@ -225,6 +251,7 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
     "rule-import": (None, {"document": RULE_FILE, "do": "import"}, "rule", "created"),
     "rule": (lambda office: office.rule, RULE_FORM, "rule", "changed"),
     "rule-switch": (lambda office: office.rule, {"on": "0"}, "rule", "changed"),
+    "rule-trying": (a_tried_rule, A_TRIAL, "rule", "changed"),
     "rule-activate": (lambda office: builders.make_rule(office.member, is_active=False), {}, "rule", "changed"),
     "rule-revert": (a_version, {}, "rule", "changed"),
     "rule-release": (a_parked_pair, {}, "rule", "released"),
@@ -272,6 +299,7 @@ PAGES: dict[str, tuple[Any, Any, str, str]] = {
         "notification_gateway",
         "deleted",
     ),
+    "job-cancel": (lambda office: builders.make_job(office.member), {}, "job", "cancelled"),
     "tokens": (None, {"name": "shop", "days": "30", "reach": "all"}, "token", "created"),
     "token-revoke": (lambda office: tokens.issue(office.manager, name="x", now=NOW)[0], {}, "token", "revoked"),
 }

@@ -89,8 +89,8 @@ def test_the_file_is_narrowed_as_the_page_is(office: Office, browser_of) -> None
     a_change(office, kind="task", subject_id="77")
     browser = browser_of(office.manager)
     html = browser.get(f"{PAGE}?kind=rule&since=2020-01-01").content.decode()
-    address = html.split('href="/api/exports/audit?')[1].split('"')[0].replace("&amp;", "&")
-    answer = b"".join(browser.get(f"/api/exports/audit?{address}").streaming_content).decode()
+    address = html.split('href="/export/audit?')[1].split('"')[0].replace("&amp;", "&")
+    answer = b"".join(browser.get(f"/export/audit?{address}").streaming_content).decode()
     assert answer.count("\n") == 2, "the heads and one line"
     assert "New" in answer
 

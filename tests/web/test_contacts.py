@@ -11,7 +11,10 @@ from automation.models import Enrolment
 from automation.programmes import enrolling
 from crm import merge, noting
 from crm.models import Activity, Contact, ContactMerge
+from learning import nights
+from learning.models import TeamLearning
 from tests import builders
+from tests.learning import past
 from tests.web.conftest import Office
 from work import ties
 from work.models import Task
@@ -326,3 +329,26 @@ def test_what_one_may_not_see_does_not_exist(path: str, who: str, office: Office
 def test_the_time_there_is_told_where_it_is_known(office: Office, browser_of: Any) -> None:
     Contact.objects.update(timezone="Pacific/Auckland")
     assert "Pacific/Auckland" in browser_of(office.member).get(f"/contacts/{office.contact.pk}").content.decode()
+
+
+def test_the_page_tells_when_the_contact_answers_and_how_sure_that_is(office: Office, browser_of) -> None:
+    now = datetime.now(UTC)
+    builders.make_working_week(office.member, starts="08:00", ends="20:00", days=range(7))
+    page, address = browser_of(office.member), f"/contacts/{office.contact.pk}"
+    assert "Not enough history (0 of 50 attempts)" in page.get(address).content.decode()
+    past.habit(office.contact, 15, until=now, days=15)
+    nights.learn(office.member.team, now=now)
+    assert "Not enough history (30 of 50 attempts)" in page.get(address).content.decode()
+    past.habit(office.contact, 15, until=now - timedelta(days=20), days=30)
+    nights.learn(office.member.team, now=now)
+    found = page.get(address).content.decode()
+    shown = page.get(address).context["best_time"]
+    assert (shown["hour"], len(shown["bars"]), sum(bar.attempts for bar in shown["bars"])) == ("15:00", 24, 90)
+    assert [bar.hour for bar in shown["bars"] if bar.best] == ["15:00"]
+    assert "zone guessed" in found
+    assert "of the time at 15:00 against" in shown["sentence"]
+    assert found.count('class="best"') == 1
+    Contact.objects.filter(pk=office.contact.pk).update(timezone="Europe/Lisbon")
+    assert "zone guessed" not in page.get(address).content.decode()
+    TeamLearning.objects.create(team=office.member.team, times=False)
+    assert "Best time" not in page.get(address).content.decode()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from api import idempotency
 from automation.exports.lists import LISTS
 from automation.tasks import cleanup_old_assignments
 from crm.files import imports
@@ -32,6 +33,18 @@ def test_the_periods_are_those_that_the_cleaning_keeps_to(office: Office, browse
     assert "It has not run yet" in html
 
 
+def test_all_that_is_cleaned_up_is_in_the_list(office: Office, browser_of: Any) -> None:
+    result = cleanup_old_assignments()
+    found = {*result, *result["teams"][str(office.manager.team_id)]} - {"teams"}
+    with_others = {"devices", "rule_changes"}  # with their session; by their number, not their age
+    assert found - with_others <= {one.count for one in retention.KEPT}
+    assert retention.REPEATED == idempotency.KEEP
+    html = browser_of(office.manager).get("/settings/retention").content.decode()
+    assert ">10 minutes<" in html
+    assert ">6 hours<" in html
+    assert ">1 day<" in html
+
+
 def test_what_the_last_cleanings_took_away_is_told_to_their_team(office: Office, browser_of: Any) -> None:
     result = {"teams": {str(office.manager.team_id): {"assignments": 41}}, "jobs": 7, "runs": 0}
     a_cleaning(office.manager, result=result)
@@ -49,7 +62,7 @@ def test_every_list_is_offered_and_can_be_had(office: Office, browser_of: Any) -
     assert {name for _title, names in data_files.GROUPS for name in names} == set(LISTS)
     browser = browser_of(office.manager)
     html = browser.get("/settings/data").content.decode()
-    offered = re.findall(r'href="(/api/exports/[a-z-]+\?format=csv)"', html)
+    offered = re.findall(r'href="(/export/[a-z-]+\?format=csv)"', html)
     assert len(offered) == len(LISTS)
     for address in offered:
         assert browser.get(address).status_code == 200, address
@@ -58,7 +71,7 @@ def test_every_list_is_offered_and_can_be_had(office: Office, browser_of: Any) -
 def test_a_member_is_offered_only_what_is_not_refused(office: Office, browser_of: Any) -> None:
     browser = browser_of(office.member)
     html = browser.get("/settings/data").content.decode()
-    offered = re.findall(r'href="(/api/exports/[a-z-]+\?format=csv)"', html)
+    offered = re.findall(r'href="(/export/[a-z-]+\?format=csv)"', html)
     assert 0 < len(offered) < len(LISTS)
     for address in offered:
         assert browser.get(address).status_code == 200, address

@@ -2,6 +2,8 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -9,10 +11,10 @@ import time_machine
 from django.test import Client
 
 from crm.models import Activity
-from people.models import User
+from people.models import UndoNote, User
 from tests import builders
 from tests.web.conftest import Office
-from web import answers, undoing
+from web import answers, doing, undoing
 from work import lifecycle
 from work.models import Assignment, Task
 
@@ -22,7 +24,7 @@ HTMX = {"HX-Request": "true"}
 
 def state(task: Task) -> tuple[Any, ...]:
     row = Task.objects.get(pk=task.pk)
-    return row.status, row.assignee_id, row.due_date, row.actual_hours, row.notes
+    return row.status, row.assignee_id, row.due_date, row.actual_hours, row.notes, row.outcome
 
 
 def note_of(response: Any) -> str:
@@ -45,11 +47,11 @@ def doings(office: Office) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "blocked": (f"/tasks/{task}/status", {"status": "blocked"}),
         "done by the board": (f"/tasks/{task}/status", {"status": "done"}),
-        "complete": (f"/tasks/{task}/complete", {"actual_hours": "2", "notes": "Said yes"}),
+        "complete": (f"/tasks/{task}/complete", {"actual_hours": "2", "notes": "Said yes", "outcome": "won"}),
         "snooze": (f"/tasks/{task}/snooze", {"until": "next_week"}),
         "give": (f"/tasks/{task}/give", {"to": office.colleague.pk}),
         "queue": (f"/tasks/{task}/give", {"to": "queue"}),
-        "many done": ("/tasks/bulk", {"task": task, "verb": "complete"}),
+        "many done": ("/tasks/bulk", {"task": task, "verb": "complete", "outcome": "no_answer"}),
         "many later": ("/tasks/bulk", {"task": task, "verb": "snooze", "until": "tomorrow"}),
         "many given": ("/tasks/bulk", {"task": task, "verb": "give", "to": office.colleague.pk}),
     }
@@ -71,6 +73,22 @@ def test_the_way_back_of_a_toast_is_the_page_one_stands_on(
     assert form["next"] == "/?view=upcoming"
     response = browser.post("/undo", form, follow=True)
     assert (response.status_code, response.redirect_chain[-1][0]) == (200, "/?view=upcoming")
+
+
+def test_a_task_that_goes_back_is_said_to_be_in_the_queue(office: Office, browser_of: Any) -> None:
+    told = browser_of(office.manager).post(f"/tasks/{office.task.pk}/give", {"to": "queue"}, headers=HTMX)
+    assert f"Back in the queue: {office.task.title}" in told.content.decode()
+
+
+def test_only_what_puts_a_task_off_is_offered(office: Office, browser_of: Any) -> None:
+    def offered(days: int) -> list[str]:
+        Task.objects.filter(pk=office.task.pk).update(due_date=datetime.now(UTC) + timedelta(days=days))
+        html = browser_of(office.member).get(f"/tasks/{office.task.pk}/peek", headers=HTMX).content.decode()
+        return re.findall(r'name="until" value="(\w+)"', html)
+
+    assert offered(-1) == ["hour", "tomorrow", "next_week"]
+    assert "hour" not in offered(1)
+    assert offered(30) == []
 
 
 KINDS = ("blocked", "done by the board", "complete", "snooze", "give", "queue", "many done", "many later", "many given")
@@ -112,6 +130,46 @@ def test_only_its_maker_takes_back_and_only_for_ten_minutes(office: Office, brow
         clock.shift(timedelta(seconds=undoing.GOOD_FOR_SECONDS + 1))
         assert "ten minutes" in post(browser_of(office.member), "/undo", note=note).content.decode()
         assert state(office.task) == done
+
+
+def noise(length: int, seed: int) -> str:
+    """Text that no compression makes shorter than by a third or so."""
+    return "".join(Random(seed).choices(ascii_letters + digits, k=length))
+
+
+def test_as_much_as_can_be_done_at_once_can_be_taken_back(office: Office, browser_of: Any) -> None:
+    """The page carries a short note all the same; only its maker may use it, for ten minutes, and once."""
+    tasks = [builders.make_task(office.member, notes=noise(3_000, n)) for n in range(doing.MOST)]
+    before = [state(task) for task in tasks]
+    browser, form = browser_of(office.manager), {"verb": "complete", "task": [task.pk for task in tasks]}
+    with time_machine.travel(WEDNESDAY, tick=False) as clock:
+        note = note_of(post(browser, "/tasks/bulk", **form))
+        assert len(note) < 200
+        assert {state(task)[0] for task in tasks} == {"done"}
+        done = [state(task) for task in tasks]
+        assert "Only who did it" in post(browser_of(office.lead), "/undo", note=note).content.decode()
+        clock.shift(timedelta(seconds=undoing.GOOD_FOR_SECONDS))
+        assert [state(task) for task in tasks] == done
+        assert "Taken back for 100 tasks" in post(browser, "/undo", note=note).content.decode()
+        assert [state(task) for task in tasks] == before
+        assert "100 tasks were changed since" in post(browser, "/undo", note=note).content.decode()
+        clock.shift(timedelta(seconds=1))
+        assert "ten minutes" in post(browser, "/undo", note=note).content.decode()
+
+
+def test_what_fits_into_a_page_costs_no_row(office: Office, browser_of: Any) -> None:
+    tasks = [builders.make_task(office.member) for _ in range(doing.MOST)]
+    form = {"verb": "snooze", "until": "tomorrow", "task": [task.pk for task in tasks]}
+    assert len(note_of(post(browser_of(office.manager), "/tasks/bulk", **form))) <= undoing.LONGEST_NOTE
+    assert not UndoNote.objects.exists()
+
+
+def test_a_note_that_was_forgotten_is_said_to_be_too_old(office: Office, browser_of: Any) -> None:
+    tasks = [builders.make_task(office.member, notes=noise(30_000, n)) for n in range(2)]
+    browser, form = browser_of(office.member), {"verb": "complete", "task": [task.pk for task in tasks]}
+    note = note_of(post(browser, "/tasks/bulk", **form))
+    UndoNote.objects.all().delete()
+    assert "ten minutes" in post(browser, "/undo", note=note).content.decode()
 
 
 def test_a_toast_carries_the_note_and_the_lists_hear_of_it(office: Office, browser_of: Any) -> None:
@@ -247,3 +305,68 @@ def test_an_edit_keeps_what_others_changed_meanwhile(office: Office, browser_of:
     assert (task.title, task.description, task.remind_at) == (
         "Call Ana again", "Mind the time", datetime(2026, 12, 24, 13, tzinfo=UTC)
     )  # fmt: skip
+
+
+def test_a_quick_tick_asks_what_came_of_it_and_the_answer_can_be_taken_back(office: Office, browser_of: Any) -> None:
+    browser, task = browser_of(office.member), office.task
+    told = browser.post(f"/tasks/{task.pk}/complete", headers=HTMX).content.decode()
+    assert f'action="/tasks/{task.pk}/outcome"' in told
+    assert re.findall(r'name="outcome" value="(\w+)"', told) == [word for word, _ in Task.OUTCOMES]
+    answer = browser.post(f"/tasks/{task.pk}/outcome", {"outcome": "no_answer"}, headers=HTMX)
+    assert "No answer: Call Ana" in answer.content.decode()
+    note = re.search(r'name="note" value="([^"]+)"', answer.content.decode())
+    assert note is not None
+    assert Task.objects.get(pk=task.pk).outcome == "no_answer"
+    post(browser, f"/tasks/{task.pk}/outcome", outcome="reached")
+    assert "changed since" in post(browser, "/undo", note=note[1]).content.decode()
+    assert Task.objects.get(pk=task.pk).outcome == "reached"
+    last = post(browser, f"/tasks/{task.pk}/outcome", outcome="")
+    post(browser, "/undo", note=note_of(last))
+    assert state(task)[0::5] == (Task.DONE, "reached")
+
+
+def test_the_outcome_is_asked_for_once_and_of_tasks_for_contacts_only(office: Office, browser_of: Any) -> None:
+    browser = browser_of(office.member)
+    said = browser.post(f"/tasks/{office.task.pk}/complete", {"outcome": "reached"}, headers=HTMX).content.decode()
+    own = builders.make_task(office.member)
+    alone = browser.post(f"/tasks/{own.pk}/complete", headers=HTMX).content.decode()
+    for told in (said, alone):
+        assert "What came of it?" not in told
+    board = builders.make_task(office.member, contact=office.contact)
+    form = {"status": "done"}
+    assert "What came of it?" in browser.post(f"/tasks/{board.pk}/status", form, headers=HTMX).content.decode()
+
+
+def test_the_page_of_a_task_asks_too_and_refuses_what_cannot_be(office: Office, browser_of: Any) -> None:
+    browser, task = browser_of(office.member), office.task
+    where = f"/tasks/{task.pk}/outcome"
+    assert "not completed" in post(browser, where, outcome="won").content.decode()
+    post(browser, f"/tasks/{task.pk}/complete")
+    assert f'action="{where}"' in browser.get(f"/tasks/{task.pk}").content.decode()
+    assert "There is no outcome" in post(browser, where, outcome="maybe").content.decode()
+    peek = browser.post(where, {"outcome": "won"}, headers={**HTMX, "HX-Target": "peek"})
+    assert 'data-task="' in peek.content.decode()
+    assert "Won: Call Ana" in peek.content.decode()
+    reader = browser_of(office.lead)
+    assert f'action="{where}"' not in reader.get(f"/tasks/{task.pk}").content.decode()
+    assert "Only its assignee" in post(reader, where, outcome="lost").content.decode()
+    assert Task.objects.get(pk=task.pk).outcome == "won"
+
+
+def test_reopening_by_the_board_is_taken_back_with_the_outcome(office: Office, browser_of: Any) -> None:
+    browser, task = browser_of(office.member), office.task
+    post(browser, f"/tasks/{task.pk}/complete", outcome="won", notes="Yes", actual_hours="2")
+    before = state(task)
+    moved = post(browser, f"/tasks/{task.pk}/status", status="todo")
+    assert Task.objects.get(pk=task.pk).outcome == ""
+    post(browser, "/undo", note=note_of(moved))
+    assert state(task) == before
+
+
+def test_one_outcome_for_all_that_are_ticked(office: Office, browser_of: Any) -> None:
+    tasks = [builders.make_task(office.member, contact=office.contact) for _ in range(3)]
+    form = {"verb": "complete", "task": [task.pk for task in tasks]}
+    browser = browser_of(office.member)
+    assert "There is no outcome" in post(browser, "/tasks/bulk", outcome="maybe", **form).content.decode()
+    post(browser, "/tasks/bulk", outcome="message_left", **form)
+    assert {Task.objects.get(pk=task.pk).outcome for task in tasks} == {"message_left"}

@@ -1,5 +1,7 @@
 """What a page lists is what its export holds: the same rows at the same address, whatever narrows it."""
 
+import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,20 +9,29 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
+from automation.exports.lists import LISTS
 from automation.models import Firing
 from jobs.models import Job
+from people import speech
+from people.models import User
+from performance import reports
+from performance.models import DailyReport
 from tests import builders
-from tests.web.conftest import Office
-from web import activity, contact_filters, monitor, rule_history, task_filters, words
+from tests.web.conftest import Office, make_office
+from web import activity, contact_filters, exporting, monitor, rule_history, task_filters, words
 from work.models import Task
+
+pytestmark = pytest.mark.django_db
 
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def busy(office: Office) -> Office:
+@pytest.fixture(scope="module")
+def busy(lasting: None) -> Office:
     """Rows of every kind that the filters tell apart, some of them nobody's and some another team's."""
+    office = make_office()
     people = (office.member, office.colleague, office.manager)
     for n, user in enumerate(people):
         for status in words.STATUSES:
@@ -132,6 +143,48 @@ def test_the_board_exports_its_columns(busy: Office, browser_of: Any) -> None:
     assert {row["Nextmove id"] for row in rows} == shown
 
 
-@pytest.mark.parametrize("path", ["/export/users", "/export/x", "/export/tasks?format=exe"])
+@pytest.mark.parametrize("path", ["/export/users?nonsense=1", "/export/x", "/export/tasks?format=exe"])
 def test_there_is_no_other_file(path: str, office: Office, browser_of: Any) -> None:
     assert browser_of(office.manager).get(path).status_code == 404
+
+
+def table(browser: Client, name: str, form: str = "csv") -> list[list[str]]:
+    address = f"/export/{name}?format={form}"
+    return list(csv.reader(io.StringIO(browser.get(address).getvalue().decode("utf-8-sig"), newline="")))
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name not in exporting.READ_BACK])
+def test_a_german_reads_german_heads_over_the_same_values(name: str, busy: Office, browser_of: Any) -> None:
+    """Only sentences of ours differ below the heads; a program finds states, numbers and instants as it knows them."""
+    builders.make_report(busy.member.team)
+    builders.make_delivery(busy.manager)
+    User.objects.filter(pk=busy.manager.pk).update(language="en")
+    browser = browser_of(busy.manager)
+    english, objects = table(browser, name), browser.get(f"/export/{name}?format=json").getvalue()
+    User.objects.filter(pk=busy.manager.pk).update(language="de")
+    german = table(browser, name)
+    with override("de"):
+        assert german[0] == [speech.head(one) for one in english[0]]
+    said = [english[0].index(one) for one in exporting.SENTENCES.get(name, ())]
+    for row in (*english, *german):
+        for at in said:
+            row[at] = ""
+    assert german[1:] == english[1:]
+    assert browser.get(f"/export/{name}?format=json").getvalue() == objects
+
+
+@pytest.mark.parametrize("name", exporting.READ_BACK)
+def test_a_list_that_an_import_reads_keeps_the_heads_that_it_knows(name: str, busy: Office, browser_of: Any) -> None:
+    User.objects.filter(pk=busy.manager.pk).update(language="de")
+    assert table(browser_of(busy.manager), name)[0] == LISTS[name].heads
+
+
+def test_the_sentences_in_a_file_are_said_in_the_viewers_language(office: Office, browser_of: Any) -> None:
+    builders.make_report(office.member.team)
+    User.objects.filter(pk=office.lead.pk).update(language="de")
+    heads, line = table(browser_of(office.lead), "reports")
+    assert heads == ["ID", "Tag", "Zusammenfassung"]
+    report = DailyReport.objects.get()
+    assert line[:2] == [str(report.pk), report.on.isoformat()]
+    with override("de"):
+        assert line[2] == speech.said(reports.summary(report.data)) != reports.summary(report.data)

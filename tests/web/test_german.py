@@ -227,6 +227,13 @@ def test_numbers_are_written_as_the_language_writes_them() -> None:
 ADVENT = datetime(2026, 11, 29, 14, 5, tzinfo=UTC)
 
 
+def test_shares_are_said_with_their_sentence() -> None:
+    sooner = "Answers come sooner at this hour: 50% of the time within 4 h, against 25% at the rule's."
+    with override("de"):
+        assert speech.said(sooner).startswith("Zu dieser Stunde kommen Antworten früher: in 50\N{NO-BREAK SPACE}% der")
+        assert speech.said(f"{sooner} That is known by 60 attempts with this contact.").endswith("bekannt.")
+
+
 def test_dates_have_the_points_of_the_language() -> None:
     forms = ("j M", "j M Y", "D j M", "D j N, H:i", "l j F Y", "l j M", "j", "H:i", "Y-m-d")
     assert [speech.dated(ADVENT, form) for form in forms] == [

@@ -8,11 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs import pulse
-from jobs.models import Job, seen_by
+from jobs.models import Job, Worker, seen_by
 from notifications.routing import SEND_JOB
 from tests import builders
 from tests.builders import NOW
 from tests.web.conftest import Office
+from tests.web.test_doing import note_of
 from web import job_words
 
 MINUTE = timedelta(minutes=1)
@@ -140,3 +141,60 @@ def test_a_running_queue_is_said_in_words(office: Office, browser_of: Any) -> No
     html = browser_of(office.manager).get("/automations/jobs").content.decode()
     assert "Ready" in html
     assert "Nobody works" not in html
+
+
+def test_a_job_that_waits_is_cancelled_and_taken_back_from_the_page(queue: Office, browser_of: Any) -> None:
+    job = Job.objects.filter(state=Job.PENDING, started_at__isnull=True, run_at__gt=NOW).get()
+    path, browser = f"/automations/jobs/{job.pk}", browser_of(queue.manager)
+    assert f'action="{path}/cancel"' in browser.get(path).content.decode()
+    assert f'action="{path}/cancel"' not in browser_of(queue.lead).get(path).content.decode()
+    for who, status in ((queue.lead, 403), (queue.stranger, 404)):
+        assert browser_of(who).post(f"{path}/cancel").status_code == status
+    response = browser.post(f"{path}/cancel", follow=True)
+    assert Job.objects.get(pk=job.pk).state == Job.REVOKED
+    assert [one.pk for one in browser.get("/automations/jobs?state=cancelled").context["jobs"]] == [job.pk]
+    assert pulse.read(seen_by(queue.manager), now=NOW).dead == 1, "it has not failed"
+    assert browser.post(f"{path}/cancel", headers={"HX-Request": "true"}).status_code == 409
+    html = browser.get(path).content.decode()
+    assert "Cancelled" in html
+    assert "Put back" in html
+    note = note_of(response)
+    browser.post("/undo", {"note": note})
+    assert Job.objects.get(pk=job.pk).state == Job.PENDING
+    assert "put back already" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+
+
+def test_a_cancelled_job_is_put_back_from_its_page(queue: Office, browser_of: Any) -> None:
+    job = Job.objects.filter(state=Job.PENDING, started_at__isnull=True).first()
+    assert job is not None
+    browser = browser_of(queue.manager)
+    for verb, state in (("cancel", Job.REVOKED), ("retry", Job.PENDING)):
+        browser.post(f"/automations/jobs/{job.pk}/{verb}")
+        assert Job.objects.get(pk=job.pk).state == state
+
+
+def test_who_works_is_listed_with_its_lane_and_since_when(office: Office, browser_of: Any) -> None:
+    now = datetime.now(UTC)
+    fields = {"part": Worker.RUNNER, "place": "castle:7", "started_at": now - timedelta(hours=3)}
+    Worker.objects.create(lane="webhooks", seen_at=now, **fields)
+    Worker.objects.create(lane="", seen_at=now - timedelta(minutes=5), **fields)
+    Worker.objects.create(lane="plans", seen_at=now - timedelta(hours=1), **fields)
+    part = browser_of(office.manager).get("/automations/jobs").content.decode().partition('id="workers"')[2]
+    assert [part.count(word) for word in ("Webhooks", "Alive", "Silent", "castle:7", "Plans and learning")] == [
+        1, 1, 1, 2, 0,
+    ]  # fmt: skip
+    assert "castle" not in browser_of(office.member).get("/automations/jobs").content.decode()
+
+
+@pytest.mark.parametrize(("minutes", "lane", "warned"), [(3, "", False), (30, "", True), (3, "plans", True)])
+def test_who_has_just_been_started_is_not_called_silent(
+    minutes: int, lane: str, warned: bool, office: Office, browser_of: Any
+) -> None:
+    """Nothing periodic comes due in the first minutes of an installation."""
+    now = datetime.now(UTC)
+    Job.objects.all().delete()
+    Worker.objects.create(
+        part=Worker.RUNNER, lane=lane, place="castle:7", started_at=now - minutes * MINUTE, seen_at=now
+    )
+    html = browser_of(office.manager).get("/automations/jobs").content.decode()
+    assert ("Nothing periodic was started lately" in html) is warned

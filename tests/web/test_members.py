@@ -1,5 +1,6 @@
 """A member's page and the team's settings: who sees and who changes what."""
 
+import re
 from collections.abc import Callable
 from datetime import time, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from automation.models import TaskAutomationRule
 from people.models import Skill, Team, TeamDayOff, TeamSpan, TimeOff, User, UserSkill, WorkingSpan
 from performance import scores
 from tests import builders
@@ -110,6 +112,28 @@ def test_skills_are_set_all_at_once(office: Office, browser_of: Browsers) -> Non
     form = {f"skill_{sql.pk}": "5", f"skill_{python.pk}": "", f"skill_{other.pk}": "3"}
     browser_of(office.manager).post(f"/team/members/{office.member.pk}/skills", form)
     assert list(office.member.skill_levels.values_list("skill", "level")) == [(sql.pk, 5)]
+
+
+def test_pools_are_the_rules_that_may_give_the_person_tasks(office: Office, browser_of: Browsers) -> None:
+    builders.make_skill(office.colleague, name="Spanish", level=3)
+
+    def rule(name: str, assign: str, level: int = 0, **fields: Any) -> None:
+        needs = [{"skill": "Spanish", "level": level}] if level else []
+        builders.make_rule(office.manager, name=name, assign=assign, required_skills=needs, **fields)
+
+    rule("In turn", "round_robin", 3)
+    rule("Best", "best_match")
+    rule("Named", f"user:{office.colleague.pk}", 5)
+    rule("Too high", "best_match", 4)
+    rule("Its owner's", "owner")
+    rule("Switched off", "best_match", is_active=False)
+    builders.make_rule(office.stranger, name="Of others", assign="best_match")
+    TaskAutomationRule.objects.filter(name="Best").update(required_skills=5)  # by hand: it asks for nothing we know
+    html = page_of(office.colleague, browser_of(office.colleague)).content.decode()
+    card = html[html.index('id="pools"') :].split("</section>")[0]
+    found = re.findall(r">([^<]+)</a><span class=\"soft\">([^<]+)<", card)
+    assert found == [("Best", "whoever fits best"), ("In turn", "each in turn"), ("Named", "always")]
+    assert "Named" not in page_of(office.member, browser_of(office.manager)).content.decode()
 
 
 def test_an_account_keeps_the_rules_of_the_api(office: Office, browser_of: Browsers) -> None:

@@ -10,6 +10,7 @@ import time_machine
 from jobs.models import Job
 from tests import builders
 from tests.web.conftest import Office
+from web import task_form
 from work.models import Task
 
 WEDNESDAY = datetime(2026, 6, 17, 10, 0, tzinfo=UTC)
@@ -152,6 +153,24 @@ def test_a_task_made_by_hand_is_ones_own_or_goes_to_the_queue(office: Office, br
     foreign = builders.make_contact(office.stranger)
     refused = browser.post("/tasks/new", given | {"contact": foreign.pk})
     assert refused.status_code == 422
+
+
+def test_who_is_not_listed_gets_a_task_from_their_page(office: Office, browser_of, monkeypatch) -> None:
+    monkeypatch.setattr(task_form, "MOST_LISTED", 1)
+    other, browser = builders.make_contact(office.member, name="Zoe Last"), browser_of(office.member)
+    html = browser.get("/tasks/new").content.decode()
+    assert "Zoe Last" not in html
+    assert "Only the first 1 by name are listed; a contact&#x27;s own page makes tasks for it." in html
+    assert "Zoe Last" in browser.get(f"/tasks/new?contact={other.pk}").content.decode()
+
+
+def test_a_manager_makes_a_task_for_somebody_else(office: Office, browser_of) -> None:
+    given = {"title": "Prepare the fair", "priority": "medium", "who": str(office.colleague.pk)}
+    assert browser_of(office.manager).post("/tasks/new", given).status_code == 302
+    assert Task.objects.get(title="Prepare the fair").assignee == office.colleague
+    for who in (office.lead, office.member):
+        assert browser_of(who).post("/tasks/new", given).status_code == 422
+    assert browser_of(office.manager).post("/tasks/new", given | {"who": office.stranger.pk}).status_code == 422
 
 
 def test_unknown_tasks_answer_404(office: Office, browser_of) -> None:

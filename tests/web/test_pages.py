@@ -1,5 +1,8 @@
 """Every page: who may open it, what others get, and under which policy it is sent."""
 
+import re
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -7,8 +10,10 @@ from django.test import Client
 from assignment import runs
 from crm.files import imports
 from crm.models import InboundForm, InboundSource
-from tests import builders
-from tests.web.conftest import Office
+from tests import builders, processes
+from tests.web.conftest import Office, make_office
+
+pytestmark = pytest.mark.django_db
 
 EVERYBODY = ("member", "colleague", "lead", "manager", "stranger")
 TEAM = ("member", "colleague", "lead", "manager")
@@ -72,6 +77,7 @@ PAGES = {
     "/automations/task-scheduling/{rule}/versions": TEAM,
     "/automations/task-scheduling/{rule}/versions?to=now": TEAM,
     "/automations/task-scheduling/{rule}/explain": TEAM,
+    "/automations/task-scheduling/{rule}/try": TEAM,
     "/automations/task-scheduling/{rule}/explain?contact={contact}": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-01-31": HOLDERS,
@@ -95,6 +101,7 @@ PAGES = {
     "/automations/jobs?state=running&name=automation.tasks.send_delivery": EVERYBODY,
     "/automations/jobs/{job}": HOLDERS,
     "/team/performance": EVERYBODY,
+    "/team/estimates": EVERYBODY,
     "/team/workload": LEADS,
     "/team/workload?skill=99999999999999999999&load=x": LEADS,
     "/team/workload?week=2026-12-24&in=tasks": LEADS,
@@ -111,6 +118,7 @@ PAGES = {
     "/settings/audit": ("manager", "stranger"),
     "/settings/retention": ("manager", "stranger"),
     "/settings/data": EVERYBODY,
+    "/settings/learning": EVERYBODY,
     "/settings/sources": ("manager", "stranger"),
     "/settings/sources/{source}": ("manager",),
     "/settings/forms": ("manager", "stranger"),
@@ -193,30 +201,28 @@ def filled(path: str, office: Office) -> str:
     return path.format(member=office.member.pk, task=office.task.pk, contact=office.contact.pk, rule=office.rule.pk)
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-@pytest.mark.parametrize("path", PAGES)
-def test_who_may_open_it(path: str, who: str, office: Office, browser_of) -> None:
-    response = browser_of(office.people()[who]).get(filled(path, office))
-    refused = 403 if path in REFUSED and who in REFUSED[path] else 404
-    expected = 200 if who in PAGES[path] else refused
-    assert response.status_code == expected
-    if expected == 200:
-        assert "no-store" in response["Cache-Control"]
+@pytest.fixture(scope="module")
+def office(lasting: None) -> Office:
+    return make_office()
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_strangers_are_sent_to_sign_in_and_come_back(path: str, office: Office, client: Client) -> None:
-    response = client.get(filled(path, office))
-    assert response.status_code == 302
+def test_who_may_open_it(path: str, office: Office, browser_of, client: Client) -> None:
+    address = filled(path, office)
+    for who, user in office.people().items():
+        response = browser_of(user).get(address)
+        refused = 403 if path in REFUSED and who in REFUSED[path] else 404
+        expected = 200 if who in PAGES[path] else refused
+        assert response.status_code == expected, who
+        if expected == 200:
+            assert "no-store" in response["Cache-Control"]
+        allows_no_inline_script_or_style(response)
+    response = client.get(address)
+    assert response.status_code == 302, "strangers are sent to sign in, and come back"
     assert response["Location"].startswith("/accounts/login/?next=/")
 
 
-@pytest.mark.parametrize(
-    "path", [*PAGES, "/accounts/login/", "/accounts/logout/", "/accounts/password/change/", "/nope"]
-)
-def test_the_policy_allows_no_inline_script_or_style(path: str, office: Office, browser_of, client: Client) -> None:
-    browser = client if "login" in path else browser_of(office.manager)
-    response = browser.get(filled(path, office))
+def allows_no_inline_script_or_style(response: Any) -> None:
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";") if part.strip())
     assert policy["default-src"] == policy["script-src"] == policy["style-src"] == "'self'"
     assert "unsafe-eval" not in response["Content-Security-Policy"]
@@ -225,6 +231,12 @@ def test_the_policy_allows_no_inline_script_or_style(path: str, office: Office, 
     assert "<style" not in html
     assert " onclick=" not in html
     assert "<c-" not in html, "a component was not compiled"
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/logout/", "/accounts/password/change/", "/nope"])
+def test_neither_do_the_pages_of_the_account(path: str, office: Office, browser_of, client: Client) -> None:
+    browser = client if "login" in path else browser_of(office.manager)
+    allows_no_inline_script_or_style(browser.get(path))
 
 
 def test_a_fragment_asks_the_whole_page_to_sign_in(office: Office, client: Client) -> None:
@@ -239,6 +251,7 @@ def test_a_fragment_asks_the_whole_page_to_sign_in(office: Office, client: Clien
     "path",
     [
         "/tasks/{task}/complete",
+        "/tasks/{task}/outcome",
         "/tasks/{task}/pin",
         "/contacts/{contact}/status",
         "/contacts/{contact}/cadence",
@@ -257,6 +270,19 @@ def test_forms_need_their_token(office: Office) -> None:
     assert response.status_code == 403
     office.task.refresh_from_db()
     assert office.task.is_open
+
+
+def test_what_asks_the_server_says_where_the_answer_goes() -> None:
+    """Else it goes where something around it says: a menu or a switch would replace the whole panel that it is in."""
+    tag, asks = re.compile(r"<[a-z][^<>]*?(?:\{[%{].*?[%}]\}[^<>]*?)*>"), re.compile(r"hx-(?:get|post)=")
+    silent = [
+        f"{path.name}: {found.group()[:80]}"
+        for path in (processes.ROOT / "web/templates").rglob("*.html")
+        for found in tag.finditer(path.read_text(encoding="utf-8"))
+        if asks.search(found.group())
+        if 'hx-swap="none"' not in found.group() and "hx-target=" not in found.group()
+    ]
+    assert [one for one in silent if not one.startswith("live.html")] == [], "of the live part all hangs on no target"
 
 
 def test_empty_lists_offer_one_next_step(db: None, browser_of) -> None:

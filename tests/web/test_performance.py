@@ -1,11 +1,13 @@
 """The performance page: what a score is made of, how one compares, and how it moved; for leads the team's figures."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 
 import pytest
 from django.test import Client
 
+from people import speech
 from people.models import Team, User
 from performance import scores
 from tests import builders
@@ -77,8 +79,8 @@ def test_the_fair_policy_is_told_in_hours(member: User, browser_of) -> None:
 @pytest.mark.parametrize(
     ("own", "others", "answer"),
     [
-        ((20, 0), (10, 20), "Higher than the team"),
-        ((0, 20), (30, 2), "Lower than the team"),
+        ((32, 0), (10, 32), "Higher than the team"),
+        ((0, 32), (42, 2), "Lower than the team"),
         ((10, 2), (20, 4), "Not clearly different"),
     ],
 )
@@ -106,6 +108,11 @@ def test_leads_see_the_teams_figures_and_people_by_name(lead: User, member: User
     assert 'Finished in 7 days</dt><dd class="value num">4</dd><dd class="note num">3 in the 7 before' in page
     assert 'On time</dt><dd class="value num">33%' in page
     assert "aria-label=\"The team's average: From " in page
+    twins = re.findall(r"The same as a table.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    assert [twin.count("<tr>") for twin in twins] == [2, 2], "the drawing of each day is a table too"
+    (newest, value), *_ = re.findall(r'<th scope="row">([^<]+)</th><td class="right num">([\d.]+)<', twins[1])
+    assert newest == speech.dated(scores.local_day(lead.team, datetime.now(UTC)), "D j M Y")
+    assert 0 <= float(value) <= 100
     assert page.rindex(">Maya Chen<") < page.rindex(">Zoe Adler<")
 
 

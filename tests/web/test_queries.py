@@ -45,6 +45,7 @@ PAGES = (
     "/automations/task-scheduling/{rule}",
     "/automations/task-scheduling/{rule}/runs",
     "/automations/task-scheduling/{rule}/versions",
+    "/automations/task-scheduling/{rule}/try",
     "/automations/task-scheduling/{rule}/explain?q=a",
     "/automations/stats",
     "/automations/sequences",
@@ -60,6 +61,7 @@ PAGES = (
     "/team/members/{member}",
     "/settings/team",
     "/team/performance",
+    "/team/estimates",
     "/team/reports",
     "/team/reports/{report}",
     "/automations/jobs?state=dead&name=automation.tasks.send_delivery",
@@ -67,6 +69,7 @@ PAGES = (
     "/settings/audit",
     "/settings/retention",
     "/settings/data",
+    "/settings/learning",
     "/settings/sources",
     "/settings/forms",
     "/settings/security",
@@ -76,9 +79,17 @@ PAGES = (
 )
 MOST = 25
 """Five of them are the sidebar's."""
-MORE = {"/team/workload": 33, "/team/performance": 26, "/automations/stats": 29}
+MORE = {
+    "/team/workload": 33,
+    "/team/performance": 26,
+    "/team/members/{member}": 27,
+    "/automations/stats": 29,
+    "/tasks/{task}": 27,
+    "/focus": 28,
+}
 """Of a page that is made of several: hours, days off and work of everybody, figures of two weeks, the queue; figures of
-rules, of sequences and of campaigns.
+rules, of sequences and of campaigns; what earlier tasks of the team, the kind and the person took; whose pools one is
+in.
 """
 
 

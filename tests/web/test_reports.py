@@ -1,5 +1,7 @@
 """The pages of the daily reports: what a lead sees, and moves applied and undone from there."""
 
+import csv
+import io
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,6 +10,7 @@ from django.test import Client
 
 from assignment.models import Suggestion
 from notifications.models import Notification
+from people.models import User
 from performance.models import DailyReport
 from tests import builders
 from tests.web.conftest import Office
@@ -51,7 +54,7 @@ def test_a_report_shows_its_parts_with_links(office: Office, report: DailyReport
     assert f'href="/tasks/{office.task.pk}"' in html
     assert "Maya Chen" in html
     assert "Nothing waits." in html
-    assert f'href="/api/reports/{report.pk}/csv"' in html
+    assert f'href="/team/reports/{report.pk}/csv"' in html
     assert "Apply</button>" not in html, "a lead moves nobody's work"
 
 
@@ -124,3 +127,34 @@ def test_a_report_of_an_older_release_still_shows(office: Office, browser_of: Br
         team=office.member.team, on=builders.NOW.date(), data=data, created_at=builders.NOW
     )
     assert "40 of 80 h" in page(old, browser_of(office.lead))
+
+
+def test_the_file_and_the_mail_of_a_report_speak_the_viewers_language(
+    office: Office, report: DailyReport, browser_of: Browsers
+) -> None:
+    """What a program would read in the file is the same: figures, and what people wrote."""
+    lead = browser_of(office.lead)
+    paths = (f"/team/reports/{report.pk}/csv", f"/team/reports/{report.pk}/mail", f"/api/reports/{report.pk}/csv")
+    english, mail, told = (lead.get(path).content.decode() for path in paths)
+    assert english == told, "in English the heads are those of the API"
+    User.objects.filter(pk=office.lead.pk).update(language="de")
+    german = lead.get(paths[0]).content.decode()
+    assert lead.get(paths[2]).content.decode() == told
+    assert 'lang="de"' in lead.get(paths[1]).content.decode()
+    assert 'lang="en"' in mail
+    ours, theirs = (
+        list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))) for text in (german, english)
+    )
+    assert ours[0] == ["Abschnitt", "Was", "Wer", "Wert", "Einheit", "Näheres"]
+    assert [row[3] for row in ours[1:]] == [row[3] for row in theirs[1:]]
+    assert {row[4] for row in ours[1:]} >= {"Aufgaben", "h", "%"}
+    assert {"Call Ana", "Maya Chen"} <= {cell for row in ours for cell in row}
+    assert not {row[0] for row in ours} & {row[0] for row in theirs}
+
+
+@pytest.mark.parametrize("page", ["csv", "mail"])
+def test_the_files_of_a_report_are_for_leads_of_its_team(
+    office: Office, report: DailyReport, browser_of: Browsers, page: str
+) -> None:
+    for person, status in ((office.member, 403), (office.lead, 200), (office.stranger, 404)):
+        assert browser_of(person).get(f"/team/reports/{report.pk}/{page}").status_code == status

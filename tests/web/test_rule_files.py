@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from automation.exchange import writing
+from automation.exchange import parsing, writing
 from automation.models import TaskAutomationRule
 from tests.web.conftest import Office
-from tests.web.test_doing import note_of
+from tests.web.test_doing import noise, note_of
 from tests.web.test_rules import HTMX
 
 PATH = "/automations/task-scheduling/import"
@@ -129,6 +129,22 @@ def test_an_import_is_taken_back(office: Office, browser_of: Any) -> None:
     assert "Taken back" in browser.post("/undo", {"note": note}, follow=True).content.decode()
     assert writing.export(office.manager.team) == before
     assert "stay as they are" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+
+
+def test_the_largest_file_is_taken_back_too(office: Office, browser_of: Any) -> None:
+    """What it changes has to be remembered word by word: texts that no page would carry."""
+    browser = browser_of(office.manager)
+    rule = FILE.partition("rules:\n")[2]
+    entries = [f"{rule.replace('again', str(n))}  task_description_template: {noise(9_000, n)}\n" for n in range(15)]
+    first = "nextmove: 1\nrules:\n" + "".join(entries)
+    assert len(first) < parsing.MOST_BYTES
+    imported(browser, first)
+    before = writing.export(office.manager.team)
+    note = imported(browser, first.replace("hours: 4", "hours: 6"))
+    assert len(note) < 200
+    assert writing.export(office.manager.team) != before
+    assert "Taken back" in browser.post("/undo", {"note": note}, follow=True).content.decode()
+    assert writing.export(office.manager.team) == before
 
 
 def test_what_was_changed_or_switched_on_since_an_import_stays(office: Office, browser_of: Any) -> None:

@@ -1,14 +1,17 @@
 """The editor's live parts and what stands around a rule: dry run, backtest, runs, versions, explain, activation."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from automation import rules
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
 from jobs.models import Job
+from people import skills
 from tests import builders
 from tests.web.conftest import Office
 from tests.web.test_rules import FIRST, HTMX, as_sent
@@ -63,6 +66,35 @@ def test_a_form_that_cannot_be_tried_says_what_is_missing(change, words: str, of
     response = browser_of(office.member).post(f"{BASE}/new/dry-run", FIRST | ROWS | change, headers=HTMX)
     assert response.status_code == 200
     assert words in html_of(response).replace("&#x27;", "'")
+
+
+def test_the_pool_is_who_has_the_skills_and_follows_the_form(office: Office, browser_of) -> None:
+    skill = builders.make_skill(office.lead, name="Spanish", level=4)
+    builders.make_skill(office.colleague, name="Spanish", level=2)
+    deeper = builders.make_skill(office.colleague, name="Negotiation", level=5)
+    with transaction.atomic():
+        skills.require(deeper, {skill: 3})
+    browser, address = browser_of(office.manager), f"{BASE}/new/dry-run"
+
+    def pool(**change: Any) -> str:
+        html = browser.post(address, {"kind": "activity", **change}, headers=HTMX).content.decode()
+        found = re.search(r'<div[^>]* id="pool" hx-swap-oob="true">(.*?)</div>', html, re.DOTALL)
+        assert found is not None
+        return " ".join(re.sub("<[^>]*>", "", found.group(1)).split())
+
+    waits = "When none of them can take a task, it waits in the queue."
+    wanted, more = f"skill_{skill.pk}", f"skill_{deeper.pk}"
+    assert pool(assign="owner") == pool(assign=f"user:{office.lead.pk}") == ""
+    assert pool(assign="best_match") == f"Pool: everybody in the team. {waits}"
+    assert pool(assign="round_robin", **{wanted: "3"}) == f"Pool: {office.lead.display_name}. {waits}"
+    assert pool(assign="best_match", **{wanted: "5"}).startswith("Nobody has all of these skills")
+    assert pool(assign="best_match", **{more: "1"}).startswith("Nobody has all"), "the skill asks for another"
+    office.rule.assign, office.rule.required_skills = "round_robin", [{"skill": "spanish", "level": 2}]
+    office.rule.save()
+    html = browser.get(f"{BASE}/{office.rule.pk}").content.decode()
+    assert f"{office.lead.display_name}, {office.colleague.display_name}" in html or (
+        f"{office.colleague.display_name}, {office.lead.display_name}" in html
+    )
 
 
 def test_an_example_is_tried_on_the_contact_that_is_named(office: Office, browser_of) -> None:

@@ -27,7 +27,7 @@ def test_trigger_title_and_delay_make_a_rule(office: Office, browser_of) -> None
     response = browser_of(office.member).post("/automations/task-scheduling/new", FIRST)
     rule = TaskAutomationRule.objects.latest("pk")
     assert (response.status_code, response["Location"]) == (302, f"/automations/task-scheduling/{rule.pk}")
-    assert rule.name == "Call {{contact_name}}"
+    assert rule.name == "Call …"
     assert rule.trigger_config == {"activity_types": ["email_clicked"]}
     assert (rule.delay_hours, rule.repeat_policy, rule.assign, rule.scope) == (
         Decimal(4),
@@ -36,6 +36,19 @@ def test_trigger_title_and_delay_make_a_rule(office: Office, browser_of) -> None
         "own",
     )
     assert rule.is_active
+
+
+def test_a_name_that_nobody_gave_follows_the_title(office: Office, browser_of) -> None:
+    browser = browser_of(office.member)
+    browser.post("/automations/task-scheduling/new", FIRST)
+    rule = TaskAutomationRule.objects.latest("pk")
+    change = FIRST | {"name": rule.name, "title": "Write to {{contact_name}} at {{ contact_email | upcase }}"}
+    browser.post(f"/automations/task-scheduling/{rule.pk}", change)
+    rule.refresh_from_db()
+    assert rule.name == "Write to … at …"
+    browser.post(f"/automations/task-scheduling/{rule.pk}", change | {"name": "Letters", "title": "Write"})
+    rule.refresh_from_db()
+    assert rule.name == "Letters"
 
 
 @pytest.mark.parametrize(

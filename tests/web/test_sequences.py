@@ -13,6 +13,7 @@ from automation.models import Campaign, Enrolment, Sequence
 from automation.programmes import campaigns, enrolling, migrating, outlines, pausing, sequences
 from tests import builders
 from tests.web.conftest import Office
+from web import programmes as web_programmes
 from work import lifecycle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -273,12 +274,44 @@ def test_completing_its_task_moves_a_contact_on(office: Office, browser_of: Any)
     assert "Step 2 of 3: Call Bea Holm" in live.content.decode()
 
 
+def test_a_contact_is_enrolled_from_its_own_page(office: Office, browser_of: Any) -> None:
+    row, browser = builders.make_sequence(office.member), browser_of(office.member)
+    campaign = builders.make_campaign(office.member, {"delay_days": 1})
+    asked = f"?contact={office.contact.pk}"
+    page = browser.get(f"/contacts/{office.contact.pk}").content.decode()
+    assert f'href="{LIST["sequence"]}{asked}"' in page
+    for kind, one in (("sequence", row), ("campaign", campaign)):
+        html = browser.get(f"{LIST[kind]}{asked}").content.decode()
+        assert "Choose what Ana Ruiz is to be enrolled in" in html
+        assert f'href="{LIST[kind]}/{one.pk}{asked}#enrol"' in html
+    assert f'href="{LIST["campaign"]}{asked}"' in browser.get(f"{LIST['sequence']}{asked}").content.decode()
+    for who, other in ((office.stranger, asked), (office.member, "?contact=x"), (office.member, "")):
+        response = browser_of(who).get(f"{LIST['sequence']}{other}")
+        assert "is to be enrolled in" not in response.content.decode()
+
+
+def test_who_is_not_listed_is_enrolled_from_their_page(
+    office: Office, browser_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, browser = builders.make_sequence(office.member), browser_of(office.member)
+    path = f"{LIST['sequence']}/{row.pk}"
+    assert "from its own page" not in browser.get(path).content.decode()
+    monkeypatch.setattr(web_programmes, "MOST_LISTED", 1)
+    builders.make_contact(office.member, name="Zoe Last")
+    html = browser.get(path).content.decode()
+    assert "Zoe Last" not in html
+    assert "Only the first 1 by name are listed: enrol another from its own page." in html
+
+
 def test_the_forecast_says_what_enrolling_does(office: Office, browser_of: Any) -> None:
     row = builders.make_sequence(office.member, days=(1, 3))
+    steps = [{**one, "title": "Ring {{contact_name}}"} for one in row.steps]
+    sequences.update(row, by=office.member, now=datetime.now(UTC), steps=steps)
     browser, path = browser_of(office.member), f"{LIST['sequence']}/{row.pk}"
     told = browser.get(f"{path}/forecast", {"contact": office.contact.pk}, headers=HTMX).content.decode()
     assert "Enrol Ana Ruiz" in told
-    assert told.count("<li>") == 2
+    assert told.count("<li>") == told.count("<p>Ring Ana Ruiz</p>") == 2
+    assert "<b>Ring …</b>" in browser.get(path).content.decode()
     assert "Enrol Ana Ruiz" in browser.get(path, {"contact": office.contact.pk}).content.decode()
     assert Enrolment.objects.count() == 0
     assert browser.post(f"{path}/enrol", {"contact": office.contact.pk}).status_code == 302

@@ -10,6 +10,7 @@ from automation.models import Firing, TaskAutomationRule
 from crm.models import Contact
 from people.models import Change, Team, User
 from tests import builders
+from tests.web.test_audit import RULE_FORM
 from web import first_run
 from web.rule_templates import TEMPLATES
 from work.models import Task
@@ -120,3 +121,17 @@ def test_the_sample_contact_is_made_once(admin: User, browser: Client) -> None:
 def test_skipped_it_leads_nowhere_any_more(browser: Client) -> None:
     assert browser.post("/setup/leave")["Location"] == "/"
     assert browser.get("/").status_code == 200
+
+
+def test_who_writes_their_own_first_rule_sees_it_at_work_too(admin: User, browser: Client) -> None:
+    """A new installation has no contact that could set it off: without this one would have to make up both."""
+    browser.post("/setup", FORM)
+    written = browser.post("/automations/task-scheduling/new", RULE_FORM)
+    assert written["Location"] == "/setup"
+    rule = TaskAutomationRule.objects.get()
+    assert browser.get("/setup").context["rule"] == rule
+    browser.post("/setup/see")
+    assert Task.objects.get().title == "Call Ada Example"
+    browser.post("/setup/leave")
+    another = browser.post("/automations/task-scheduling/new", RULE_FORM | {"title": "Another"})
+    assert another["Location"].startswith("/automations/task-scheduling/")

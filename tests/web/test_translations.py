@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from django.test import Client
 
 from tests import translations
@@ -22,11 +21,16 @@ def test_no_text_is_missing_and_none_is_left_over() -> None:
     assert [text.one for text, answers in KNOWN.items() if not all(answers)] == []
 
 
-@pytest.mark.parametrize("text", KNOWN, ids=lambda text: text.one[:40])
-def test_a_translation_has_the_same_variables_and_tags(text: Text) -> None:
-    for original, answer in zip((text.one, text.many), KNOWN[text], strict=False):
-        assert sorted(VARIABLE.findall(answer)) == sorted(VARIABLE.findall(original))
-        assert answer[:1].isspace() == original[:1].isspace()
+def test_a_translation_has_the_same_variables_and_tags() -> None:
+    assert {text.one: KNOWN[text] for text in KNOWN if not is_like_its_original(text)} == {}
+
+
+def is_like_its_original(text: Text) -> bool:
+    return all(
+        sorted(VARIABLE.findall(answer)) == sorted(VARIABLE.findall(original))
+        and answer[:1].isspace() == original[:1].isspace()
+        for original, answer in zip((text.one, text.many), KNOWN[text], strict=False)
+    )
 
 
 def test_a_number_is_not_parted_from_its_unit_and_is_written_as_in_german() -> None:
@@ -38,13 +42,13 @@ def test_what_the_product_reads_is_what_is_written() -> None:
     assert CATALOGUE.with_suffix(".mo").read_bytes() == translations.compiled(KNOWN)
 
 
-@pytest.mark.parametrize("path", [path for path, people in PAGES.items() if people == EVERYBODY])
-def test_numbers_for_machines_have_no_comma(path: str, office: Office, browser_of) -> None:
+def test_numbers_for_machines_have_no_comma(office: Office, browser_of) -> None:
     browser = browser_of(office.manager)
     browser.cookies["django_language"] = "de"
-    response = browser.get(filled(path, office))
-    assert response["Content-Language"] == "de"
-    assert NUMBER.findall(TYPED.sub("", response.content.decode())) == []
+    for path in [path for path, people in PAGES.items() if people == EVERYBODY]:
+        response = browser.get(filled(path, office))
+        assert response["Content-Language"] == "de", path
+        assert NUMBER.findall(TYPED.sub("", response.content.decode())) == [], path
 
 
 def test_the_language_is_chosen_and_else_the_browsers(office: Office, browser_of, client: Client) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assignment import dispatch
-from automation import activation, engine, readiness, recurring, rules
+from automation import activation, bulk, engine, readiness, recurring, rules
 from automation.models import TaskAutomationRule
 from crm import consent, contacts, erase, merge
 from crm.models import Activity, Contact
@@ -154,6 +154,13 @@ def test_what_failed_within_a_batch_is_not_told_and_the_rest_is(
             raise RuntimeError("after its task was made")
         return real(ready, made, now)
 
+    finish = bulk.Batch.finish
+
+    def fails(batch: bulk.Batch) -> None:
+        finish(batch)
+        raise RuntimeError("after all tasks were made: they are made anew, one by one")
+
+    monkeypatch.setattr(bulk.Batch, "finish", fails)
     monkeypatch.setattr(engine.occurring.rushes, "count", broken)
     engine.drain(manager.team_id, now=timezone.now())
     assert Task.objects.count() == 2

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import time_machine
 
-from automation import tasks
+from automation import cancelling, tasks
 from domain import backoff
+from jobs import queue
 from jobs.models import Job
 from notifications.models import Notification
 from people.models import Change, User
 from tests import builders
 from tests.builders import NOW
 from tests.webhooks.conftest import HANG_UP, Receiver, listen, serving, work
-from webhooks import calling, endpoints, housekeeping, sending
+from webhooks import calling, endpoints, housekeeping, recording, sending
 from webhooks.models import Dispatch, Endpoint, Event
 from work import lifecycle
 
@@ -189,6 +190,36 @@ def test_a_job_that_dies_of_our_own_fault_leaves_it_failed(
     work(at)
     row.refresh_from_db()
     assert row.state == Dispatch.SENT
+
+
+def test_a_cancelled_one_is_no_failed_try_and_is_sent_when_it_is_put_back(
+    task: Any, manager: User, receiver: Receiver, endpoint: Endpoint
+) -> None:
+    row = complete(task, manager)
+    job = Job.objects.get(name=recording.SEND_JOB, args__0=str(row.pk))
+    assert cancelling.cancel(job, by=manager, now=NOW)
+    row.refresh_from_db()
+    endpoint.refresh_from_db()
+    assert (row.state, row.tries, row.answer) == (Dispatch.FAILED, 0, queue.CANCELLED)
+    assert endpoint.failing_since is None, "nobody asked it"
+    assert cancelling.put_back(job, by=manager, now=NOW)
+    work(NOW)
+    row.refresh_from_db()
+    assert (row.state, row.tries, len(receiver.messages)) == (Dispatch.SENT, 1, 1)
+
+
+def test_a_cancelled_one_that_was_sent_again_meanwhile_is_not_sent_twice(
+    task: Any, manager: User, receiver: Receiver
+) -> None:
+    row = complete(task, manager)
+    job = Job.objects.get(name=recording.SEND_JOB, args__0=str(row.pk))
+    cancelling.cancel(job, by=manager, now=NOW)
+    row.refresh_from_db()
+    sending.resend(row, now=NOW)
+    cancelling.put_back(job, by=manager, now=NOW)
+    work(NOW)
+    row.refresh_from_db()
+    assert (row.state, len(receiver.messages)) == (Dispatch.SENT, 1)
 
 
 def test_410_switches_it_off_and_the_managers_are_told(task: Any, manager: User, receiver: Receiver) -> None:

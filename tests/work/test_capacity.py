@@ -104,13 +104,14 @@ def test_everybodys_week_is_read_in_the_same_number_of_queries(member: User) -> 
 
 @pytest.mark.database
 def test_what_was_finished_long_ago_is_not_read(member: User) -> None:
-    """Of thousands of tasks that somebody held, only the open ones, in the index of these."""
+    """Of thousands of tasks that somebody held, only the open ones, in an index of these alone."""
     volume.multiply(Task(team=member.team, assignee=member, title="Done", status="done", created_at=WEDNESDAY), 5000)
     builders.make_task(member, estimated_hours=2)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     assert len(capacity.bookings([member], capacity.UsualEstimates())[member.pk]) == 1
-    assert "task_held" in Task.objects.filter(assignee_id__in=[member.pk]).open().explain()
+    plan = Task.objects.filter(assignee_id__in=[member.pk]).open().explain()
+    assert any(index in plan for index in ("task_held", "task_next_of_contact")), plan
 
 
 def test_a_night_shift_is_one_stretch_into_the_next_day(member: User) -> None:

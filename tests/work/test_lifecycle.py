@@ -60,6 +60,39 @@ def test_reopening_and_completing_again_is_a_new_effect(member: User) -> None:
     assert list(outcomes) == [Assignment.REOPENED, Assignment.COMPLETED], "it counts once"
 
 
+def test_what_came_of_a_task_is_in_its_row_and_its_activity_until_it_is_reopened(member: User) -> None:
+    task = builders.make_task(member, contact=builders.make_contact(member))
+    with pytest.raises(lifecycle.UnknownOutcome, match="no_answer"):
+        lifecycle.complete(task, by=member, now=timezone.now(), outcome="maybe")
+    done = lifecycle.complete(task, by=member, now=timezone.now(), outcome="No answer")
+    task.refresh_from_db()
+    assert task.outcome == Task.NO_ANSWER
+    assert Activity.objects.get(pk=done.activity_id).data["outcome"] == Task.NO_ANSWER
+    lifecycle.set_status(task, "todo", by=member, now=timezone.now())
+    task.refresh_from_db()
+    assert task.outcome == ""
+    again = lifecycle.complete(task, by=member, now=timezone.now())
+    assert "outcome" not in Activity.objects.get(pk=again.activity_id).data
+
+
+def test_a_priority_or_a_date_that_a_person_gives_is_no_longer_a_choice_of_the_product(member: User) -> None:
+    fields = {"priority": "high", "priority_source": Task.BY_SCORE, "timing": {"chosen_by": "best_time"}}
+    one, other = (builders.make_task(member, **fields) for _ in range(2))
+    for task in (
+        lifecycle.edit(one, by=member, now=timezone.now(), priority="low", due_date=timezone.now()),
+        lifecycle.edit(other, by=member, now=timezone.now(), title="Other"),
+    ):
+        chosen = task.pk == other.pk
+        assert (task.priority_source, task.timing) == (
+            (Task.BY_SCORE, {"chosen_by": "best_time"}) if chosen else ("", {"chosen_by": "best_time", "moved": True})
+        )
+
+
+def test_a_priority_that_a_person_names_is_theirs_also_when_it_was_that_already(member: User) -> None:
+    task = builders.make_task(member, priority="low", priority_source=Task.BY_SCORE)
+    assert lifecycle.edit(task, by=member, now=timezone.now(), priority="low").priority_source == ""
+
+
 def test_what_somebody_finished_who_has_left_waits_for_others_once_it_is_reopened(manager: User, member: User) -> None:
     task = builders.make_task(member)
     lifecycle.complete(task, by=member, now=timezone.now())
@@ -267,3 +300,29 @@ def test_who_lost_a_task_meanwhile_cannot_finish_it(manager: User, member: User)
 def test_the_database_refuses_hours_below_nothing(member: User, hours: dict[str, int]) -> None:
     with pytest.raises(IntegrityError, match="task_hours_are_positive"), transaction.atomic():
         builders.make_task(member, **hours)
+
+
+def test_what_came_of_a_task_may_be_said_after_it_is_done_and_said_anew() -> None:
+    member = builders.make_user()
+    task = builders.make_task(member, contact=builders.make_contact(member))
+    now = timezone.now()
+    with pytest.raises(lifecycle.NotDone, match="complete it"):
+        lifecycle.say_outcome(task, "reached", by=member, now=now)
+    lifecycle.complete(task, by=member, now=now)
+    for who in (builders.make_user(team=member.team), builders.make_lead(team=member.team)):
+        with pytest.raises(lifecycle.NotAllowed, match="what came of"):
+            lifecycle.say_outcome(task, "reached", by=who, now=now)
+    with pytest.raises(lifecycle.UnknownOutcome):
+        lifecycle.say_outcome(task, "maybe", by=member, now=now)
+    for outcome in ("No answer", "no_answer", "", "won"):
+        lifecycle.say_outcome(task, outcome, by=member, now=now)
+    task.refresh_from_db()
+    assert (task.outcome, task.status, task.version) == ("won", Task.DONE, 5)
+    told = Activity.objects.filter(task_id=task.pk, activity_type=Activity.TASK_OUTCOME).order_by("pk")
+    assert [(row.data["was"], row.data["outcome"]) for row in told] == [
+        ("", "no_answer"), ("no_answer", ""), ("", "won")
+    ]  # fmt: skip
+    stale = Task(**{field.attname: getattr(task, field.attname) for field in Task._meta.concrete_fields})
+    lifecycle.say_outcome(task, "lost", by=member, now=now)
+    with pytest.raises(lifecycle.Changed):
+        lifecycle.say_outcome(stale, "reached", by=member, now=now)

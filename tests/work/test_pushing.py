@@ -14,7 +14,8 @@ import radicale
 import radicale.config
 import vobject
 
-from jobs import outgoing
+from automation import cancelling
+from jobs import outgoing, queue, running
 from jobs.models import Job
 from notifications.models import Notification
 from people import deactivation
@@ -302,6 +303,23 @@ def test_one_turn_is_sent_once_and_a_job_that_was_given_up_is_followed_by_anothe
     job = Job.objects.get(name=pushing.PUSH_JOB, state=Job.PENDING)
     pushing.give_up(job, NOW)
     assert (row_of(person).next_at, row_of(person).state) == (NOW + 5 * MINUTE, "on")
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_push_whose_job_was_cancelled_or_given_up_is_done_when_that_is_run_again(
+    person: User, server: Server, cancelled: bool
+) -> None:
+    builders.make_task(person, title="Call")
+    connect(person, server)
+    job = Job.objects.get(name=pushing.PUSH_JOB)
+    if cancelled:
+        assert cancelling.cancel(job, by=person, now=NOW)
+    else:
+        running._give_up(job, "RuntimeError()", NOW)
+    assert (row_of(person).failures, row_of(person).next_at) == (int(not cancelled), NOW + 5 * MINUTE)
+    assert queue.retry(job, now=NOW)
+    work(NOW)
+    assert (titles(server), row_of(person).error, row_of(person).failures) == (["Call"], "", 0)
 
 
 def test_a_push_that_was_overtaken_notes_nothing_for_the_calendar_chosen_meanwhile(

@@ -57,6 +57,27 @@ def test_it_is_due_when_its_holder_works_again(member: User) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("hours", "offered"),
+    [
+        (None, ["hour", "tomorrow", "next_week"]),
+        (-48, ["hour", "tomorrow", "next_week"]),
+        (0.5, ["hour", "tomorrow", "next_week"]),
+        (2, ["tomorrow", "next_week"]),
+        (48, ["next_week"]),
+        (24 * 14, []),
+    ],
+)
+def test_only_what_puts_it_off_is_offered(hours: float | None, offered: list[str], member: User) -> None:
+    due = None if hours is None else builders.NOW + timedelta(hours=hours)
+    task = builders.make_task(member, due_date=due)
+    assert snoozing.choices(task, by=member, now=builders.NOW) == offered
+    for choice in offered:
+        snoozing.snooze(Task.objects.get(), choice, by=member, now=builders.NOW)
+        Task.objects.update(due_date=due)
+
+
+@pytest.mark.django_db
 def test_it_never_comes_forward_and_is_nobody_elses_to_put_off(member: User) -> None:
     task = builders.make_task(member, due_date=builders.NOW + timedelta(days=30))
     with pytest.raises(snoozing.Later, match="stays as it is"):

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext, npgettext
 
 from notifications.routing import CHANNELS
 from people.speech import dated
-from web import answers, side, words
+from web import answers, numbers, side, words
 
 register = template.Library()
 
@@ -122,7 +122,13 @@ def span(length: timedelta) -> str:
 
 @register.filter
 def kept(length: timedelta) -> str:
-    """How many days something is kept; by itself, not as a part of a sentence as `span` is."""
+    """How many days, hours or minutes something is kept; by itself, not as a part of a sentence as `span` is."""
+    if length < timedelta(hours=1):
+        minutes = round(length / timedelta(minutes=1))
+        return npgettext("alone", "%(n)s minute", "%(n)s minutes", minutes) % {"n": _number(minutes)}
+    if length < timedelta(days=1):
+        hours = round(length / timedelta(hours=1))
+        return npgettext("alone", "%(n)s hour", "%(n)s hours", hours) % {"n": _number(hours)}
     return npgettext("alone", "%(n)s day", "%(n)s days", length.days) % {"n": _number(length.days)}
 
 
@@ -141,8 +147,40 @@ def activity_word(kind: str) -> words.Word:
 
 
 @register.filter
+def signed(points: float) -> str:
+    """To two decimals at most, with a plus or a minus."""
+    sign = "\N{MINUS SIGN}" if points < 0 else "+"
+    rounded = round(Decimal(str(abs(points))), 2).normalize()
+    places = max(0, -int(rounded.as_tuple().exponent))
+    return sign + _number(rounded, places=places)
+
+
+@register.filter
+def written(value: Any) -> str:
+    """A number as a field of a form shows it and takes it back."""
+    return numbers.written(value)
+
+
+@register.filter
+def points(share: float) -> str:
+    """A difference of shares in points: 0.063 as +6.3."""
+    return signed(round(100 * share, 1))
+
+
+@register.filter
+def task_outcome(outcome: str) -> words.Text:
+    return words.TASK_OUTCOMES.get(outcome, outcome)
+
+
+@register.filter
 def status_word(status: str) -> words.Word:
     return words.STATUSES.get(status) or words.Word(status, "circle")
+
+
+@register.simple_tag
+def task_outcomes() -> dict[str, words.Text]:
+    """All that may come of a task, with what it is called."""
+    return words.TASK_OUTCOMES
 
 
 @register.filter
@@ -201,6 +239,18 @@ def of(part: Any, whole: Any) -> str:
 @register.filter
 def percent(value: Any) -> str:
     return DASH if value is None else _("%(n)s%%") % {"n": round(Decimal(str(value)))}
+
+
+@register.filter
+def share(part: Any) -> str:
+    """0.81 as 81%, or a dash where there is none yet."""
+    return percent(None if part is None else 100 * part)
+
+
+@register.filter
+def times(ratio: float) -> str:
+    """How many times as much, to two decimals."""
+    return f"{_number(round(Decimal(str(ratio)), 2), places=2)} \N{MULTIPLICATION SIGN}"
 
 
 @register.filter

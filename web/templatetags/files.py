@@ -15,7 +15,8 @@ FORMATS = (("csv", "CSV"), ("xlsx", "Excel"), ("json", "JSON"))
 def exports(name: str, **filters: Any) -> list[tuple[str, str]]:
     """Label and address of each format; filters that are empty do not narrow."""
     given = {key: value for key, value in filters.items() if value not in (None, "")}
-    return [(label, f"/api/exports/{name}?{urlencode({'format': key, **given})}") for key, label in FORMATS]
+    address = reverse("web:export", args=[name])
+    return [(label, f"{address}?{urlencode({'format': key, **given})}") for key, label in FORMATS]
 
 
 @register.simple_tag(takes_context=True)

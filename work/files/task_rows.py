@@ -182,7 +182,10 @@ def _create(planned: Sequence[Outcome], job: Job) -> None:
         )
         for one in planned
     ]
-    arrivals.create_all(tasks, by=job.by, now=job.now, sentence=f"{job.by.display_name} imported it from a file.")
+    holding = arrivals.Holding(arrivals.METHOD, {"sentence": f"{job.by.display_name} imported it from a file."})
+    arrivals.create_new(
+        tasks, by=job.by, now=job.now, holdings=dict.fromkeys((task.origin_key for task in tasks), holding)
+    )
     for one, task in zip(planned, tasks, strict=True):
         one.id = one.row["id"] = task.pk
         if task.pk is None:

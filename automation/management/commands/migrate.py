@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.commands.migrate import Command as MigrateCommand
 
+from automation import rule_changes
 from crm.models import Contact
 from work.models import Task
 
@@ -12,8 +13,8 @@ class Command(MigrateCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Reads the bare label `automation` as "all"; with a migration's name it behaves as Django's own.
 
-        What finds rows by letters is no column and no index that Django knows, and SQLite loses it when a migration
-        makes a table anew: it is looked after each time.
+        What finds rows by letters, and what counts changes of rules, is nothing that Django knows, and SQLite loses it
+        when a migration makes a table anew: it is looked after each time.
         """
         if options.get("app_label") == "automation" and not options.get("migration_name"):
             options["app_label"] = None
@@ -21,3 +22,4 @@ class Command(MigrateCommand):
         if not (options["plan"] or options["check_unapplied"]):
             Contact.TRIGRAMS.build()
             Task.TRIGRAMS.build()
+            rule_changes.build()

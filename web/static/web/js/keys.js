@@ -1,5 +1,5 @@
 // The keyboard. A letter does what the nearest [data-key] says: in the row one stands on, else in the panel, else on the
-// page. G and a letter goes where the [data-go] of the navigation leads.
+// page; of toasts the newest. G and a letter goes where the [data-go] of the navigation leads.
 const GO_WITHIN = 1500;
 let goingUntil = 0;
 
@@ -54,12 +54,14 @@ function press(key) {
     row.querySelector("[data-open]").click();
     return true;
   }
-  const found = peek?.querySelector(wanted) ?? document.querySelector(`${wanted}:not([data-row] *)`);
+  const toasted = [...document.querySelectorAll(`.toast:not(.sent) ${wanted}`)].at(-1);
+  const found = peek?.querySelector(wanted) ?? toasted ?? document.querySelector(`${wanted}:not([data-row] *, .sent *)`);
   return found ? use(found) : false;
 }
 
 function use(element) {
   if (element.matches("textarea, select, input:not([type=checkbox])")) element.focus();
+  else if (element.matches("fieldset")) element.querySelector("button").focus();
   else element.click();
   if (element.matches("summary") && element.parentElement.open) element.parentElement.querySelector("button")?.focus();
   return true;
@@ -79,11 +81,25 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "ArrowUp") { choices.at(at <= 0 ? -1 : at - 1).focus(); event.preventDefault(); }
 }, true);
 
+// One that would reach over the edge of the window opens to the other side.
+document.addEventListener("toggle", (event) => {
+  const menu = event.target.matches("details.drop[open]") && event.target.querySelector(".menu");
+  if (!menu) return;
+  menu.classList.remove("from-left", "from-right");
+  const { left, right } = menu.getBoundingClientRect();
+  if (left < 0) menu.classList.add("from-left");
+  else if (right > document.documentElement.clientWidth) menu.classList.add("from-right");
+}, true);
+
 function openKeys() {
   const dialog = document.getElementById("keys");
   dialog.querySelector("[data-places]").textContent = [...document.querySelectorAll(".nav [data-go]")]
-    .map((link) => `${link.dataset.go.toUpperCase()} ${link.textContent.trim()}`).join(" · ");
+    .map((link) => `${link.dataset.go.toUpperCase()} ${nameOf(link)}`).join(" · ");
   dialog.showModal();
+}
+
+function nameOf(link) {  // without what waits there
+  return [...link.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join("").trim();
 }
 
 // Search: the arrows move through what was found, Enter goes there.
@@ -108,6 +124,7 @@ palette.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") { hits[Math.min(at + 1, hits.length - 1)]?.focus(); event.preventDefault(); }
   else if (event.key === "ArrowUp") { (at <= 0 ? palette.querySelector("input") : hits[at - 1]).focus(); event.preventDefault(); }
   else if (event.key === "Enter" && event.target.matches("input")) { event.preventDefault(); hits[0]?.click(); }
+  else if (event.key === "Escape") { event.preventDefault(); palette.close(); }  // a search field would only be emptied
 });
 for (const dialog of document.querySelectorAll("dialog"))
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
