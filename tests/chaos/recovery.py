@@ -1,19 +1,20 @@
 """How long it takes until all is well again, with the product's own waits: a worker killed in its job, a broker that is
 away while events come in, three days of downtime."""
 
+import itertools
 import os
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from config import supervisor
 from tests import processes
-from tests.chaos import driver, installation, trial
+from tests.chaos import driver, installation, scene, trial
 from tests.chaos.database import AWAY
 from tests.chaos.inside import Wishes
 from tests.chaos.installation import Installation
@@ -23,9 +24,11 @@ HEALTHY_SECONDS = supervisor.SETTLED_SECONDS + 2
 """The kernel says to about a second when a process was started."""
 PROMISED_SECONDS = {"embedded": 3.0, "redis": 35.0}
 """From the kill of who runs a job until it is done by another."""
-UP_SECONDS, DOWN_SECONDS = 60.0, 60.0
+UP_SECONDS, DOWN_SECONDS = 60.0, 600.0
 PROMISED_MORE_MS = 1100.0
 POSTS_A_SECOND = 5
+EVENTS = scene.TEAMS * round(POSTS_A_SECOND * (UP_SECONDS + DOWN_SECONDS))
+"""Each post is of another contact, all of them of the first team."""
 DOWNTIME = timedelta(days=3)
 CONTACTS = 180
 DRAINED_SECONDS = 600
@@ -39,7 +42,7 @@ def measure(*, seed: int, share: float, logs: Path | None) -> dict[str, Any]:
         for place in PROMISED_SECONDS:
             slow = folder / f"{place}-slow"
             wishes = Wishes(slow_file=str(slow))
-            with installation.running(place, folder / place, events=1000, wishes=wishes) as here:
+            with installation.running(place, folder / place, events=EVENTS, wishes=wishes) as here:
                 found[f"redone after s, {place}"] = redone(here, slow, max(1, round(KILLS * share)))
                 if here.broker is not None:
                     found["broker down"] = without_broker(here, UP_SECONDS * share, DOWN_SECONDS * share)
@@ -97,7 +100,7 @@ def _is_done(here: Installation, key: str) -> bool:
 def without_broker(here: Installation, up_seconds: float, down_seconds: float) -> dict[str, Any]:
     """Events posted while the broker is up, then while it is away; then it comes back, empty."""
     assert here.broker is not None
-    numbers = iter(range(1000))
+    numbers = itertools.count(step=scene.TEAMS)
     up = _posted(here, numbers, up_seconds)
     processes.until(here.is_quiet, seconds=DRAINED_SECONDS, why="what came while the broker was up")
     here.broker.kill()
@@ -118,12 +121,12 @@ def without_broker(here: Installation, up_seconds: float, down_seconds: float) -
     }
 
 
-def _posted(here: Installation, numbers: Any, seconds: float) -> list[tuple[int, float]]:
+def _posted(here: Installation, numbers: Iterator[int], seconds: float) -> list[tuple[int, float]]:
     """Status and seconds of each, one after the other."""
     found, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
         asked = time.monotonic()
-        status, _ = here.site.request("POST", here.teams[0]["path"], driver.event(2 * next(numbers) % 1000))
+        status, _ = here.site.request("POST", here.teams[0]["path"], driver.event(next(numbers)))
         found.append((status, time.monotonic() - asked))
         time.sleep(max(0.0, 1 / POSTS_A_SECOND - found[-1][1]))
     return found
