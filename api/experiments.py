@@ -94,6 +94,7 @@ class ExperimentLine(Out):
 
 class ExperimentOut(ExperimentLine):
     arms: list[ArmOut]
+    left_out: int = Field(description="Contacts that were merged into one that counts: a person counts once")
     planned: int | None
     looked_at: datetime | None = Field(description="The last look; one is taken every night")
     next_look: datetime | None = Field(description="The next one, or the next shares; null once it is over")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from automation import twin_enrolments, twin_tasks
+from automation import experimenting, twin_enrolments, twin_tasks
 from automation.models import EngineQueue, ParkedPair
 from crm import merge, traces
 
@@ -14,7 +14,10 @@ def enter(team_id: int) -> None:
 
 
 def settle(one: merge.Merging) -> dict[str, Any]:
-    """Firings need nothing: they move, so what a rule did for either of the two it did for the survivor."""
+    """Firings need nothing: they move, so what a rule did for either of the two it did for the survivor. Whom they put
+    into an experiment is written down before, since the arm is that of whoever triggered it.
+    """
+    experimenting.take_in(one.survivor.team_id, [one.survivor, one.absorbed])
     return {
         "tasks": twin_tasks.collapse(one),
         "enrolments": twin_enrolments.unite(one),

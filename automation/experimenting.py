@@ -4,7 +4,7 @@ While one is under way its contacts get one of the delays each; who is in it fol
 no task among them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -17,10 +17,11 @@ from automation import rules
 from automation.audited import RULE
 from automation.models import Firing, TaskAutomationRule
 from automation.triggers import time as time_trigger
+from crm.models import Contact
 from domain import calendars
 from domain.learning import experiments as trials
 from domain.learning.experiments import Plan
-from learning import arms, experiments, optimising, sentences
+from learning import arms, experiments, optimising, sentences, settings
 from learning.experiments import CannotStart, OthersTried
 from learning.models import Experiment
 from people.models import Team, User
@@ -117,13 +118,24 @@ def look(team: Team, *, now: datetime) -> dict[str, str]:
     """The day's look at each experiment of the team that is under way: its verdict by the experiment's id."""
     told = {}
     for row in Experiment.objects.filter(team=team, ended_at__isnull=True).order_by("pk"):
-        arms.take_in(row, _triggers(row))  # before the rule is locked: who draws contacts meanwhile counts them in it
+        with transaction.atomic():  # before the rule is locked: who draws contacts meanwhile counts them in it
+            settings.enter(team.pk)
+            arms.take_in(row, _triggers(row))
         with transaction.atomic():
             _hold_rule(row)
             verdict = _looked_at(row, now)
         if verdict is not None:
             told[str(row.pk)] = verdict
     return told
+
+
+def take_in(team_id: int, contacts: Collection[Contact]) -> None:
+    """Writes down in which arms these are, as they triggered rules until now: before they become one.
+
+    The team's reading is held, as `learning.settings.enter` has it.
+    """
+    for row in Experiment.objects.filter(team=team_id, ended_at__isnull=True).order_by("pk"):
+        arms.take_in(row, _triggers(row, contacts))
 
 
 def _looked_at(row: Experiment, now: datetime) -> str | None:
@@ -187,6 +199,7 @@ def figures(experiment: Experiment, *, now: datetime) -> dict[str, Any]:
             | {"rate": None if hidden or not arm["matured"] else arm["answered"] / arm["matured"]}
             for hours, arm, share in zip(experiment.delays_hours, counts, shares, strict=True)
         ],
+        "left_out": experiments.left_out(experiment),
         "planned": experiment.per_arm * len(counts) if experiment.per_arm is not None else None,
         "looked_at": newest.at if newest is not None else None,
         "next_look": _next_look(experiment, now),
@@ -217,12 +230,17 @@ def _let_go(experiment: Experiment) -> None:
     TaskAutomationRule.objects.filter(experiment=experiment).update(experiment=None)
 
 
-def _triggers(experiment: Experiment) -> list[tuple[int, datetime]]:
-    """Who triggered the rule since the start and when, the earliest first; what it did with them does not matter."""
+def _triggers(experiment: Experiment, contacts: Collection[Contact] | None = None) -> list[tuple[int, datetime]]:
+    """Who triggered the rule since the start and when, the earliest first; what it did with them does not matter.
+
+    Of these contacts alone, where they are named.
+    """
     rule = rule_of(experiment)
     firings = Firing.objects.filter(
         rule=rule, contact__isnull=False, contact__erased_at__isnull=True, occurred_at__gte=experiment.started_at
     )
+    if contacts is not None:
+        firings = firings.filter(contact__in=contacts)
     rows = firings.order_by("occurred_at", "pk").values_list("contact", "occurred_at")
     return [(contact, at) for contact, at in rows if at is not None]
 

@@ -32,6 +32,7 @@ class WiringConfig(AppConfig):
         from crm.files.contact_rows import Contacts
         from crm.files.models import Import
         from jobs import announcing, hooks, presence
+        from learning import contact_merges as learning_merges
         from learning import erasure as learning_erasure
         from learning import models as learned
         from notifications import addresses, arrivals, bundles, contact_mutes, delivery, outbox, reports
@@ -86,6 +87,7 @@ class WiringConfig(AppConfig):
         deactivation.register(busy_times.end_for)
         deactivation.register(pushing.end_for)
         merge.register(contact_merges.STEP)
+        merge.register(learning_merges.STEP)
         merge.register(contact_moves.STEP)
         merge.register(contact_mutes.STEP)
         for own in (

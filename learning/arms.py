@@ -1,8 +1,8 @@
 """Who is in which arm of an experiment: drawn by a digest at the first trigger, and never moved.
 
-The arm in a test is known without a row: rows are made afterwards, from what really triggered, each contact once. Where
-contacts are shared out by what was answered so far, the shares are others every day, so what was drawn is kept with
-the first task.
+Rows of a test are made afterwards, from what really triggered, each contact once. Where contacts are shared out by what
+was answered so far, the shares are others every day, so what was drawn is kept with the first task. Whoever has a row
+has its arm, which of a merged contact may be the other one's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,8 +40,8 @@ class Arms:
         self._known: dict[tuple[int, int], int] = {}
 
     def read(self, experiments: Iterable[Experiment], contacts: Iterable[int]) -> None:
-        """Learns what was drawn before of these contacts; in one query, and none where nothing is optimised."""
-        asked, ids = [one.pk for one in experiments if one.optimises], sorted(set(contacts))
+        """Learns what was drawn before of these contacts; in one query, and none where nothing is tried."""
+        asked, ids = [one.pk for one in experiments], sorted(set(contacts))
         for start in range(0, len(ids) if asked else 0, CHUNK):
             part = ids[start : start + CHUNK]
             rows = ExperimentContact.objects.filter(experiment__in=asked, contact__in=part)
@@ -50,8 +50,6 @@ class Arms:
 
     def of(self, experiment: Experiment, contact_id: int, *, at: datetime) -> Drawn:
         """The arm of a contact that was triggered at this instant, the same for ever once it is kept."""
-        if not experiment.optimises:
-            return Drawn(experiment, contact_id, _even(experiment, contact_id), at)
         key = (experiment.pk, contact_id)
         if key not in self._known:
             self.read([experiment], [contact_id])
@@ -60,7 +58,11 @@ class Arms:
         return Drawn(experiment, contact_id, self._known[key], at)
 
     def _shares_at(self, experiment: Experiment, at: datetime) -> Sequence[float]:
-        """Those of the day of the trigger; the first ones for what happened before the start and was heard of late."""
+        """Those of the day of the trigger; the first ones for what happened before the start and was heard of late.
+        Even ones in a test.
+        """
+        if not experiment.optimises:
+            return [1.0] * len(experiment.delays_hours)
         if experiment.pk not in self._shares:
             self._shares[experiment.pk] = list(experiment.days.order_by("at"))
         days = self._shares[experiment.pk]
@@ -95,10 +97,6 @@ def _insert(drawn: Sequence[Drawn]) -> int:
         for one in sorted(drawn, key=lambda one: one.contact_id)  # so that two at once do not wait for each other
     ]
     return sum(len(insert_new(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
-
-
-def _even(experiment: Experiment, contact_id: int) -> int:
-    return _draw(experiment, contact_id, [1.0] * len(experiment.delays_hours))
 
 
 def _draw(experiment: Experiment, contact_id: int, shares: Sequence[float]) -> int:

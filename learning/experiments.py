@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from crm.models import Activity
 from domain import calendars
 from domain.learning import experiments as trials
 from domain.learning.experiments import Arm, Look, Plan
 from learning import answers, settings
-from learning.models import ContactAttempt, Experiment, ExperimentLook
+from learning.models import ContactAttempt, Experiment, ExperimentContact, ExperimentLook
 from people.models import Team, User
 from work.models import Task
 
@@ -136,9 +137,7 @@ def share_answered(triggers: Mapping[int, datetime], window: timedelta, *, now: 
 
 
 def _look(experiment: Experiment, now: datetime) -> Look:
-    rows = list(
-        experiment.contacts.filter(contact__erased_at__isnull=True).values_list("contact", "arm", "triggered_at")
-    )
+    rows = list(_counted(experiment).values_list("contact", "arm", "triggered_at"))
     window, arms = experiment.window_hours * HOUR, range(len(experiment.delays_hours))
     triggers = {pk: at for pk, _, at in rows}
     answered = _outcomes(triggers, window, now)
@@ -182,7 +181,7 @@ def _keep(experiment: Experiment, found: Look, today: date, now: datetime) -> Ex
 
 def counts(experiment: Experiment, *, now: datetime) -> list[dict[str, int]]:
     """Of each arm how many contacts it has, how many of them had their time, and how many of these answered."""
-    rows = list(experiment.contacts.values_list("contact", "arm", "triggered_at"))
+    rows = list(_counted(experiment).values_list("contact", "arm", "triggered_at"))
     answered = _outcomes({pk: at for pk, _, at in rows}, experiment.window_hours * HOUR, now)
     found = []
     for arm in range(len(experiment.delays_hours)):
@@ -190,6 +189,16 @@ def counts(experiment: Experiment, *, now: datetime) -> list[dict[str, int]]:
         had = [answered[pk] for pk in own if pk in answered]
         found.append({"contacts": len(own), "matured": len(had), "answered": sum(had)})
     return found
+
+
+def left_out(experiment: Experiment) -> int:
+    """How many of its contacts do not count, being part of another one that does."""
+    return experiment.contacts.filter(contact__merged_into__isnull=False).count()
+
+
+def _counted(experiment: Experiment) -> QuerySet[ExperimentContact]:
+    """Each person once, also who was two contacts when drawn."""
+    return experiment.contacts.filter(contact__erased_at__isnull=True, contact__merged_into__isnull=True)
 
 
 def _outcomes(triggers: Mapping[int, datetime], window: timedelta, now: datetime) -> dict[int, bool]:

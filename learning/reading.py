@@ -27,7 +27,8 @@ MOST = 40
 OF_TASKS = (Activity.TASK_COMPLETED, Activity.TASK_OUTCOME)
 KEPT_FOR = timedelta(days=730)
 """After two years an attempt weighs a sixteenth, and goes."""
-KINDS = {*attempts.KINDS, *answers.KINDS, Activity.STATUS_CHANGED, Activity.TASK_STATUS_CHANGED}
+MERGES = (Activity.CONTACT_MERGED, Activity.CONTACT_PARTED)
+KINDS = {*attempts.KINDS, *answers.KINDS, *MERGES, Activity.STATUS_CHANGED, Activity.TASK_STATUS_CHANGED}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def _take_in(team: Team, lower: int, upper: int, now: datetime) -> tuple[int, in
     outcomes = [outcome for row in standing if (outcome := _outcome_of(row, tasks.get(row.task_id or 0))) is not None]
     new = len(insert_new(made)), len(insert_new(outcomes))
     touched = {row.contact_id for row in rows if row.activity_type != Activity.STATUS_CHANGED}
-    answers.settle({pk for pk in touched if pk is not None} | _take_back(anew))
+    touched |= {_said(row).get("absorbed_id") for row in rows if row.activity_type in MERGES}
+    answers.settle({pk for pk in touched if isinstance(pk, int)} | _take_back(anew))
     return new
 
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from automation import drafting, engine, events, experimenting, rules, tasks
 from automation.exchange import reading, writing
 from automation.models import Firing, RuleVersion, TaskAutomationRule
+from crm import merge
 from crm.models import Activity, Contact
 from domain.learning import allocation, best_time
 from domain.learning import experiments as trials
@@ -240,6 +241,22 @@ def test_one_who_makes_no_task_counts_all_the_same(manager: User) -> None:
     builders.make_firing(made_by, contact=contact, outcome=Firing.SUPPRESSED, at=NOW, occurred_at=NOW, task=None)
     experimenting.look(manager.team, now=NOW + DAY)
     assert [one.contact for one in row.contacts.all()] == [contact]
+
+
+def test_who_is_merged_before_the_night_keeps_the_delay_that_was_drawn(manager: User) -> None:
+    """The task has the absorbed one's: the survivor, who may have drawn another, does not change that."""
+    made_by = rule(manager)
+    triggered(made_by, 40)
+    row = experimenting.start(made_by, by=manager, now=NOW, **TRIED)
+    contacts = [builders.make_contact(manager) for _ in range(40)]
+    one = next(two for two in contacts if Arms().of(row, two.pk, at=NOW).arm == 0)
+    other = next(two for two in contacts if Arms().of(row, two.pk, at=NOW).arm == 1)
+    assert happens(other).due_date == NOW + 3 * DAY
+    merge.merge(one, other, by=manager, now=NOW)
+    experimenting.look(manager.team, now=NOW + DAY)
+    figures = experimenting.figures(row, now=NOW + DAY)
+    assert ([arm["contacts"] for arm in figures["arms"]], figures["left_out"]) == ([0, 1], 0)
+    assert happens(one, NOW + DAY).due_date == NOW + 4 * DAY
 
 
 def test_a_stopped_one_leaves_the_rule_as_it_was_and_is_told(manager: User) -> None:

@@ -13,7 +13,7 @@ from crm.models import Activity, Contact
 from domain.learning import experiments as trials
 from learning import arms, experiments, reading
 from learning.arms import Arms
-from learning.models import Experiment, ExperimentContact
+from learning.models import ContactAttempt, Experiment, ExperimentContact
 from people.models import User
 from tests import builders
 
@@ -227,11 +227,77 @@ def test_one_at_a_time_on_a_rule(manager: User) -> None:
     assert begin(manager).is_running
 
 
-def test_who_is_merged_stays_in_the_arm_and_who_is_erased_leaves(manager: User) -> None:
+@pytest.mark.parametrize("first", ["survivor", "absorbed"])
+def test_a_person_who_was_two_contacts_counts_once_from_the_first_trigger(manager: User, first: str) -> None:
+    """In the arm that was drawn then, with what either of the two answered; parted, both are as they were."""
+    row, contacts = begin(manager), people(manager, 40)
+    one = next(two for two in contacts if arm_of(row, two) == 0)
+    other = next(two for two in contacts if arm_of(row, two) == 1)
+    at = {one.pk: NOW + (first == "absorbed") * DAY, other.pk: NOW + (first == "survivor") * DAY}
+    arms.take_in(row, at.items())
+    before = set(row.contacts.values_list("contact", "arm", "triggered_at"))
+    replied([other], 2 * DAY)
+    merged = merge.merge(one, other, by=manager, now=NOW + 3 * DAY)
+    drawn = 0 if first == "survivor" else 1
+    counts = experiments.counts(row, now=NOW + 20 * DAY)
+    assert [arm["contacts"] for arm in counts] == [1 - drawn, drawn]
+    assert counts[drawn] == {"contacts": 1, "matured": 1, "answered": 1}
+    assert experiments.left_out(row) == 1
+    assert row.contacts.get(contact=one).triggered_at == NOW
+    assert arm_of(row, one) == drawn, "whatever comes next, the delay stays"
+    merge.unmerge(merged, by=manager, now=NOW + 4 * DAY)
+    assert set(row.contacts.values_list("contact", "arm", "triggered_at")) == before
+    assert experiments.left_out(row) == 0
+
+
+def test_who_alone_was_drawn_is_drawn_for_both_until_they_part(manager: User) -> None:
+    row, contacts = begin(manager), people(manager, 40)
+    one = next(two for two in contacts if arm_of(row, two) == 0)
+    other = next(two for two in contacts if arm_of(row, two) == 1)
+    arms.take_in(row, [(other.pk, NOW)])
+    merged = merge.merge(one, other, by=manager, now=NOW + DAY)
+    assert arms.take_in(row, [(one.pk, NOW), (one.pk, NOW + 2 * DAY)]) == 0
+    assert (experiments.left_out(row), arm_of(row, one)) == (0, 1)
+    assert [arm["contacts"] for arm in experiments.counts(row, now=NOW + DAY)] == [0, 1]
+    merge.unmerge(merged, by=manager, now=NOW + 3 * DAY)
+    assert [kept.contact_id for kept in row.contacts.all()] == [other.pk]
+
+
+def test_contacts_of_contacts_are_one_person_too(manager: User) -> None:
+    row, (one, other, third) = begin(manager), people(manager, 3)
+    arms.take_in(row, [(third.pk, NOW), (other.pk, NOW + DAY), (one.pk, NOW + 2 * DAY)])
+    before = set(row.contacts.values_list("contact", "arm", "triggered_at"))
+    merged = [merge.merge(*pair, by=manager, now=NOW + 3 * DAY) for pair in ((other, third), (one, other))]
+    assert (experiments.left_out(row), row.contacts.get(contact=one).triggered_at) == (2, NOW)
+    for made in reversed(merged):
+        merge.unmerge(made, by=manager, now=NOW + 4 * DAY)
+    assert set(row.contacts.values_list("contact", "arm", "triggered_at")) == before
+
+
+def test_an_answer_of_one_who_is_merged_belongs_to_the_last_attempt_of_both(manager: User) -> None:
+    one, other = people(manager, 2)
+    said: dict[str, Any] = {"kind": Activity.CALL, "data": {"outcome": "no_answer"}}
+    replied([one], timedelta(), **said)
+    replied([other], timedelta(hours=1), **said)
+    replied([one], timedelta(hours=2))
+    merged = merge.merge(one, other, by=manager, now=NOW + DAY)
+    reading.read(manager.team, now=NOW + DAY)
+    assert answers_of(one) == [None, NOW + timedelta(hours=2)]
+    merge.unmerge(merged, by=manager, now=NOW + DAY)
+    reading.read(manager.team, now=NOW + DAY)
+    assert (answers_of(one), answers_of(other)) == ([NOW + timedelta(hours=2)], [None])
+
+
+def answers_of(contact: Contact) -> list[datetime | None]:
+    return list(
+        ContactAttempt.objects.filter(contact=contact).order_by("sent_at").values_list("answered_at", flat=True)
+    )
+
+
+def test_who_is_erased_leaves(manager: User) -> None:
     row, (one, other) = begin(manager), people(manager, 2)
     arms.take_in(row, [(one.pk, NOW), (other.pk, NOW)])
     merge.merge(one, other, by=manager, now=NOW)
-    assert set(row.contacts.values_list("contact", flat=True)) == {one.pk, other.pk}
     erase.erase(one, by=manager, now=NOW)
     assert not ExperimentContact.objects.exists()
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from automation import experimenting
+from crm import merge
 from learning.experiments import plan
 from learning.models import Experiment, ExperimentLook
 from tests import builders
@@ -155,3 +156,13 @@ def test_the_form_of_the_rule_changes_no_delay_meanwhile(office: Office, page: A
     assert page.post(path, same).status_code == 302
     office.rule.refresh_from_db()
     assert (office.rule.delay_hours, office.rule.task_title_template) == (4, "Ring {{contact_name}}")
+
+
+def test_who_is_left_out_since_a_person_counts_once_is_said(office: Office, page: Any) -> None:
+    page.post(address(office), ASKED | {"do": "start"})
+    one, other = (builders.make_contact(office.member) for _ in range(2))
+    for contact in (one, other):
+        builders.make_firing(office.rule, contact=contact, occurred_at=datetime.now(UTC))
+    assert "left out" not in html(page, office)
+    merge.merge(one, other, by=office.manager, now=datetime.now(UTC))
+    assert "1 contact is left out: merged into another one, since a person counts once." in html(page, office)
