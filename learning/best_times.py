@@ -1,7 +1,6 @@
 """When a contact answers soonest: fitted for a team every night, chosen when work for somebody is given its hour."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,7 +14,7 @@ from django.db.models import Count
 from crm.models import Contact
 from domain import calendars
 from domain.learning import best_time
-from learning import settings, zones
+from learning import settings, statuses, zones
 from learning.models import BestTimeFit, BestTimeProfile, ContactAttempt, LeadOutcome
 from people import hours
 from people.models import Team, User
@@ -88,12 +87,14 @@ def _fit(team: Team, channel: str, now: datetime) -> int:
 
 
 def _attempts(team: Team, channel: str, now: datetime) -> list[best_time.Attempt]:
-    """A contact counts with the status that it had at its last attempt."""
+    """A contact counts with the status that it had at its last attempt: read for its present one, those who answered
+    would make a status of their own.
+    """
     rows = ContactAttempt.objects.matured(now).filter(team=team, channel=channel, contact__merged_into__isnull=True)
     columns = ("contact", "contact__status", "local_hour", "local_weekday", "sent_at", "answered_at", "matured_at")
     tried, left = list(rows.order_by("sent_at", "pk").values_list(*columns)), _statuses_left(team)
     segments = {
-        contact: _status_at(sent_at, left.get(contact, ()), status) for contact, status, _, _, sent_at, _, _ in tried
+        contact: statuses.at(sent_at, left.get(contact, ()), status) for contact, status, _, _, sent_at, _, _ in tried
     }
     return [
         best_time.Attempt(
@@ -113,13 +114,6 @@ def _statuses_left(team: Team) -> dict[int, list[tuple[datetime, str]]]:
     rows = LeadOutcome.objects.filter(team=team, is_status=True).exclude(was="").order_by("contact", "at", "pk")
     told = rows.values_list("contact", "at", "was").iterator()
     return {contact: [(at, was) for _, at, was in own] for contact, own in groupby(told, key=itemgetter(0))}
-
-
-def _status_at(instant: datetime, left: Sequence[tuple[datetime, str]], status: str) -> str:
-    """A contact's status before what happened at an instant. Its present one may be what came of the attempt: read for
-    it, those who answered would make a status of their own."""
-    place = bisect_left(left, instant, key=itemgetter(0))
-    return left[place][1] if place < len(left) else status
 
 
 def _row(fit: BestTimeFit, profile: best_time.Profile, **whose: Any) -> BestTimeProfile:

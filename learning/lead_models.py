@@ -4,17 +4,19 @@ A lead is learned from as it stood at the end of its first day, and only if it e
 after that may give away how it ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from domain.learning import lead_bands, lead_points, lead_score
 from domain.learning.lead_points import PointRule
 from domain.learning.lead_score import LABELS, Lead, Model
-from learning import lead_features, settings
+from learning import lead_features, settings, statuses
 from learning.audited import LEARNING
 from learning.lead_features import FIRST_DAY
 from learning.models import LeadOutcome, LeadSnapshot, ScoreModel, TeamLearning
@@ -130,30 +132,57 @@ def _tell(team: Team, before: ScoreModel | None, after: ScoreModel, by: User, no
 
 
 def ended(team: Team, mine: TeamLearning) -> list[Ended]:
-    """The latest leads that are won or lost by the team's words, the oldest first; each by its first end that held.
+    """The latest leads that are won or lost by the team's words, the oldest first; each by how it ended in the end.
 
-    One whose status was set back to an open one had not ended, but who was won for longer than a slip lasts and leaves
-    as a customer was won all the same. Left out are those who ended within a day, since nothing was known before, and
-    those who were no leads any more.
+    Who was won is won, also if given up before, and if they leave as a customer later; who was lost and not won since
+    is lost. A status that is set back to an open one undoes an end, and so does a loss that of a win, except of a win
+    that stood for longer than a slip lasts. Left out are those who ended within a day, since nothing was known before,
+    and those who were no leads any more, as a customer from the first day.
     """
     words = dict.fromkeys(mine.won_statuses, True) | dict.fromkeys(mine.lost_statuses, False)
-    rows = LeadOutcome.objects.filter(team=team, contact__merged_into__isnull=True).order_by("at", "pk")
-    first: dict[int, tuple[bool, datetime, datetime]] = {}
-    for pk, is_status, was, word, at, created_at in rows.values_list(
-        "contact", "is_status", "was", "word", "at", "contact__created_at"
-    ):
-        won = words.get(word) if is_status else word == LeadOutcome.WON
-        if is_status and was in words and word not in words:
-            if pk in first and not (first[pk][0] and at - first[pk][1] > SLIP):
-                del first[pk]
-        elif won is not None and was not in words and pk not in first:
-            first[pk] = won, at, created_at
+    rows = LeadOutcome.objects.filter(team=team, contact__merged_into__isnull=True).order_by("contact", "at", "pk")
+    columns = ("contact", "is_status", "was", "word", "at", "contact__status", "contact__created_at")
+    last: list[tuple[int, bool, datetime, datetime]] = []
+    for pk, own in groupby(rows.values_list(*columns).iterator(), key=itemgetter(0)):
+        told = list(own)
+        end = _end_of([_Said(*one[1:5]) for one in told], told[0][5], words)
+        if end is not None:
+            last.append((pk, *end, told[0][6]))
+    last.sort(key=itemgetter(2, 0))
     known = {
         row.contact_id: row
         for row in LeadSnapshot.objects.filter(contact__team=team, contact__lead_outcomes__isnull=False)
     }
-    found = [_ended(pk, *end, known.get(pk)) for pk, end in first.items()]
+    found = [_ended(*one, known.get(one[0])) for one in last]
     return [one for one in found if one.as_of < one.at][-LABELS:]
+
+
+class _Said(NamedTuple):
+    """A LeadOutcome, as far as it tells of an end."""
+
+    is_status: bool
+    was: str
+    word: str
+    at: datetime
+
+
+def _end_of(told: Sequence[_Said], status: str, words: Mapping[str, bool]) -> tuple[bool, datetime] | None:
+    """Whether one contact was won and when, by all that was said of it in order and the status that it has now."""
+    left: list[tuple[datetime, str]] = [(one.at, one.was) for one in told if one.is_status and one.was]
+    end: tuple[bool, datetime] | None = None
+    for one in told:
+        was = one.was if one.is_status else statuses.at(one.at, left, status)
+        won = words.get(one.word) if one.is_status else one.word == LeadOutcome.WON
+        stood = end is not None and end[0] and one.at - end[1] > SLIP
+        if won is None:
+            if was in words and not stood:
+                end = None
+        elif end is None:
+            if was not in words:
+                end = won, one.at
+        elif won != end[0] and not stood:
+            end = won, one.at
+    return end
 
 
 def _ended(pk: int, won: bool, at: datetime, created_at: datetime, known: LeadSnapshot | None) -> Ended:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Q, Subquery
 
 from crm.models import Contact
 from domain import calendars
@@ -20,7 +20,7 @@ from domain.learning.lead_priority import Open, Priority
 from domain.learning.lead_score import Model, Score
 from jobs.rows import insert_new
 from learning import deal_values, lead_features, lead_models, settings
-from learning.models import ContactScore, LeadSnapshot, ScoreModel, TeamLearning
+from learning.models import ContactScore, LeadOutcome, LeadSnapshot, ScoreModel, TeamLearning
 from learning.settings import TAG
 from people.models import Team
 from work.models import Task
@@ -116,7 +116,11 @@ class Priorities:
 def _scores(team: Team, mine: TeamLearning, model: Model, now: datetime) -> Iterator[tuple[Contact, Score]]:
     tags = _tags(model)
     closed = [*mine.won_statuses, *mine.lost_statuses]
+    said_last = LeadOutcome.objects.filter(contact=OuterRef("pk")).order_by("-at", "-pk")
     leads = Contact.objects.standing().filter(team=team).exclude(status__in=closed).order_by("pk")
+    # Won or lost by the last word of a task, a lead has ended though its status does not say so.
+    leads = leads.annotate(by_status=Subquery(said_last.values("is_status")[:1]))
+    leads = leads.filter(Q(by_status=None) | Q(by_status=True))
     last = 0
     while part := list(leads.filter(pk__gt=last)[:CHUNK]):
         last = part[-1].pk

@@ -155,6 +155,80 @@ def test_a_team_says_what_winning_means_and_customers_are_no_leads(manager: User
     assert {one.contact_id: one.won for one in lead_models.ended(manager.team, mine)}[idle.pk] is False
 
 
+def told(contact: Contact, outcome: str, at: datetime, owner: User) -> Task:
+    """A task for the contact that is completed with this outcome."""
+    task = builders.make_task(owner, contact=contact)
+    return lifecycle.complete(task, by=owner, now=at, outcome=outcome).task
+
+
+@pytest.mark.parametrize(
+    ("story", "won"),
+    [
+        ("task:lost@9 task:won@5", True),
+        ("task:lost@9 task:lost@8 task:won@5 task:lost@1", False),
+        ("lost@9 active@5", True),
+        ("task:lost@9 lost@8 lead@7 active@5", True),
+        ("lost@9 active@5 lost@1", False),
+        ("active@20 lost@5", True),
+        ("active@20 task:lost@5", True),
+        ("active@9 lost@7", False),
+        ("task:won@20 task:lost@5", True),
+        ("task:won@9 task:lost@8", False),
+        ("task:won@9 active@9 lead@8 task:lost@2", False),
+    ],
+)
+def test_a_lead_ended_as_it_ended_in_the_end(manager: User, story: str, won: bool) -> None:
+    """Given up and won later is won; a win that stood for a week stays one, whatever becomes of the customer."""
+    contact = lead(manager)
+    for said, _, days in (one.partition("@") for one in story.split()):
+        at = NOW - int(days) * DAY
+        if said.startswith("task:"):
+            told(contact, said.removeprefix("task:"), at, manager)
+        else:
+            contact_verbs.update(contact, by=None, now=at, status=said)
+    reading.read(manager.team, now=NOW)
+    (one,) = lead_models.ended(manager.team, TeamLearning(team=manager.team))
+    assert (one.contact_id, one.won) == (contact.pk, won)
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+def test_what_comes_of_work_for_a_customer_is_no_end_of_a_lead(manager: User, outcome: str) -> None:
+    """A customer from the first day, also one who leaves later, and one who became one before anything was read."""
+    for leaves in (False, True):
+        customer = lead(manager, status=Contact.ACTIVE)
+        told(customer, outcome, NOW - 5 * DAY, manager)
+        if leaves:
+            ended(customer, won=False)
+    reading.read(manager.team, now=NOW)
+    assert lead_models.ended(manager.team, TeamLearning(team=manager.team)) == []
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+def test_a_lead_that_ended_by_what_came_of_its_task_has_no_score(manager: User, outcome: str) -> None:
+    """Until the word is taken back, or its status says that it goes on."""
+    contact = lead(manager, days_ago=3, phone="1")
+    learn(manager.team)
+    lead_scores.refresh(manager.team, now=NOW)
+
+    def scored(now: datetime) -> int:
+        reading.read(manager.team, now=now)
+        lead_scores.refresh(manager.team, now=now)
+        contact.refresh_from_db()
+        assert (contact.lead_score > 0) == ContactScore.objects.filter(contact=contact).exists()
+        return contact.lead_score
+
+    assert scored(NOW) > 0
+    task = told(contact, outcome, NOW, manager)
+    assert scored(NOW + DAY) == 0
+    lifecycle.say_outcome(task, "reached", by=manager, now=NOW + DAY)
+    assert scored(NOW + 2 * DAY) > 0
+    lifecycle.say_outcome(task, outcome, by=manager, now=NOW + 2 * DAY)
+    assert scored(NOW + 3 * DAY) == 0
+    for status in (Contact.INACTIVE, Contact.LEAD):
+        contact_verbs.update(contact, by=None, now=NOW + 3 * DAY, status=status)
+    assert scored(NOW + 4 * DAY) > 0
+
+
 def test_an_end_that_was_taken_back_is_none(manager: User) -> None:
     slipped, again = lead(manager), lead(manager)
     for contact in (slipped, again):
