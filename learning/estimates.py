@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from domain.learning import estimates
 from domain.learning.estimates import KEPT, Done, Forecast, Level, Work
@@ -15,6 +16,10 @@ from learning.models import EstimateFit
 from people.models import Team
 from work.models import WITH_HOURS, Task
 
+STOOD = Q(created_at__lt=F("completed_at")) & (
+    Q(estimated_at=None) | Q(estimated_at__lt=Coalesce("started_at", "completed_at"))
+)
+"""Estimates that were there before the work began; whoever changes one later knows more of the hours."""
 LATEST = 5_000
 """Finished tasks that a fit walks through: the band settles within some hundred of them."""
 
@@ -71,10 +76,10 @@ def _levels(task: Task, estimate: float | None) -> Iterator[tuple[str, Q]]:
 
 
 def _logs(task: Task, which: Q, *, estimated: bool) -> list[float]:
-    """Of the latest; an estimate that was written when the work was done already counts as none, as in a fit."""
+    """Of the latest; an estimate that was written when the work had begun already counts as none, as in a fit."""
     rows = _finished().filter(which).exclude(pk=task.pk).order_by("-completed_at", "-pk")
     if estimated:
-        rows = rows.filter(estimated_hours__gt=0, created_at__lt=F("completed_at"))
+        rows = rows.filter(STOOD, estimated_hours__gt=0)
     pairs: Any = rows.values_list("actual_hours", "estimated_hours")[:KEPT]
     return sorted(math.log(actual / estimate) if estimated else math.log(actual) for actual, estimate in pairs)
 
@@ -85,8 +90,11 @@ def _finished() -> QuerySet[Task]:
 
 
 def _done(team: Team) -> Iterator[Done]:
-    columns = ("kind", "assignee", "estimated_hours", "actual_hours", "created_at", "completed_at")
-    rows: Any = _finished().filter(team=team).order_by("-completed_at", "-pk").values_list(*columns)[:LATEST]
-    for kind, person, estimate, actual, created_at, completed_at in rows:
-        work = Work(kind, person, float(estimate) if estimate else None)
-        yield Done(work, float(actual), created_at, completed_at)
+    columns = ("kind", "assignee", "estimated_hours", "actual_hours", "created_at", "estimated_at", "completed_at")
+    rows: Any = _finished().filter(team=team).annotate(stood=STOOD).order_by("-completed_at", "-pk")
+    for kind, person, estimate, actual, created_at, estimated_at, completed_at, stood in rows.values_list(
+        *columns, "stood"
+    )[:LATEST]:
+        known = float(estimate) if estimate and stood else None
+        begun_at = estimated_at if known is not None and estimated_at is not None else created_at
+        yield Done(Work(kind, person, known), float(actual), begun_at, completed_at)

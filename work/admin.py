@@ -67,6 +67,8 @@ class TaskAdmin(AuditedAdmin):
             super().save_model(request, obj, form, change)
             return
         obj.version, obj.edited_at = obj.version + 1, timezone.now()
+        if "estimated_hours" in form.changed_data:
+            obj.estimated_at = obj.edited_at
         super().save_model(request, obj, form, change)
         corrections.follow(obj, now=timezone.now())
 

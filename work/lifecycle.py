@@ -182,7 +182,7 @@ def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datet
     A priority that is named is the person's own from then on, also where it is the one that the score gave. Of a date
     that is moved stays how it was chosen, marked as `moved`: what best times bring is counted by what was drawn.
     """
-    derived_date = task.due_date
+    derived_date, estimate = task.due_date, task.estimated_hours
     for name, value in fields.items():
         setattr(task, name, value)
     if task.due_date != derived_date:  # a person's own date follows no calendar
@@ -190,9 +190,16 @@ def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datet
         task.timing = {**task.timing, "moved": True} if task.timing else None
     if "priority" in fields:
         task.priority_source = ""
+    if "estimated_hours" in fields and _hours(task.estimated_hours) != estimate:
+        task.estimated_at = now  # what is learned from estimates asks whether they stood before the work
     if by is not None:
         task.edited_at = now
     task.version += 1
+
+
+def _hours(said: Any) -> Decimal | None:
+    """As the column will have them: programs may say them as floats."""
+    return None if said is None else Decimal(str(said))
 
 
 def assign(

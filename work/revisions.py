@@ -16,7 +16,7 @@ EDITABLE = lifecycle.EDITABLE - {"contact", "actual_hours", "pinned"}
 WRITTEN = (
     *("title", "description", "priority", "due_date", "reminder_offset_hours", "owner_id", "estimated_hours", "notes"),
     *("due_spec", "due_wall", "due_zone", "remind_at", "reminded_at", "chased_for", "chase_at"),
-    *("timing", "priority_source", "edited_at", "version"),
+    *("timing", "priority_source", "estimated_at", "edited_at", "version"),
 )
 
 

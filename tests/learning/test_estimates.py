@@ -1,6 +1,7 @@
 """What tasks really take: beside the estimate, from finished ones of the workspace, the kind and the person."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db.models import F
@@ -9,6 +10,7 @@ from learning import estimates
 from learning.models import EstimateFit, TeamLearning
 from people.models import User
 from tests import builders
+from work import lifecycle
 from work.models import Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -110,3 +112,43 @@ def test_what_was_entered_when_it_was_done_already_had_no_estimate(member: User)
     without = estimates.of_task(builders.make_task(member, kind="rule:1", estimated_hours=None))
     assert without is not None
     assert without.basis[0].n == 32
+
+
+def test_what_was_estimated_once_the_work_had_begun_had_no_estimate(member: User) -> None:
+    """Also where it was changed then, or where nobody said when it began and it was over; what only was said again
+    counts. Of a task and of a fit alike."""
+    finished(member, 12, estimate=2, actual=6)
+    known = {task.pk for task in Task.objects.all()}
+    begun = NOW - timedelta(days=2)
+    for at, changes in (
+        (begun - timedelta(hours=1), {"estimated_hours": 4.0}),
+        (begun + timedelta(hours=1), {"estimated_hours": 8}),
+        (NOW + timedelta(days=1), {"estimated_hours": 8}),
+        (NOW + timedelta(days=1), {"estimated_hours": 4.0, "title": "The same hours"}),
+        (NOW + timedelta(days=1), {"estimated_hours": None}),
+    ):
+        for started in (True, False):
+            task = builders.make_task(
+                member,
+                kind="rule:1",
+                estimated_hours=4 if "title" in changes else 2,
+                created_at=NOW - timedelta(days=9),
+            )
+            if started:
+                Task.objects.filter(pk=task.pk).update(started_at=begun, status=Task.IN_PROGRESS)
+            if at < NOW:
+                lifecycle.edit(task, by=member, now=at, **changes)
+            task.refresh_from_db()
+            lifecycle.complete(task, by=member, now=NOW, actual_hours=Decimal(8))
+            if at > NOW:
+                lifecycle.edit(task, by=member, now=at, **changes)
+            stood = at < begun or "title" in changes or (at < NOW and not started)
+            known |= {task.pk} if stood else set()
+    estimates.fit(member.team, now=NOW)
+    found = estimates.of_task(builders.make_task(member, kind="rule:1", estimated_hours=2))
+    assert found is not None
+    assert found.basis[0].n == len(known) == 12 + 2 + 1 + 2
+    assert EstimateFit.objects.get().report["workspace"]["n"] == len(known)
+    without = estimates.of_task(builders.make_task(member, kind="rule:1", estimated_hours=None))
+    assert without is not None
+    assert without.basis[0].n == 12 + 10
