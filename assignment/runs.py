@@ -21,6 +21,7 @@ from assignment import crew, dispatch, snapshot
 from assignment.models import Decision, Run
 from domain import matching
 from domain.matching import rules
+from jobs import pruning
 from people.models import Team, User
 from work import lifecycle
 from work.models import Task
@@ -210,9 +211,10 @@ def why_not(decision: Decision) -> str:
 
 def prune(*, now: datetime) -> int:
     """Deletes runs of long ago, and of those before yesterday what they gave to nobody; assignments stay."""
-    Decision.objects.filter(to_user=None, run__created_at__lt=now - KEEP_UNGIVEN).delete()
-    deleted, _ = Run.objects.filter(created_at__lt=now - KEEP).exclude(state__in=Run.UNDER_WAY).delete()
-    return deleted
+    pruning.prune(Decision.objects.filter(to_user=None, run__created_at__lt=now - KEEP_UNGIVEN))
+    old = Run.objects.filter(created_at__lt=now - KEEP).exclude(state__in=Run.UNDER_WAY)
+    pruning.prune(Decision.objects.filter(run__in=old))
+    return pruning.prune(old)
 
 
 def _planned(

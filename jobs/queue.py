@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from jobs import broker, hooks
+from jobs import broker, hooks, pruning
 from jobs.models import Job
 from jobs.rows import insert_new
 
@@ -123,5 +123,5 @@ def retry(job: Job, *, now: datetime) -> bool:
 def prune(*, now: datetime) -> int:
     """Deletes what was done or cancelled over 30 days ago; the unique keys of the domain keep those effects single."""
     before = now - KEEP_DONE
-    done = Job.objects.filter(state=Job.DONE, done_at__lt=before).delete()[0]
-    return done + Job.objects.filter(state=Job.REVOKED, created_at__lt=before, done_at__lt=before).delete()[0]
+    cancelled = Job.objects.filter(state=Job.REVOKED, created_at__lt=before, done_at__lt=before)
+    return pruning.prune(Job.objects.filter(state=Job.DONE, done_at__lt=before)) + pruning.prune(cancelled)

@@ -7,9 +7,10 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 
+from jobs import pruning
 from people.models import User
 
 MOST = 50
@@ -18,7 +19,6 @@ KEEP = timedelta(days=90)
 """For so long sign-ins are known."""
 YOUNG = timedelta(days=1)
 """A device is noted a moment before its session is."""
-AT_ONCE = 1_000
 LONGEST_NAME = 150
 """Of a name of nobody so much is kept; nobody's is longer."""
 
@@ -77,15 +77,7 @@ def prune(*, now: datetime) -> dict[str, int]:
     Piece by piece: doing it again finds less to do.
     """
     gone = ~Exists(Session.objects.filter(session_key=OuterRef("session_key")))
-    sessions = _delete(Session.objects.filter(expire_date__lt=now))
-    devices = _delete(UserSession.objects.filter(gone, created_at__lt=now - YOUNG))
+    sessions = pruning.prune(Session.objects.filter(expire_date__lt=now))
+    devices = pruning.prune(UserSession.objects.filter(gone, created_at__lt=now - YOUNG))
     old = [model.objects.filter(attempt_time__lt=now - KEEP) for model in (AccessLog, AccessAttempt)]
-    return {"sessions": sessions, "devices": devices, "sign_ins": sum(map(_delete, old))}
-
-
-def _delete(rows: QuerySet[Any]) -> int:
-    deleted = 0
-    while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
-        rows.model._default_manager.filter(pk__in=pks).delete()
-        deleted += len(pks)
-    return deleted
+    return {"sessions": sessions, "devices": devices, "sign_ins": sum(map(pruning.prune, old))}

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs import pruning
 from people.models import UndoNote, User
 
 KEEP = timedelta(minutes=10)
@@ -22,7 +23,7 @@ def kept(user: User, pk: int, *, now: datetime) -> list[Any] | None:
 
 def prune(*, now: datetime) -> int:
     """Deletes what nobody can take back any more."""
-    return UndoNote.objects.filter(made_at__lt=now - KEEP).delete()[0]
+    return pruning.prune(UndoNote.objects.filter(made_at__lt=now - KEEP))
 
 
 def forget(team_id: int) -> None:

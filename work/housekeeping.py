@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from jobs import pruning
 from people.models import Team
 from work.models import Assignment
 
 KEEP = timedelta(days=90)
-AT_ONCE = 1000
-"""Rows a statement: nobody waits for more than these, and what was deleted when it is stopped stays deleted."""
 
 
 def delete_old_assignments(team: Team, *, now: datetime) -> int:
@@ -16,8 +15,6 @@ def delete_old_assignments(team: Team, *, now: datetime) -> int:
     Those that ended first go first, so the last of a task, which tells who held it, goes last. To be called outside
     a transaction, else all of them are one.
     """
-    until, deleted = now - KEEP, 0
+    until = now - KEEP
     old = Assignment.objects.filter(task__team=team, ended_at__lt=until, assigned_at__lt=until)
-    while pks := list(old.order_by("ended_at", "pk").values_list("pk", flat=True)[:AT_ONCE]):
-        deleted += Assignment.objects.filter(pk__in=pks).delete()[0]
-    return deleted
+    return pruning.prune(old.order_by("ended_at", "pk"))

@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from automation import tasks
+from jobs import pruning
 from people import devices
 from people.models import User
 from tests import builders
@@ -37,7 +38,7 @@ def counts() -> dict[str, Any]:
 
 
 def test_what_has_run_out_goes_and_what_lives_stays(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "AT_ONCE", 2)
+    monkeypatch.setattr(pruning, "AT_ONCE", 2)
     living, *gone = (signed_in() for _ in range(4))
     assert UserSession.objects.count() == AccessLog.objects.count() == 4
     keys = [browser.session.session_key for browser in gone]

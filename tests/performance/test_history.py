@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assignment import explanations
+from jobs import pruning
 from people.models import Team, User
 from performance import scores, trends
 from performance import team as team_figures
@@ -42,7 +43,7 @@ def test_cleaning_up_changes_nothing_that_is_told(rows: list[dict[str, Any]], fe
         scores.recompute_team(team, now=NOW - days * DAY)
     before, there = all_that_is_told(team), set(Assignment.objects.filter(task__team=team))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(housekeeping, "AT_ONCE", few)
+        patch.setattr(pruning, "AT_ONCE", few)
         deleted = housekeeping.delete_old_assignments(team, now=NOW)
     left = set(Assignment.objects.filter(task__team=team))
     old = {row for row in there if row.ended_at and max(row.ended_at, row.assigned_at) < NOW - 90 * DAY}
@@ -58,7 +59,7 @@ class Stopped(Exception):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_cleanup_that_is_stopped_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping, "AT_ONCE", 2)
+    monkeypatch.setattr(pruning, "AT_ONCE", 2)
     user = builders.make_user()
     task = builders.make_done_task(user, at=NOW - 100 * DAY)
     for days in (99, 98, 97, 96):
