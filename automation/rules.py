@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -223,6 +224,13 @@ def rebuild_counters(rule: TaskAutomationRule) -> None:
     # Each firing made its task, also one that was deleted since.
     fired = Firing.objects.filter(rule=rule, outcome=Firing.FIRED).count()
     TaskAutomationRule.objects.filter(pk=rule.pk).update(times_triggered=fired, tasks_created=fired)
+
+
+def without_score(team_id: int, kinds: Collection[str]) -> set[str]:
+    """Of these kinds of tasks, as rule:7, those of rules that do not give the priority of the lead's score now."""
+    ids = [int(kind.removeprefix("rule:")) for kind in kinds if kind.startswith("rule:")]
+    rows = TaskAutomationRule.objects.filter(team=team_id, pk__in=ids, priority_from_score=False)
+    return {f"rule:{pk}" for pk in rows.values_list("pk", flat=True)}
 
 
 def pass_on_rules_of(user: User, by: User | None, now: datetime) -> None:

@@ -34,6 +34,7 @@ class WiringConfig(AppConfig):
         from jobs import announcing, hooks, presence
         from learning import contact_merges as learning_merges
         from learning import erasure as learning_erasure
+        from learning import lead_scores
         from learning import models as learned
         from notifications import addresses, arrivals, bundles, contact_mutes, delivery, outbox, reports
         from notifications import erasure as notifications_erasure
@@ -82,6 +83,7 @@ class WiringConfig(AppConfig):
         contacts.register(cadence.contact_changed)
         deactivation.register(lifecycle.release_work_of)
         deactivation.register(rules.pass_on_rules_of)
+        lead_scores.register(rules.without_score)
         deactivation.register(programmes.pass_on)
         deactivation.register(addresses.take_all_away)
         deactivation.register(busy_times.end_for)

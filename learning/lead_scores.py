@@ -4,7 +4,7 @@
 somebody set stays theirs also when the score comes to be the same, until they set it to nothing, which is 0.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -31,6 +31,15 @@ TOLD = (
     *("model_id", "score", "told", "chance", "deal_value", "band", "reasons"),
     *("priority", "priority_reason", "rank", "prioritised_on"),
 )
+
+
+_left: list[Callable[[int, Collection[str]], Collection[str]]] = []
+
+
+def register(left: Callable[[int, Collection[str]], Collection[str]]) -> None:
+    """Adds a room's word on which of some kinds of a team's tasks, as rule:7, are to follow the score no more."""
+    if left not in _left:
+        _left.append(left)
 
 
 @dataclass(frozen=True)
@@ -243,12 +252,21 @@ def _tell_contacts(scores: Iterable[tuple[int, int | None, int | None]]) -> None
 
 
 def _tell_tasks(team: Team, rows: Sequence[ContactScore]) -> int:
-    """Open tasks whose priority follows the score get the one of now; begun ones stay as they are."""
+    """Open tasks whose priority follows the score get the one of now; begun ones stay as they are, and those of whose
+    kind it is no longer wanted.
+    """
     wanted = {row.contact_id: row.priority for row in rows}
     following = Task.objects.filter(team=team, status=Task.TODO, priority_source=Task.BY_SCORE)
+    others = [
+        (pk, contact_id, kind)
+        for pk, contact_id, priority, kind in following.order_by("pk").values_list("pk", "contact", "priority", "kind")
+        if wanted.get(contact_id, priority) != priority
+    ]
+    kinds = {kind for _, _, kind in others}
+    left = {kind for ask in _left if kinds for kind in ask(team.pk, kinds)}
     changed = 0
-    for pk, contact_id, priority in following.order_by("pk").values_list("pk", "contact", "priority"):
-        if wanted.get(contact_id, priority) != priority:
+    for pk, contact_id, kind in others:
+        if kind not in left:
             mine = Task.objects.filter(pk=pk, status=Task.TODO, priority_source=Task.BY_SCORE)
             changed += mine.update(priority=wanted[contact_id], version=F("version") + 1)
     return changed

@@ -147,6 +147,34 @@ def test_work_gets_the_priority_of_the_score_and_follows_it(manager: User) -> No
     assert first.priority == "low"
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_work_follows_the_score_only_while_its_rule_asks_for_it(manager: User, by_hand: bool) -> None:
+    """Switched off, its open tasks keep the priority that they have, and follow again once it is on again."""
+    scored, other = (rule(manager, priority_from_score=True, name=name) for name in ("scored", "other"))
+    contact = builders.make_contact(manager, phone="1", company="C")
+    for _ in range(9):
+        builders.make_contact(manager, email="")
+    happens(contact)
+    mine, others = (Task.objects.get(kind=f"rule:{one.pk}") for one in (scored, other))
+
+    def switch(on: bool) -> None:
+        if by_hand:
+            rules.update(scored, now=NOW, priority_from_score=on)
+        else:
+            TaskAutomationRule.objects.filter(pk=scored.pk).update(priority_from_score=on)
+
+    switch(False)
+    lead_features.take_snapshots(manager.team, now=NOW)
+    lead_models.train(manager.team, now=NOW)
+    assert lead_scores.refresh(manager.team, now=NOW).tasks == 1
+    for on, tasks_told in ((False, 0), (True, 1)):
+        switch(on)
+        assert lead_scores.refresh(manager.team, now=NOW + DAY).tasks == tasks_told
+        mine.refresh_from_db()
+        others.refresh_from_db()
+        assert (mine.priority, others.priority) == ("urgent" if on else "medium", "urgent")
+
+
 def test_scores_are_read_once_for_a_batch(manager: User) -> None:
     rule(manager, priority_from_score=True)
     contacts = [builders.make_contact(manager) for _ in range(8)]
