@@ -13,6 +13,8 @@ FAST = timedelta(hours=4)
 """An answer within this counts as fast: the hour moves how soon people answer far more than whether they do."""
 PUNCTUAL = timedelta(hours=1)
 """Work done this close to when it was due was done at the hour that was chosen for it; other hours are a person's."""
+KEPT_FOR = timedelta(days=730)
+"""After two years an attempt weighs a sixteenth, and tells no more of hours."""
 HELD = (Task.REACHED, Task.WON)
 """Outcomes that tell of an attempt that reached somebody: nobody is won who was not. A lead may be given up unreached,
 so `lost` tells of neither."""

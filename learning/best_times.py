@@ -15,6 +15,7 @@ from crm.models import Contact
 from domain import calendars
 from domain.learning import best_time
 from learning import settings, statuses, zones
+from learning.attempts import KEPT_FOR
 from learning.models import BestTimeFit, BestTimeProfile, ContactAttempt, LeadOutcome
 from people import hours
 from people.models import Team, User
@@ -90,7 +91,8 @@ def _attempts(team: Team, channel: str, now: datetime) -> list[best_time.Attempt
     """A contact counts with the status that it had at its last attempt: read for its present one, those who answered
     would make a status of their own.
     """
-    rows = ContactAttempt.objects.matured(now).filter(team=team, channel=channel, contact__merged_into__isnull=True)
+    recent = ContactAttempt.objects.matured(now).filter(sent_at__gte=now - KEPT_FOR)
+    rows = recent.filter(team=team, channel=channel, contact__merged_into__isnull=True)
     columns = ("contact", "contact__status", "local_hour", "local_weekday", "sent_at", "answered_at", "matured_at")
     tried, left = list(rows.order_by("sent_at", "pk").values_list(*columns)), _statuses_left(team)
     segments = {

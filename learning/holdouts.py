@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.fields.json import KT
+
 from domain.learning import best_time, holdout
 from domain.learning.experiments import Arm
 from domain.learning.holdout import Comparison
@@ -13,22 +16,18 @@ from work.models import Task
 def count(team: Team, *, now: datetime) -> BestTimeCheck:
     """Counts each contact once, by its first attempt for a task whose hour was chosen, or kept for comparison.
 
-    Groups are those of the draw, whatever became of the choice: a person may have called at another hour. Before there
-    was enough history nothing was chosen for anybody, so those attempts tell nothing.
+    Groups are those of the draw for that task, whatever became of the choice: a person may have called at another hour,
+    and the contact may be part of another one since. Before there was enough history nothing was chosen for anybody, so
+    those attempts tell nothing.
     """
-    told = Task.objects.filter(team=team, timing__isnull=False).exclude(timing__reason=best_time.TOO_FEW)
-    attempts = ContactAttempt.objects.filter(
-        team=team, task_id__in=told.values("pk"), contact__merged_into__isnull=True
-    ).order_by("sent_at", "pk")
-    columns = ("contact", "answered_at", "matured_at")
-    first: dict[int, bool | None] = {}
-    for contact, answered_at, matured_at in attempts.values_list(*columns).iterator():
-        if contact not in first:
-            answered = answered_at is not None and answered_at <= matured_at
-            first[contact] = answered if matured_at <= now else None
-    known = {contact: answered for contact, answered in first.items() if answered is not None}
-    kept = [answered for contact, answered in known.items() if best_time.held_out(team.pk, contact)]
-    chosen = [answered for contact, answered in known.items() if not best_time.held_out(team.pk, contact)]
+    drawn = Task.objects.filter(pk=OuterRef("task_id")).values(reason=KT("timing__reason"))[:1]
+    firsts = first_ones(team).filter(contact__merged_into__isnull=True, matured_at__lte=now)
+    rows = firsts.annotate(drawn=Subquery(drawn)).values_list("drawn", "answered_at", "matured_at")
+    kept: list[bool] = []
+    chosen: list[bool] = []
+    for reason, answered_at, matured_at in rows.iterator():
+        group = kept if reason == best_time.HELD_OUT else chosen
+        group.append(answered_at is not None and answered_at <= matured_at)
     row, _ = BestTimeCheck.objects.update_or_create(
         team=team,
         defaults={
@@ -40,6 +39,21 @@ def count(team: Team, *, now: datetime) -> BestTimeCheck:
         },
     )
     return row
+
+
+def first_ones(team: Team) -> QuerySet[ContactAttempt]:
+    """The attempts that contacts are counted by, which are kept: once they were gone, others would be the first."""
+    earlier = _telling(team).filter(
+        Q(sent_at__lt=OuterRef("sent_at")) | Q(sent_at=OuterRef("sent_at"), pk__lt=OuterRef("pk")),
+        contact=OuterRef("contact"),
+    )
+    return _telling(team).filter(~Exists(earlier))
+
+
+def _telling(team: Team) -> QuerySet[ContactAttempt]:
+    """For tasks whose hour was chosen, or kept for comparison."""
+    told = Task.objects.filter(team=team, timing__isnull=False).exclude(timing__reason=best_time.TOO_FEW)
+    return ContactAttempt.objects.filter(team=team, task_id__in=told.values("pk"))
 
 
 def of(team: Team) -> Comparison | None:

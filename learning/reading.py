@@ -6,14 +6,14 @@ anywhere, and the first one of a team is the backfill. Rows are unique by their 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
 
 from crm.models import Activity, Contact
 from jobs.rows import insert_new
-from learning import answers, attempts, settings
+from learning import answers, attempts, holdouts, settings
 from learning.models import ContactAttempt, LeadOutcome, LedgerReading
 from people.models import Team
 from work.models import Task
@@ -25,8 +25,6 @@ AGAIN = 20_000
 MOST = 40
 """Windows of one run; what is left is for the next."""
 OF_TASKS = (Activity.TASK_COMPLETED, Activity.TASK_OUTCOME)
-KEPT_FOR = timedelta(days=730)
-"""After two years an attempt weighs a sixteenth, and goes."""
 MERGES = (Activity.CONTACT_MERGED, Activity.CONTACT_PARTED)
 KINDS = {*attempts.KINDS, *answers.KINDS, *MERGES, Activity.STATUS_CHANGED, Activity.TASK_STATUS_CHANGED}
 
@@ -57,8 +55,9 @@ def read(team: Team, *, now: datetime, most: int = MOST) -> Read:
 
 
 def forget_old(team: Team, *, now: datetime) -> int:
-    """Deletes attempts that are too old to tell anything; how many."""
-    return ContactAttempt.objects.filter(team=team, sent_at__lt=now - KEPT_FOR).delete()[0]
+    """Deletes attempts that are too old to tell anything; how many. Those that contacts are compared by stay."""
+    old = ContactAttempt.objects.filter(team=team, sent_at__lt=now - attempts.KEPT_FOR)
+    return old.exclude(pk__in=holdouts.first_ones(team).values("pk")).delete()[0]
 
 
 def _take_in(team: Team, lower: int, upper: int, now: datetime) -> tuple[int, int]:
@@ -77,7 +76,7 @@ def _take_in(team: Team, lower: int, upper: int, now: datetime) -> tuple[int, in
     made = [
         made
         for row in standing
-        if row.occurred_at > now - KEPT_FOR
+        if row.occurred_at > now - attempts.KEPT_FOR
         and (made := attempts.attempt_of(row, tasks.get(row.task_id or 0), team)) is not None
     ]
     outcomes = [outcome for row in standing if (outcome := _outcome_of(row, tasks.get(row.task_id or 0))) is not None]

@@ -8,7 +8,7 @@ import pytest
 from crm import merge
 from crm.models import Contact
 from domain.learning import best_time
-from learning import attempts, holdouts, nights
+from learning import attempts, holdouts, nights, reading
 from learning.models import BestTimeCheck, ContactAttempt, TeamLearning
 from people.models import User
 from tests import builders
@@ -96,6 +96,31 @@ def test_merged_contacts_are_one(manager: User) -> None:
         attempt(contact, True)
     merge.merge(one, other, by=manager, now=NOW)
     assert counted(manager) == (0, 0, 2, 2)
+
+
+def test_who_is_merged_counts_in_the_group_that_was_drawn_for_the_first_attempt(manager: User) -> None:
+    (one, two), (other, another) = groups(manager, 2)
+    attempt(one, True, at=NOW - 3 * DAY)
+    attempt(other, False, at=NOW - 2 * DAY)
+    merge.merge(other, one, by=manager, now=NOW)
+    attempt(another, True, at=NOW - 3 * DAY)
+    attempt(two, False, at=NOW - 2 * DAY)
+    merge.merge(two, another, by=manager, now=NOW)
+    assert counted(manager) == (1, 1, 1, 1)
+
+
+def test_a_contact_is_counted_by_its_first_attempt_for_good(manager: User) -> None:
+    """Attempts go after two years; gone with the others, it would leave a second one to count as the first."""
+    (one,), (other,) = groups(manager, 1)
+    for contact, answered in ((one, True), (other, False)):
+        for years in (5, 3, 1):
+            attempt(contact, answered == (years == 5), at=NOW - years * 365 * DAY)
+        attempt(contact, True, at=NOW - 6 * 365 * DAY, reason=best_time.TOO_FEW)
+    before = counted(manager)
+    assert before == (1, 1, 1, 0)
+    assert reading.forget_old(manager.team, now=NOW) == 4
+    assert ContactAttempt.objects.count() == 4
+    assert counted(manager) == before
 
 
 def test_nothing_is_said_before_the_first_night_and_little_after_it(manager: User) -> None:
