@@ -198,8 +198,10 @@ def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datet
 
 
 def _hours(said: Any) -> Decimal | None:
-    """As the column will have them: programs may say them as floats."""
-    return None if said is None else Decimal(str(said))
+    """As the column will have them: programs may say them as floats. Raises ValidationError."""
+    column: Any = Task._meta.get_field("estimated_hours")
+    hours: Decimal | None = column.to_python(said)
+    return hours
 
 
 def assign(
