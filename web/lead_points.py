@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from crm.models import Activity
 from domain.learning.lead_points import DID
-from learning import points, settings
+from learning import lead_models, points, settings
 from people.models import Team
 from web import answers, doing, undoing, words
 from web.access import Request, signed_in
@@ -132,23 +132,34 @@ def change(request: Request) -> HttpResponse:
 def _add(request: Request) -> str:
     form = _valid(LineForm(request.POST))
     points.add(request.user.team, form.line(), by=request.user, now=timezone.now())
-    return _("Added: it counts from tonight on.")
+    return _waiting(request.user.team) or _("Added: it counts from tonight on.")
 
 
 def _change(request: Request) -> str:
     worth = float(_valid(PointsForm(request.POST)).cleaned_data["points"])
     points.change(request.user.team, _line(request), worth, by=request.user, now=timezone.now())
-    return _("Saved: it counts from tonight on.")
+    return _waiting(request.user.team) or _("Saved: it counts from tonight on.")
 
 
 def _remove(request: Request) -> str:
     points.remove(request.user.team, _line(request), by=request.user, now=timezone.now())
-    return _("Removed: it no longer counts from tonight on.")
+    return _waiting(request.user.team) or _("Removed: it no longer counts from tonight on.")
 
 
 def _usual(request: Request) -> str:
     points.use_the_usual(request.user.team, by=request.user, now=timezone.now())
-    return _("The usual points count again from tonight on.")
+    return _waiting(request.user.team) or _("The usual points count again from tonight on.")
+
+
+def _waiting(team: Team) -> str:
+    """Why points that are changed do not count from tonight on; "" where they do."""
+    if not settings.of(team.pk).scores:
+        return _("Kept. It counts once scores are switched on.")
+    active = lead_models.active(team.pk)
+    if active is not None and active.held:
+        told = _("Kept. It counts once the newest version is used again: leads are scored by version %(version)s.")
+        return told % {"version": active.version}
+    return ""
 
 
 _DO = {"add": _add, "change": _change, "remove": _remove, "usual": _usual}

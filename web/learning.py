@@ -1,8 +1,10 @@
 """What is learned: the team's page in the settings, and what it says of one task or contact on their pages.
 
-Everybody of the team sees what was learned, on how much and since when; managers switch it and go back to versions.
+Everybody of the team sees what was learned, on how much and since when; leads see the versions of scores, and managers
+switch what is learned and go back to one.
 """
 
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -20,7 +22,7 @@ from domain.learning import best_time, lead_score
 from learning import estimates, holdouts, lead_models, lead_scores, sentences, settings
 from learning.models import BestTimeFit, EstimateFit, ScoreModel, TeamLearning
 from people import rights
-from people.models import Team
+from people.models import Team, User
 from web import lead_points, words
 from web.access import Request, signed_in
 from work.models import Task
@@ -90,7 +92,9 @@ def version(request: Request) -> HttpResponse:
         messages.error(request, str(refused))
     else:
         lead_scores.refresh(user.team, now=now)
-        messages.success(request, _("Leads are scored by this version now."))
+        on = settings.of(user.team_id).scores
+        said = _("Leads are scored by this version now.") if on else _("Kept. It counts once scores are switched on.")
+        messages.success(request, said)
     return redirect("web:learning")
 
 
@@ -130,6 +134,14 @@ def _compared(team: Team) -> dict[str, Any]:
     return {"compared": rates, "compared_sentence": holdouts.sentence_of(found)}
 
 
+def _versions(reader: User) -> list[ScoreModel]:
+    """The newest ones, and the one in use; as in the API none for those who see only their own work."""
+    if not rights.may(reader, "view_team"):
+        return []
+    rows = ScoreModel.objects.filter(team=reader.team_id).order_by("-version")
+    return sorted({*rows[:VERSIONS], *rows.filter(active=True)}, key=attrgetter("version"), reverse=True)
+
+
 def _check_manager(request: Request) -> None:
     if not rights.may(request.user, "manage_team"):
         raise PermissionDenied(_("Only managers change what is learned."))
@@ -139,13 +151,14 @@ def _shown(request: Request, form: LearningForm) -> HttpResponse:
     team = request.user.team
     context = {
         "form": form,
+        "mine": settings.of(team.pk),
         "manages": request.user.manages,
         "fits": BestTimeFit.objects.filter(team=team).order_by("channel"),
         "needed": best_time.NEEDED,
         **_compared(team),
         "model": lead_models.active(team.pk),
         "outcomes_needed": lead_score.NEEDED,
-        "versions": ScoreModel.objects.filter(team=team).order_by("-version")[:VERSIONS],
+        "versions": _versions(request.user),
         **lead_points.shown(team),
         "estimate_fit": EstimateFit.objects.filter(team=team).first(),
     }

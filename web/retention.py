@@ -19,7 +19,7 @@ from crm import merge
 from crm.files import imports
 from jobs import queue
 from jobs.models import Job
-from learning import reading
+from learning import attempts
 from people import busy_times, devices, rights, undo_notes
 from web.access import Request, signed_in
 from webhooks import housekeeping as told
@@ -59,8 +59,8 @@ KEPT = (
     ),
     Kept(
         gettext_lazy("Attempts to reach contacts"),
-        reading.KEPT_FOR,
-        gettext_lazy("What best times are learned from; the ledger keeps what happened."),
+        attempts.KEPT_FOR,
+        gettext_lazy("But for a contact's first, by which hours are compared; the ledger keeps what happened."),
     ),
     Kept(gettext_lazy("Merged contacts"), merge.KEPT_FOR, gettext_lazy("So long they can be parted again.")),
     Kept(

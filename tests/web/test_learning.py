@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crm.models import Activity, Contact
-from learning import deal_values, nights
+from learning import deal_values, lead_models, nights
 from learning.models import BestTimeCheck, ScoreModel, TeamLearning
 from people.models import Change
 from tests import builders
@@ -84,6 +84,39 @@ def test_managers_go_back_to_a_version_and_on_again(office: Office, browser_of: 
         assert page.post("/settings/learning/version", asked).status_code == 302
         assert ScoreModel.objects.get(active=True).version == active
     assert "in use, held on to" in html(page, "/settings/learning")
+
+
+def test_versions_are_for_who_sees_the_team_as_in_the_api(office: Office, browser_of: Any) -> None:
+    """The one in use is among them, however old it is."""
+    for _ in range(7):
+        nights.train_now(office.manager.team, now=NOW)
+    lead_models.activate(office.manager.team, 1, by=office.manager, now=NOW)
+    shown = html(browser_of(office.manager), "/settings/learning")
+    for version in (1, 3, 7):
+        assert f'<b class="num">{version}</b>' in shown
+    assert '<b class="num">2</b>' not in shown
+    assert '<b class="num">7</b>' not in html(browser_of(office.member), "/settings/learning")
+
+
+def test_what_does_not_count_yet_says_so(office: Office, browser_of: Any) -> None:
+    """Points that are changed while scores are off or an old version is held, and a version while scores are off."""
+    page = browser_of(office.manager)
+    nights.learn(office.manager.team, now=NOW)
+    line = {"do": "add", "field": "phone", "value": "missing"}
+    assert "it counts from tonight on" in said(page, line | {"points": "1"})
+    lead_models.activate(office.manager.team, 1, by=office.manager, now=NOW)
+    told = said(page, line | {"points": "2", "field": "company"})
+    assert "once the newest version is used again: leads are scored by version 1." in told
+    TeamLearning.objects.update(scores=False, times=False, estimates=False)
+    assert "once scores are switched on" in said(page, {"do": "usual"})
+    changed = page.post("/settings/learning/version", {}, follow=True).content.decode()
+    assert "once scores are switched on" in changed
+    assert changed.count("Switched off: nothing is learned of it now.") == 3
+    assert "it begins tonight" not in changed
+
+
+def said(page: Any, fields: dict[str, str]) -> str:
+    return str(page.post("/settings/learning/points", fields, follow=True).content.decode())
 
 
 def test_a_lead_shows_why_it_has_its_score(office: Office, browser_of: Any) -> None:
