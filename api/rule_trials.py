@@ -129,7 +129,9 @@ class ExplainOut(Out):
 class ActivatedOut(Out):
     rule_id: int
     is_active: bool
-    matching_now: int = Field(description="Records that would get a task if it were applied to them")
+    matching_now: int = Field(description="Records, of those looked at, that would get a task if it were applied")
+    examined: int = Field(description="Records that were looked at for the answer")
+    cut_off: bool = Field(description="Whether there are more than were looked at: applied, it works on all of them")
     job_id: UUID | None = Field(description="The job that applies it to them, when asked for")
     warning: str = Field(description="What to look at, such as a circle that the rule closes; empty when nothing is")
 
@@ -220,6 +222,8 @@ def activate_rule(request: HttpRequest, id: Id, payload: ActivateIn | None = Non
         "rule_id": rule.pk,
         "is_active": rule.is_active,
         "matching_now": done.preview.counts["create"],
+        "examined": done.preview.examined,
+        "cut_off": done.preview.cut_off,
         "job_id": done.job_id,
         "warning": rules.warning(rule, now=timezone.now()),
     }
@@ -287,7 +291,7 @@ def _draft(user: User, id: int, payload: DraftIn | None) -> TaskAutomationRule:
 
 def _dry(rule: TaskAutomationRule) -> dict[str, Any]:
     try:
-        return telling.of_dry_run(dry_run.dry_run(rule, now=timezone.now()))
+        return telling.of_dry_run(dry_run.dry_run(rule, now=timezone.now(), most=dry_run.AT_ONCE))
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None
 

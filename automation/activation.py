@@ -25,25 +25,33 @@ APPLY_ONE_JOB = "automation.tasks.apply_rule_to_one"
 
 @dataclass(frozen=True)
 class Activation:
-    """`preview` says what matched when it was switched on; `job_id` is the job that works on it, when asked for."""
+    """`preview` says what matched when it was switched on, or how many of the first; `job_id` is the job that works on
+    all of it, when asked for.
+    """
 
     preview: dry_run.DryRun
     job_id: Any = None
 
 
 def activate(
-    rule: TaskAutomationRule, *, by: User | None = None, now: datetime, apply_to_current: bool = False
+    rule: TaskAutomationRule,
+    *,
+    by: User | None = None,
+    now: datetime,
+    apply_to_current: bool = False,
+    most: int = dry_run.AT_ONCE,
 ) -> Activation:
-    """Switches the rule on. Only with `apply_to_current` do the records that match now get their tasks.
+    """Switches the rule on. Only with `apply_to_current` do the records that match now get their tasks, and then all
+    of them do: `most` is how many are looked at for the answer, which says when there are more.
 
     Raises BadRule. Safe to repeat, also for a rule that is on: each record is worked on once for one switching on.
     """
-    preview = dry_run.dry_run(rule, now=now)
+    found = dry_run.dry_run(rule, now=now, most=most)
     rules.update(rule, by=by, now=now, is_active=True)
     if not apply_to_current:
-        return Activation(preview)
+        return Activation(found)
     (job_id,) = queue.enqueue(_page(rule, now, 0), now=now)
-    return Activation(preview, job_id)
+    return Activation(found, job_id)
 
 
 def deactivate(rule: TaskAutomationRule, *, by: User | None = None, now: datetime) -> bool:

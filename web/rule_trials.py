@@ -40,8 +40,6 @@ SOURCES: dict[str, str | Promise] = {
 }
 STANDING = ("cadence", "time", "overdue", "inactivity")
 """Kinds of trigger that are about how things are: they are tried on that first."""
-MOST = 1_000
-"""Events or records that a dry run beside a form looks at: it answers while somebody types."""
 SHOWN: dict[Outcome, int] = {"create": 6, "failed": 3, "waiting": 3, "suppressed": 4, "no_match": 4}
 """How many of each outcome it names, in this order."""
 LOOKS: dict[Outcome, tuple[str, str]] = {
@@ -157,10 +155,10 @@ def tried(request: Request, form: RuleForm) -> Trial:
 def _run(request: Request, draft: TaskAutomationRule, source: str) -> DryRun:
     now = timezone.now()
     if source == NOW:
-        return dry_run.dry_run(draft, now=now, most=MOST)
+        return dry_run.dry_run(draft, now=now, most=dry_run.AT_ONCE)
     if source == EXAMPLE:
         return lately.example(draft, _example(request, draft), now=now)
-    return lately.last_day(draft, now=now, most=MOST)
+    return lately.last_day(draft, now=now, most=dry_run.AT_ONCE)
 
 
 def _example(request: Request, draft: TaskAutomationRule) -> Contact | None:
@@ -306,7 +304,7 @@ def activate(request: Request, pk: int) -> HttpResponse:
             return redirect("web:rule", rule.pk)
     else:
         try:
-            preview = dry_run.dry_run(rule, now=now)
+            preview = dry_run.dry_run(rule, now=now, most=dry_run.AT_ONCE)
         except rules.BadRule as refusal:
             faults = [text for texts in refusal.errors.values() for text in texts]
     context = {
@@ -322,6 +320,10 @@ def _switched_on(done: activation.Activation) -> str:
     if done.job_id is None:
         return _("The rule is on. What matches already is left alone.")
     count = done.preview.counts["create"]
+    if done.preview.cut_off:
+        return _("The rule is on, and the tasks for what matches already are being made: at least %(n)s.") % {
+            "n": count
+        }
     return ngettext(
         "The rule is on, and %(n)s task for what matches already is being made.",
         "The rule is on, and %(n)s tasks for what matches already are being made.",

@@ -13,6 +13,8 @@ from automation.simulation.trial import Outcome, Result, Trial
 
 MOST = 10_000
 """Records looked at; a larger count is said to be cut off."""
+AT_ONCE = 1_000
+"""As many are looked at before a request is answered: about a second's work, however many contacts there are."""
 SAMPLES = 20
 
 

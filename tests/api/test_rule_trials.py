@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from automation import engine, rules, sweeps, timers, waiting
 from automation.models import Firing, RuleVersion, TaskAutomationRule
+from automation.simulation import dry_run
 from automation.task_scheduler import TaskScheduler
 from crm import contacts
 from crm.models import Activity, Contact
@@ -313,6 +314,26 @@ def test_who_still_has_a_status_has_not_left_it(api: Client, manager: User) -> N
     run_due()
     assert said["matching_now"] == 1
     assert rule.tasks.get().contact == gone
+
+
+def test_switching_on_looks_at_so_many_and_works_on_all(api: Client, manager: User) -> None:
+    """However many contacts there are, the answer comes as soon, and says that there are more."""
+    builders.make_contacts(manager, dry_run.AT_ONCE - 2, status="active")
+    builders.make_contacts(manager, 5, status="active", lead_score=90)
+    rule = builders.make_rule(
+        manager,
+        is_active=False,
+        trigger_type="status_change",
+        trigger_config={"to_status": "active"},
+        condition="contact.lead_score > 50",
+    )
+    dry = post(api, f"{RULES}{rule.pk}/dry-run")
+    assert (dry["would_create"], dry["examined"], dry["cut_off"]) == (2, 1_000, True)
+    said = post(api, f"{RULES}{rule.pk}/activate", {"apply_to_current": True})
+    assert (said["matching_now"], said["examined"], said["cut_off"]) == (2, 1_000, True)
+    while run_due():
+        pass
+    assert rule.tasks.count() == 5
 
 
 def test_switching_on_says_what_matches_and_works_on_none_unless_asked(api: Client, manager: User) -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from automation import rules
 from automation.models import Firing, ParkedPair, RuleVersion, TaskAutomationRule
+from automation.simulation import dry_run
 from jobs.models import Job
 from people import skills
 from tests import builders
@@ -335,6 +336,40 @@ def test_switching_on_shows_what_matches_and_works_on_it_only_when_asked(office:
     assert browser.post(path, {"apply": "1"}).status_code == 302
     assert Job.objects.filter(name="automation.tasks.apply_rule").count() == 1
     assert browser_of(office.lead).post(path, {"apply": "1"}).status_code == 403
+
+
+def test_what_matches_already_is_looked_at_up_to_a_number_that_is_said(office: Office, browser_of) -> None:
+    """However many contacts there are, the answer comes as soon, and all of them can be asked for."""
+    builders.make_contacts(office.member, dry_run.AT_ONCE - 2, status="active")
+    builders.make_contacts(office.member, 5, status="active", lead_score=90)
+    rule = builders.make_rule(
+        office.member,
+        is_active=False,
+        trigger_type="status_change",
+        trigger_config={"to_status": "active"},
+        condition="contact.lead_score > 50",
+    )
+    browser, path = browser_of(office.member), f"{BASE}/{rule.pk}/activate"
+    html = html_of(browser.get(path))
+    assert "At least 2 tasks would be made for what matches already" in html
+    assert "1000 records were looked at, and there are more." in html
+    assert "Switch on and make all the tasks now" in html
+    said = html_of(browser.post(path, {"apply": "1"}, follow=True))
+    assert "The rule is on, and the tasks for what matches already are being made: at least 2." in said
+
+
+def test_all_can_be_asked_for_when_none_of_the_first_match(office: Office, browser_of) -> None:
+    builders.make_contacts(office.member, dry_run.AT_ONCE + 1, status="active")
+    rule = builders.make_rule(
+        office.member,
+        is_active=False,
+        trigger_type="status_change",
+        trigger_config={"to_status": "active"},
+        condition="contact.lead_score > 50",
+    )
+    html = html_of(browser_of(office.member).get(f"{BASE}/{rule.pk}/activate"))
+    assert "No task yet for what matches already" in html
+    assert "Switch on and make all the tasks now" in html
 
 
 def test_statistics_lead_from_event_to_done(office: Office, browser_of) -> None:
