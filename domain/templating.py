@@ -12,6 +12,7 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from liquid import BoundTemplate, Environment, StrictDefaultUndefined
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.exceptions import FilterArgumentError, LiquidError, ResourceLimitError
 from liquid.filter import liquid_filter
 
@@ -162,8 +163,6 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def bounded(left: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(left, range) and len(left) > _LOOP_LIMIT:
-            raise ResourceLimitError(f"a range of more than {_LOOP_LIMIT} numbers", token=None)
         if name in ("replace", "join") and len(str(left)) * max((len(str(a)) for a in args), default=0) > 1_000_000:
             raise ResourceLimitError(f"{name} makes the text too long", token=None)
         result = function(left, *args, **kwargs)
@@ -174,6 +173,20 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return bounded
+
+
+_any_range = RangeLiteral._make_range
+
+
+def _short_range(self: RangeLiteral, start: Any, stop: Any) -> range:
+    """A range, stopped before anything goes through all of it: `contains` and `reversed` do, and count as no loop."""
+    made = _any_range(self, start, stop)
+    if made.stop - made.start > _LOOP_LIMIT:
+        raise ResourceLimitError(f"a range of more than {_LOOP_LIMIT} numbers", token=self.token)
+    return made
+
+
+RangeLiteral._make_range = _short_range  # type: ignore[method-assign] (the library has no setting for it)
 
 
 @liquid_filter

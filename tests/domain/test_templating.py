@@ -80,6 +80,10 @@ def test_refused_when_saved_with_what_to_change(source, hint):
     [
         "{% for i in (1..99999999) %}x{% endfor %}",
         "{% for i in (1..100) %}{% for j in (1..100) %}x{% endfor %}{% endfor %}",
+        "{% for i in (1..99999999) reversed %}{% break %}{% endfor %}",
+        "{% if (1..99999999) contains 'x' %}x{% endif %}",
+        "{% assign a = (1..99999999) %}{% if a contains 0.5 %}x{% endif %}",
+        "{% if (1..99999999999999999999) contains 'x' %}x{% endif %}",
         "{{ (1..999999999) | join: ',' }}",
         "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaaaaaaaaaaaa'" * 9 + " }}",
         "{% assign a = 99999999 %}" + "{% assign a = a | times: a %}" * 40,
