@@ -169,7 +169,7 @@ class Batch:
         rule, contact = planned.ready.rule, planned.event.contact
         assert contact is not None
         try:
-            planned.draft = drafting.draft(rule, planned.event, self._shared)
+            planned.draft = drafting.draft(rule, planned.event, self._shared, now=self.now)
         except templating.TemplateError as failure:
             self._keep(planned, Firing.FAILED, failure)
             return

@@ -21,8 +21,6 @@ from work import due
 from work.models import Task
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-WRITING = (Activity.EMAIL_REPLIED, Activity.FORM_SUBMITTED, Activity.MEETING_BOOKED)
-"""What a contact says of its own accord."""
 
 
 class Shared:
@@ -73,8 +71,8 @@ class Draft:
     drawn: Drawn | None = None
 
 
-def draft(rule: TaskAutomationRule, event: Event, shared: Shared | None = None) -> Draft:
-    """Renders the templates and works out the due date. Raises TemplateError."""
+def draft(rule: TaskAutomationRule, event: Event, shared: Shared | None = None, *, now: datetime) -> Draft:
+    """Renders the templates and works out the due date of a task that would be made now. Raises TemplateError."""
     shared = shared or Shared(rule.team)
     values = template_values(event.contact, event)
     owner = owner_for(rule, event.contact)
@@ -84,7 +82,7 @@ def draft(rule: TaskAutomationRule, event: Event, shared: Shared | None = None) 
         owner=owner,
         kind=f"rule:{rule.id}",
         estimated_hours=rule.estimated_hours,
-        **_priority(rule, event, shared),
+        **_priority(rule, event, shared, now),
         **_due(rule, event, owner, shared),
     )
 
@@ -198,11 +196,12 @@ def _own_due(rule: TaskAutomationRule, event: Event, owner: User, shared: Shared
     return {**found._asdict(), "drawn": drawn}
 
 
-def _priority(rule: TaskAutomationRule, event: Event, shared: Shared) -> dict[str, Any]:
+def _priority(rule: TaskAutomationRule, event: Event, shared: Shared, now: datetime) -> dict[str, Any]:
     """The rule's own, or that of the lead's score, which it then follows; who has just written is never put last."""
     if not rule.priority_from_score or event.contact is None:
         return {"priority": rule.task_priority}
-    pressing = event.activity_type in WRITING and event.signal != Activity.MACHINE
+    wrote = event.activity_type in lead_scores.WRITING and event.signal != Activity.MACHINE
+    pressing = wrote and now - event.occurred_at <= lead_scores.PRESSES_FOR
     by_score = shared.priorities.of(event.contact.pk, pressing=pressing)
     return {"priority": by_score or rule.task_priority, "priority_source": Task.BY_SCORE}
 

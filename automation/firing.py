@@ -145,7 +145,7 @@ def _fire(firing: Firing, event: Event, now: datetime) -> Firing:
     firing.outcome, firing.reason, firing.due_at = Firing.FIRED, "", None
     try:
         with transaction.atomic():
-            made = drafting.draft(rule, event)
+            made = drafting.draft(rule, event, now=now)
             firing.owner = made.owner
             firing.save(force_insert=waited is None)
             firing.task = _make_task(rule, firing, event, made, now)

@@ -6,13 +6,13 @@ somebody set stays theirs also when the score comes to be the same, until they s
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from django.db import connection, transaction
 from django.db.models import F, OuterRef, Q, Subquery
 
-from crm.models import Contact
+from crm.models import Activity, Contact
 from domain import calendars
 from domain.learning import lead_points, lead_priority, lead_score
 from domain.learning.lead_points import Features
@@ -27,6 +27,10 @@ from work.models import Task
 
 CHUNK = 1_000
 DIGITS = 4
+WRITING = (Activity.EMAIL_REPLIED, Activity.FORM_SUBMITTED, Activity.MEETING_BOOKED)
+"""What a contact says of its own accord."""
+PRESSES_FOR = timedelta(hours=1)
+"""How long after they wrote somebody waits for an answer; heard of later, it is work like any other."""
 TOLD = (
     *("model_id", "score", "told", "chance", "deal_value", "band", "reasons"),
     *("priority", "priority_reason", "rank", "prioritised_on"),
@@ -159,7 +163,7 @@ def _priorities(
     today: date,
     now: datetime,
 ) -> dict[int, Priority]:
-    late = set(Task.objects.overdue(now).filter(team=team).exclude(contact=None).values_list("contact", flat=True))
+    pressing = _pressing(team, now)
     leads = []
     for pk, score in scores.items():
         old = before.get(pk)
@@ -171,7 +175,7 @@ def _priorities(
                 deal_value=worth.get(pk),
                 priority=old.priority if old is not None else None,
                 reason=old.priority_reason if old is not None else None,
-                pressing=pk in late,
+                pressing=pk in pressing,
                 changed_today=old is not None and old.prioritised_on == today,
             )
         )
@@ -181,6 +185,16 @@ def _priorities(
         capacity_share=mine.urgent_share / 100,
         salt=f"{team.pk}:{model.version}",
     )
+
+
+def _pressing(team: Team, now: datetime) -> set[int | None]:
+    """Contacts who are owed work that is overdue, or who have just written."""
+    wrote = Activity.objects.filter(team=team, activity_type__in=WRITING, occurred_at__range=(now - PRESSES_FOR, now))
+    late = Task.objects.overdue(now).filter(team=team)
+    return {
+        *late.values_list("contact", flat=True),
+        *wrote.exclude(signal=Activity.MACHINE).values_list("contact", flat=True),
+    }
 
 
 def _row(

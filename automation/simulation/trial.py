@@ -114,7 +114,7 @@ class Trial:
         contact_id = event.contact.pk if event.contact is not None else None
         if verdict.outcome == "fire":
             try:
-                draft = drafting.draft(self.rule, event)
+                draft = drafting.draft(self.rule, event, now=now)
             except templating.TemplateError as failure:
                 return Result(event, "failed", str(failure), now)
             self.memory.keep(contact_id, owner.pk, event.occurred_at, now)

@@ -18,7 +18,7 @@ _NEXT_SHARE = 0.3  # of high, and of medium priority
 _LIKELY = 1.5  # times the usual chance, below which nothing is urgent
 _STEADY = 0.03  # of all leads: so far past its border a rank must be for the priority to change
 _CHECKED = 0.05
-_PASSING = (DRAWN, PRESSING, UNLIKELY, TODAY)
+_PASSING = (DRAWN, PRESSING, UNLIKELY)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _priority(
     if priority in (MEDIUM, LOW) and drawing.share("lead-check", salt, lead.id) < _CHECKED:
         priority, reason = HIGH, DRAWN
     if lead.changed_today and lead.priority is not None and priority != lead.priority:
-        priority, reason = lead.priority, TODAY
+        priority, reason = lead.priority, lead.reason if lead.reason in _PASSING else TODAY
     if lead.pressing and priority in (MEDIUM, LOW):
         priority, reason = HIGH, PRESSING
     return Priority(priority, rank, reason)

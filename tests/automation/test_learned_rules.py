@@ -93,7 +93,7 @@ def test_the_hour_lies_in_the_working_time_of_whoever_gets_the_task(manager: Use
     for assign, first, last in (("owner", 14, 18), (f"user:{named.pk}", 9, 11), ("best_match", 10, 13)):
         made_by = rule(manager, best_time_within_hours=24, assign=assign, name=assign)
         events_of = events.of_activity(builders.make_activity(contact, occurred_at=NOW, received_at=NOW))
-        due = drafting.draft(made_by, events_of).due_date
+        due = drafting.draft(made_by, events_of, now=NOW).due_date
         assert first <= due.hour < last, assign
 
 
@@ -104,7 +104,7 @@ def test_what_is_foreseen_of_an_event_is_what_is_made_of_it(manager: User, monke
     contacts = learned_hour(manager)
     said = {"activity_type": Activity.FORM_SUBMITTED, "occurred_at": NOW, "received_at": NOW}
     activities = [builders.make_activity(one, **said) for one in contacts * 10]
-    foreseen = [drafting.draft(made_by, events.of_activity(one)) for one in activities]
+    foreseen = [drafting.draft(made_by, events.of_activity(one), now=NOW) for one in activities]
     engine.drain(manager.team_id, now=NOW)
     firings = Firing.objects.select_related("task").order_by("activity")
     made = [(one.task.due_date, one.task.timing, one.task.priority) for one in firings if one.task is not None]
@@ -141,6 +141,8 @@ def test_work_gets_the_priority_of_the_score_and_follows_it(manager: User) -> No
     low = next(one for one in others if lead_scores.Priorities(manager.team).of(one.pk) == "low")
     assert happens(low, activity_type=Activity.EMAIL_OPENED).priority == "low"
     assert happens(low, activity_type=Activity.EMAIL_REPLIED).priority == "high"
+    late = {"activity_type": Activity.EMAIL_REPLIED, "occurred_at": NOW - timedelta(hours=2)}
+    assert happens(low, **late).priority == "low", "who wrote two hours ago does not press"
     lifecycle.edit(first, by=manager, now=NOW, priority="low")
     lead_scores.refresh(manager.team, now=NOW + DAY)
     first.refresh_from_db()
@@ -442,7 +444,7 @@ def test_whoever_is_drawn_keeps_the_delay_whatever_the_shares_become(manager: Us
     assert waits == {Arms().of(row, new.pk, at=NOW + 2 * DAY).delay}, "one batch that spans three days' shares"
     event = events.of_activity(builders.make_activity(contacts[0], occurred_at=NOW, received_at=NOW))
     made_by.refresh_from_db()
-    assert drafting.draft(made_by, event).drawn == Arms().of(row, contacts[0].pk, at=NOW)
+    assert drafting.draft(made_by, event, now=NOW).drawn == Arms().of(row, contacts[0].pk, at=NOW)
 
 
 def test_what_is_foreseen_of_contacts_that_are_shared_out_is_kept_of_none(manager: User) -> None:
@@ -451,7 +453,7 @@ def test_what_is_foreseen_of_contacts_that_are_shared_out_is_kept_of_none(manage
     made_by.refresh_from_db()
     contact = builders.make_contact(manager)
     event = events.of_activity(builders.make_activity(contact, occurred_at=NOW, received_at=NOW))
-    foreseen = drafting.draft(made_by, event)
+    foreseen = drafting.draft(made_by, event, now=NOW)
     assert not row.contacts.exists()
     assert comes_in([contact], NOW)[contact.pk] == foreseen.due_date - NOW
 

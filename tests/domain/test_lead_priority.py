@@ -76,7 +76,7 @@ def test_it_changes_once_a_day_at_most_but_what_presses_is_lifted_at_once():
     assert (found[950].priority, found[950].reason) == (HIGH, "pressing")
 
 
-@pytest.mark.parametrize("reason", ["drawn", "pressing", "unlikely", "today"])
+@pytest.mark.parametrize("reason", ["drawn", "pressing", "unlikely"])
 def test_what_was_no_rank_is_not_held_steady(reason):
     """Just past the border of high: a check by chance, or what pressed, would stay for good."""
     leads = ranked()
@@ -84,8 +84,27 @@ def test_what_was_no_rank_is_not_held_steady(reason):
     place = next(place for place in range(500, 530) if place not in drawn)
     leads[place] = replace(leads[place], priority=HIGH, reason=reason)
     assert priorities(leads)[place] == MEDIUM
-    leads[place] = replace(leads[place], reason="rank")
-    assert priorities(leads)[place] == HIGH
+    for held in ("rank", "today"):
+        leads[place] = replace(leads[place], reason=held)
+        assert priorities(leads)[place] == HIGH
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_day"), [("rank", HIGH), ("steady", HIGH), ("drawn", MEDIUM), ("pressing", MEDIUM)]
+)
+def test_what_waited_for_the_next_day_is_held_then_as_it_was_before(reason, next_day):
+    """A rank that fell too far, on a day on which it may not change, and is back at its border the day after: still
+    steady. What was no rank still is none.
+    """
+    leads = ranked()
+    drawn = {key for key, one in prioritise(leads, base_rate=0.1).items() if one.reason == "drawn"}
+    far, near = (next(at for at in range(start, start + 30) if at not in drawn) for start in (600, 500))
+    leads[far] = replace(leads[far], priority=HIGH, reason=reason, changed_today=True)
+    kept = prioritise(leads, base_rate=0.1)[far]
+    assert kept.priority == HIGH
+    leads = ranked()
+    leads[near] = replace(leads[near], priority=HIGH, reason=kept.reason)
+    assert priorities(leads)[near] == next_day
 
 
 def test_what_presses_is_not_put_below_what_its_rank_gives():

@@ -339,6 +339,29 @@ def test_the_priority_of_work_that_is_made(manager: User) -> None:
     assert priority_of(contacts[0]) is None
 
 
+def test_who_wrote_within_the_hour_is_not_put_last_by_the_night(manager: User) -> None:
+    TeamLearning.objects.create(
+        team=manager.team, points=[{"field": "did:form_submitted", "points": 0}, {"field": "phone", "points": 1}]
+    )
+    contacts = [lead(manager, days_ago=0, phone="1" * (n < 2)) for n in range(30)]
+    learn(manager.team)
+    lead_scores.refresh(manager.team, now=NOW)
+    low, machine, earlier = [one for one in contacts if score_of(one).priority == Task.LOW][:3]
+    at = NOW + DAY
+    for contact, ago, fields in (
+        (low, 50, {}),
+        (machine, 50, {"signal": Activity.MACHINE}),
+        (earlier, 70, {}),
+    ):
+        then = at - timedelta(minutes=ago)
+        said = {"activity_type": Activity.FORM_SUBMITTED, "occurred_at": then, "received_at": then}
+        builders.make_activity(contact, **said, **fields)
+    lead_scores.refresh(manager.team, now=at)
+    told = [(score_of(one).priority, score_of(one).priority_reason) for one in (low, machine, earlier)]
+    assert told[0] == (Task.HIGH, "pressing")
+    assert "pressing" not in {reason for _, reason in told[1:]}
+
+
 def test_versions_are_made_when_due_and_one_can_go_back(manager: User) -> None:
     team = manager.team
     first = learn(team)
