@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db import transaction
+from django.db.models import Q
+
 from crm.models import Activity
-from learning import zones
+from jobs.rows import write_all
+from learning import settings, zones
 from learning.models import ContactAttempt
 from people.models import Team
 from work.models import Task
@@ -57,6 +61,30 @@ def attempt_of(activity: Activity, task: Task | None, team: Team) -> ContactAtte
         answered_at=at if reached else None,
         matured_at=at if reached else at + FAST,
     )
+
+
+@transaction.atomic
+def tell_anew(team: Team) -> int:
+    """Tells attempts by the clock that is known by now, where it was guessed, and worse; how many.
+
+    What was known of a contact itself stays: one that moved was reached where it was.
+    """
+    settings.enter(team.pk)
+    rows = ContactAttempt.objects.filter(team=team).filter(
+        (~Q(zone_source=zones.CONTACT) & ~Q(contact__timezone=""))
+        | (Q(zone_source__in=(zones.OWNER, zones.TEAM)) & ~Q(contact__phone_e164=""))
+        | (Q(zone_source=zones.TEAM) & ~Q(contact__owner__timezone="") & ~Q(contact__owner=None))
+    )
+    changed = []
+    for row in rows.select_related("contact__owner").order_by("pk").iterator():
+        zone, source = zones.zone_of(row.contact, team)
+        if zones.SOURCES.index(source) < zones.SOURCES.index(row.zone_source):
+            local = row.sent_at.astimezone(zone.zone)
+            row.zone, row.zone_source = zone.name, source
+            row.local_hour, row.local_weekday = local.hour, local.weekday()
+            changed.append(row)
+    write_all(changed, ["zone", "zone_source", "local_hour", "local_weekday"])
+    return len(changed)
 
 
 def made_at(activity: Activity, task: Task | None) -> datetime:

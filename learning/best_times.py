@@ -177,19 +177,19 @@ class Times:
         """When to reach the contact, from `usual` on and within so long after it; None in a team that lets none be
         learned.
 
-        The instant lies in the working time of whoever is to do it, or of the team where that is nobody yet, on the
-        contact's clock, and between EARLIEST and LATEST there; if it is not `usual` itself. `key` names what is chosen
-        for, as "firing:9": asked again, the choice is the same.
+        The instant lies in the working time of whoever is to do it, or of the team where that is nobody yet, on their
+        own clock, and between EARLIEST and LATEST on the contact's; if it is not `usual` itself. `key` names what is
+        chosen for, as "firing:9": asked again, the choice is the same.
         """
         if not self.are_learned:
             return None
-        known, schedule = self.of(contact), self.schedule(contact, worker)
-        local = usual.astimezone(schedule.zone)
+        known, zone = self.of(contact), zones.zone_of(contact, self.team)[0].zone
+        local = usual.astimezone(zone)
         if known is None:
             return best_time.Choice(local, best_time.RULE, best_time.TOO_FEW)
         return best_time.choose(
             known.profile,
-            best_time.hours(usual, usual + within, schedule.zone, allowed=_allowed(schedule)),
+            best_time.hours(usual, usual + within, zone, allowed=_allowed(self.schedule(worker))),
             usual=local,
             days=known.fit.days,
             history=known.fit.attempts,
@@ -199,9 +199,9 @@ class Times:
             own_attempts=known.own_attempts,
         )
 
-    def schedule(self, contact: Contact, worker: User | None) -> calendars.Schedule:
-        """The working time of whoever is to reach the contact, else of the team, on the contact's clock."""
-        return self.hours.of(contact=zones.clock_of(contact, self.team), user=worker).schedule
+    def schedule(self, worker: User | None) -> calendars.Schedule:
+        """The working time of whoever is to reach a contact, else of the team: nobody calls in their own night."""
+        return self.hours.of(user=worker).schedule
 
 
 def advice(contact: Contact, *, team: Team, start: datetime, within: timedelta) -> Advice | None:
@@ -210,15 +210,16 @@ def advice(contact: Contact, *, team: Team, start: datetime, within: timedelta) 
     known = times.of(contact)
     if known is None:
         return None
-    schedule = times.schedule(contact, contact.owner)
-    slots = best_time.hours(start, start + within, schedule.zone, allowed=_allowed(schedule))
+    zone, zone_source = zones.zone_of(contact, team)
+    allowed = _allowed(times.schedule(contact.owner))
+    slots = best_time.hours(start, start + within, zone.zone, allowed=allowed)
     chances = {at: best_time.chance_at(known.profile, at, known.fit.days) for at in slots}
     enough = known.fit.attempts >= best_time.NEEDED
     best = max(slots, key=chances.__getitem__) if slots and enough else None
     return Advice(
         channel=known.fit.channel,
-        zone=schedule.zone.key,
-        zone_source=zones.zone_of(contact, team)[1],
+        zone=zone.name,
+        zone_source=zone_source,
         level=known.profile.level,
         chances=known.profile.chances,
         attempts=known.profile.attempts,
@@ -234,7 +235,9 @@ def advice(contact: Contact, *, team: Team, start: datetime, within: timedelta) 
 
 
 def _allowed(schedule: calendars.Schedule) -> Callable[[datetime], bool]:
-    """Whether somebody may be reached at an instant: a span's end is an hour to be due, but none to begin a call."""
+    """Whether somebody may be reached at an instant on their clock by whoever has this working time on their own. A
+    span's end is an hour to be due, but none to begin a call.
+    """
 
     def allowed(local: datetime) -> bool:
         inside = EARLIEST <= local.hour < LATEST

@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from learning import best_times, estimates, holdouts, lead_features, lead_models, lead_scores, reading, settings
+from learning import (
+    attempts,
+    best_times,
+    estimates,
+    holdouts,
+    lead_features,
+    lead_models,
+    lead_scores,
+    reading,
+    settings,
+)
 from learning.models import ScoreModel
 from people.models import Team
 
@@ -30,6 +40,7 @@ def learn(team: Team, *, now: datetime) -> dict[str, Any]:
     mine = settings.of(team.pk)
     done: dict[str, Any] = {"finished": True, "attempts": read.attempts, "outcomes": read.outcomes}
     done["forgotten"] = reading.forget_old(team, now=now)
+    done["told_anew"] = attempts.tell_anew(team)
     if mine.times:
         done["times"] = best_times.fit(team, now=now)
         holdouts.count(team, now=now)

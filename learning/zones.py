@@ -1,6 +1,5 @@
 """On whose clock a contact's hours are told."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -15,15 +14,10 @@ from people.models import Team
 
 CONTACT, PHONE, OWNER, TEAM = "contact", "phone", "owner", "team"
 """Where a zone is from; it is guessed from all but the contact itself."""
+SOURCES = (CONTACT, PHONE, OWNER, TEAM)
+"""The best one first."""
 _TABLE = "zone.tab"
 """Of the zone database: a line for each zone, with its country first and its name third."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A zone as whoever has one shows it to `people.hours`."""
-
-    timezone: str
 
 
 def zone_of(contact: Contact, team: Team) -> tuple[calendars.Zone, str]:
@@ -39,10 +33,6 @@ def zone_of(contact: Contact, team: Team) -> tuple[calendars.Zone, str]:
     if _is_known(owner):
         return calendars.first_zone(owner), OWNER
     return calendars.first_zone(team.timezone), TEAM
-
-
-def clock_of(contact: Contact, team: Team) -> Clock:
-    return Clock(zone_of(contact, team)[0].name)
 
 
 def _is_known(name: str) -> bool:

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from crm import contacts
 from crm.models import Contact
 from domain.learning import best_time
-from learning import best_times, reading
+from learning import attempts, best_times, nights, reading
 from learning.models import BestTimeFit, BestTimeProfile, ContactAttempt, TeamLearning
 from people.models import Team, User
 from tests import builders
@@ -67,8 +68,9 @@ def test_the_hour_at_which_they_answer_is_chosen_with_its_reason(member: User) -
 
 
 def test_what_is_one_hour_on_many_clocks_is_learned_as_one(member: User) -> None:
-    """16:00 in Lisbon is 15:00 UTC, in Tokyo 7:00."""
-    lisbon, tokyo = treated(member, timezone="Europe/Lisbon") + treated(member, timezone="Asia/Tokyo")
+    """16:00 in Lisbon is 15:00 UTC, in Tokyo 7:00, and somebody works there."""
+    there = builders.make_user(team=member.team, timezone="Asia/Tokyo")
+    lisbon, tokyo = treated(member, timezone="Europe/Lisbon") + treated(there, timezone="Asia/Tokyo")
     past.habit(lisbon, 15, until=NOW, days=20)
     past.habit(tokyo, 7, until=NOW, days=20, idle=0)
     learn(member.team)
@@ -187,17 +189,62 @@ def test_advice_tells_what_is_known(member: User) -> None:
 
 
 def test_a_contact_without_a_zone_is_reached_by_the_clock_of_its_number(member: User) -> None:
-    """At 9:00 in Bangkok it is 2:00 UTC, when nobody works here: the owner's hours are read on the contact's clock."""
+    """At 19:00 in Bangkok it is 12:00 UTC, when its owner works."""
     (contact,) = treated(member, phone="+66812345678")
-    past.habit(contact, 2, until=NOW, days=30)
+    past.habit(contact, 12, until=NOW, days=30)
     learn(member.team)
     assert set(ContactAttempt.objects.filter(zone_source="phone").values_list("zone", flat=True)) == {"Asia/Bangkok"}
     choice = choose(contact, usual=NOW.replace(hour=0))
-    assert (choice.at.astimezone(UTC).hour, choice.at.hour) == (2, 9)
+    assert (choice.at.astimezone(UTC).hour, choice.at.hour) == (12, 19)
     known = best_times.advice(contact, team=contact.team, start=NOW.replace(hour=0), within=DAY)
     assert known is not None
     assert (known.zone, known.zone_source) == ("Asia/Bangkok", "phone")
     assert known.best == choice.at
+
+
+def test_an_attempt_is_told_by_the_clock_that_is_known_by_now(member: User) -> None:
+    """Guessed by the team's, then its owner's, its number's, and at last its own; from then on it stays."""
+    contact = treated(member)[0]
+    past.habit(contact, 15, until=NOW, days=3)
+    learn(member.team)
+    assert attempts.tell_anew(member.team) == 0
+    told = ContactAttempt.objects.filter(contact=contact)
+    hours = set(told.values_list("local_hour", flat=True))
+    member.timezone = "Asia/Kolkata"
+    member.save()
+    steps: list[tuple[dict[str, str], str, int]] = [
+        ({}, "owner", 5),
+        ({"phone": "+6621234567"}, "phone", 7),
+        ({"timezone": "Asia/Tokyo"}, "contact", 9),
+        ({"timezone": "Asia/Bangkok"}, "contact", 9),
+    ]
+    for fields, source, ahead in steps:
+        for name, value in fields.items():
+            setattr(contact, name, value)
+        contact.save()
+        found = nights.learn(member.team, now=NOW)["told_anew"]
+        assert (found > 0) == (fields.get("timezone") != "Asia/Bangkok")
+        assert set(told.values_list("zone_source", flat=True)) == {source}
+        assert set(told.values_list("local_hour", flat=True)) == {(hour + ahead) % 24 for hour in hours}
+
+
+def test_nobody_is_to_call_in_their_own_night(member: User) -> None:
+    """Nine to five in Vienna is three to eleven in New York, where nobody is called before eight; in Honolulu it is
+    night all the time, so there the rule keeps its hour."""
+    member.timezone = "Europe/Vienna"
+    member.save()
+    near, far = (treated(member, timezone=name)[0] for name in ("America/New_York", "Pacific/Honolulu"))
+    for contact in (near, far):
+        past.habit(contact, 20, until=NOW, days=30)
+    learn(member.team)
+    vienna = ZoneInfo("Europe/Vienna")
+    hours = {choose(near, usual=NINE + n * timedelta(hours=5)).at for n in range(10)}
+    assert {at.hour for at in hours} <= {8, 9, 10}
+    assert {at.astimezone(vienna).hour for at in hours} <= {14, 15, 16}
+    assert choose(far).reason == best_time.NO_HOUR
+    known = best_times.advice(far, team=far.team, start=NINE, within=DAY)
+    assert known is not None
+    assert (known.best, known.zone) == (None, "Pacific/Honolulu")
 
 
 def test_the_chance_of_an_instant_is_that_of_its_hour_on_its_weekday(member: User) -> None:
