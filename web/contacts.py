@@ -130,7 +130,7 @@ def page(request: Request, pk: int) -> HttpResponse:
 
 def _parts(request: Request, contact: Contact) -> dict[str, Any]:
     user, now = request.user, timezone.now()
-    open_tasks = Task.objects.visible_to(user).filter(contact=contact).open().select_related("assignee")
+    open_tasks = Task.objects.visible_to(user).filter(contact=contact).open().select_related("assignee__team")
     tasks = origins.add_to(open_tasks.order_by(F("due_date").asc(nulls_last=True), "id")[:TASKS])
     enrolled = _enrolments(user, contact, now)
     may_edit, told = rights.may_edit_contact(user, contact), timelines.of_contact(user, contact)
@@ -147,7 +147,8 @@ def _parts(request: Request, contact: Contact) -> dict[str, Any]:
         **best_times.of_contact(contact, now=now),
         "tasks": tasks,
         "next": _next(contact, tasks, enrolled, now),
-        "snoozes": doing.SNOOZES,
+        "may_complete_next": bool(tasks) and rights.may_complete(user, tasks[0]),
+        "snoozes": doing.snoozes_of(tasks[:1], user).get(tasks[0].pk, {}) if tasks else {},
         "note_form": NoteForm(auto_id="note_%s"),
         "worth_key": learning.worth_key(contact),
         "timeline": told,

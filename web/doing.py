@@ -40,9 +40,10 @@ class CommentForm(forms.Form):
     )
 
 
-def snoozes_of(task: Task, user: User) -> dict[str, Any]:
-    """What puts this task off, with its label."""
-    return {key: SNOOZES[key] for key in snoozing.choices(task, by=user, now=timezone.now())}
+def snoozes_of(tasks: Iterable[Task], user: User) -> dict[int, dict[str, Any]]:
+    """By task what puts it off, with its label: nothing where nothing does."""
+    found = snoozing.choices(tasks, by=user, now=timezone.now())
+    return {pk: {key: SNOOZES[key] for key in keys} for pk, keys in found.items()}
 
 
 def receivers(user: User) -> list[User]:

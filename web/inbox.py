@@ -38,7 +38,6 @@ def page(request: Request) -> HttpResponse:
         "days": _by_day(_dressed(found.rows, user), now),
         "view": view,
         "unread_count": unread(user),
-        "snoozes": doing.SNOOZES,
         "most": MOST,
     }
     return live.page(request, "web/inbox/page.html", "web/inbox/list.html", context)
@@ -113,16 +112,17 @@ def unread(user: User) -> int:
 
 
 def _with_tasks(rows: Any) -> Any:
-    return rows.select_related("task__contact")
+    return rows.select_related("task__contact", "task__assignee__team")
 
 
 def _dressed(rows: Iterable[Any], user: User) -> list[Any]:
     """The notices, each with what may be done to its task right there."""
     found = list(rows)
+    snoozes = doing.snoozes_of((row.task for row in found if row.task is not None), user)
     for row in found:
         task = row.task
         row.may_complete = task is not None and task.is_open and rights.may_complete(user, task)
-        row.may_snooze = task is not None and task.is_open and rights.may_edit_task(user, task)
+        row.snoozes = snoozes.get(row.task_id, {})
     return found
 
 

@@ -191,7 +191,7 @@ def _verbs(user: User, task: Task) -> dict[str, Any]:
     """What the viewer may do with the task besides completing it."""
     may_edit = rights.may_edit_task(user, task)
     return {
-        "snoozes": doing.snoozes_of(task, user) if task.is_open and may_edit else {},
+        "snoozes": doing.snoozes_of([task], user).get(task.pk, {}),
         "receivers": [one for one in doing.receivers(user) if one.pk != task.assignee_id] if task.is_open else [],
         "may_take": task.is_open and task.assignee_id is None and not user.manages,
         "may_edit": may_edit,

@@ -1,5 +1,6 @@
 """Putting a task off: an hour, until tomorrow or until next week, in the working time of whoever holds it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from domain import calendars
@@ -29,13 +30,20 @@ def until(choice: str, plan: calendars.Schedule, *, now: datetime) -> datetime:
     return calendars.shift_into_working_time(midnight, plan, "next")
 
 
-def choices(task: Task, *, by: User, now: datetime) -> list[str]:
-    """Those that put it off: not those that end before it is due. Looks for its holder's hours only if it is ahead."""
-    if task.due_date is None or task.due_date <= now:
-        return list(CHOICES)
-    holder = task.assignee or by
-    plan = hours.schedules([holder])[holder.pk]
-    return [choice for choice in CHOICES if until(choice, plan, now=now) > task.due_date]
+def choices(tasks: Iterable[Task], *, by: User, now: datetime) -> dict[int, list[str]]:
+    """By task those that put it off: not those that end before it is due, none of one that is closed or not theirs.
+
+    The holders' hours are looked for once, and only of tasks that are ahead. Each comes with its assignee.
+    """
+    found = {task.pk: task for task in tasks if task.is_open and rights.may_edit_task(by, task)}
+    ahead = {task.pk: task.assignee or by for task in found.values() if task.due_date and task.due_date > now}
+    plans = hours.schedules({holder.pk: holder for holder in ahead.values()}.values())
+    ends = {pk: {choice: until(choice, plan, now=now) for choice in CHOICES} for pk, plan in plans.items()}
+
+    def puts_off(task: Task, choice: str) -> bool:
+        return task.pk not in ahead or ends[ahead[task.pk].pk][choice] > task.due_date
+
+    return {pk: [choice for choice in CHOICES if puts_off(task, choice)] for pk, task in found.items()}
 
 
 def snooze(task: Task, choice: str, *, by: User, now: datetime) -> Task:

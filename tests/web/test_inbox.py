@@ -67,6 +67,23 @@ def test_a_task_is_done_and_put_off_right_there(office: Office, browser_of: Any)
     assert f"/tasks/{office.task.pk}/complete" not in browser.get("/inbox").content.decode()
 
 
+def test_only_what_puts_a_task_off_is_offered_and_nothing_of_what_is_not_ones_own(
+    office: Office, browser_of: Any
+) -> None:
+    """A task of next month cannot be put off until tomorrow, neither in the inbox nor on its contact's page."""
+    later = builders.make_task(office.member, contact=office.contact, due_date=datetime.now(UTC) + timedelta(days=30))
+    theirs = builders.make_task(office.colleague, contact=office.contact)
+    for task in (later, theirs):
+        builders.make_notification(office.member, task=task)
+    html = browser_of(office.member).get("/inbox").content.decode()
+    offered = [pk for pk in (office.task.pk, later.pk, theirs.pk) if f"/tasks/{pk}/snooze" in html]
+    assert offered == [office.task.pk]
+    Task.objects.exclude(pk=later.pk).update(status=Task.DONE)
+    shown = browser_of(office.member).get(f"/contacts/{office.contact.pk}").content.decode()
+    assert f"/tasks/{later.pk}/complete" in shown
+    assert f"/tasks/{later.pk}/snooze" not in shown
+
+
 def test_the_bells_menu_has_the_newest_five_of_ones_own(office: Office, browser_of: Any) -> None:
     rows = [builders.make_notification(office.member, title=f"Told {n}") for n in range(6)]
     builders.make_notification(office.colleague)

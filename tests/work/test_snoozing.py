@@ -71,7 +71,7 @@ def test_it_is_due_when_its_holder_works_again(member: User) -> None:
 def test_only_what_puts_it_off_is_offered(hours: float | None, offered: list[str], member: User) -> None:
     due = None if hours is None else builders.NOW + timedelta(hours=hours)
     task = builders.make_task(member, due_date=due)
-    assert snoozing.choices(task, by=member, now=builders.NOW) == offered
+    assert snoozing.choices([task], by=member, now=builders.NOW) == {task.pk: offered}
     for choice in offered:
         snoozing.snooze(Task.objects.get(), choice, by=member, now=builders.NOW)
         Task.objects.update(due_date=due)
