@@ -125,6 +125,9 @@ def _clock(now: datetime) -> Finding:
     who = "the beat" if settings.BROKER_URL else "the runner"
     since = newest.created_at if newest else Team.objects.aggregate(first=Min("created_at"))["first"]
     silent = now - since if since else timedelta(0)
+    if silent < -CLOCK_SILENT:
+        says = f"the last periodic job was made at {since:%Y-%m-%d %H:%M} UTC, and here it is {now:%Y-%m-%d %H:%M} UTC"
+        return Finding("clock", False, says, "Set the machine's clock right: nothing periodic is made until then.")
     minutes = int(silent.total_seconds() // 60)
     says = f"{who} last made a periodic job {minutes} min ago" if newest else f"{who} has made no periodic job yet"
     if silent > CLOCK_SILENT:

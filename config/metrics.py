@@ -90,9 +90,12 @@ class Figures(Collector):
         done = Job.objects.filter(state=Job.DONE, done_at__gte=self.now - LATELY).count()
         yield _gauge("jobs_done_5m", "Jobs done within the last five minutes.", done)
         newest = pulse.glance(Job.objects.none(), now=self.now).last_period_at
-        silent = self._seconds_since(newest or self.now - pulse.LATELY)
-        what = f"Since when no periodic job was made; {pulse.LATELY.total_seconds():.0f} at most."
-        yield _gauge("clock_silent_seconds", what, silent)
+        silent = abs(self.now - newest) if newest is not None else pulse.LATELY
+        most = f"{pulse.LATELY.total_seconds():.0f} at most"
+        what = (
+            f"Since when no periodic job was made, {most}; how far ahead the last one is of a clock that was set back."
+        )
+        yield _gauge("clock_silent_seconds", what, silent.total_seconds())
 
     def _events(self) -> Iterator[GaugeMetricFamily]:
         unread = Activity.objects.filter(processed_at__isnull=True).aggregate(n=Count("pk"), oldest=Min("received_at"))

@@ -124,6 +124,15 @@ def test_the_doctor_names_what_is_wrong_and_the_mend():
 
 
 @pytest.mark.django_db
+def test_the_doctor_sees_that_the_clock_was_set_back():
+    make_team()
+    Job.objects.filter(pk=make_job(key="cron:x:1").pk).update(created_at=timezone.now() + timedelta(hours=3))
+    (found,) = (one for one in json.loads(run("doctor", "--json").output)["findings"] if one["name"] == "clock")
+    assert not found["ok"]
+    assert "clock right" in found["mend"]
+
+
+@pytest.mark.django_db
 def test_sources_are_listed_with_the_address_to_give_away():
     source = make_source(provider="sendgrid", secret="s3cret")
     (row,) = answer("source", "list")

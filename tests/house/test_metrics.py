@@ -121,6 +121,10 @@ def test_the_clock(client: Client, superuser: User) -> None:
     assert figures(client, superuser)["nextmove_clock_silent_seconds"] == pytest.approx(3600, abs=60)
     a_job(key="cron:minutely:1", created_at=timezone.now() - timedelta(minutes=20))
     assert figures(client, superuser)["nextmove_clock_silent_seconds"] == pytest.approx(1200, abs=60)
+    a_job(key="cron:minutely:2", created_at=timezone.now() + timedelta(hours=3))
+    assert figures(client, superuser)["nextmove_clock_silent_seconds"] == pytest.approx(10800, abs=60), (
+        "it was set back"
+    )
 
 
 def test_however_many_rows_there_are_it_asks_the_same() -> None:
