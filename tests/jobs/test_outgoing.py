@@ -222,3 +222,7 @@ def _resolves(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
 
     monkeypatch.setattr(outgoing.socket, "getaddrinfo", lookup)
     return asked
+
+
+def test_what_old_networks_keep_to_themselves_is_not_public() -> None:
+    assert not outgoing.is_public(ipaddress.ip_address("fec0::1"))
