@@ -27,6 +27,8 @@ WAIT_SECONDS = 10
 """How long a restore waits for whoever still uses the database."""
 COMPLETE = b"PostgreSQL database dump complete"
 """How pg_dump ends what it wrote."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, TypeError, ValueError)
+"""What zipfile and json raise over a file of which any byte may be wrong (a method unknown to it is a RuntimeError)."""
 SERVER = ("dbname", "user", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "service")
 
 
@@ -63,20 +65,27 @@ def restore(source: Path, *, replace: bool) -> dict[str, Any]:
 
     Raises CannotRestore; the database is then as it was.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        about, key = _read(source, Path(folder), replace)
+        connections.close_all()
+        _load(Path(folder, DATABASE))
+    _keep_key(key)
+    about["migrated"] = preparing.migrate()
+    return about
+
+
+def _read(source: Path, folder: Path, replace: bool) -> tuple[dict[str, Any], str]:
+    """What it is, and the key; its database lies in the folder then. All is read before anything is replaced."""
     try:
-        with zipfile.ZipFile(source) as archive, tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(source) as archive:
             about: dict[str, Any] = json.loads(archive.read(ABOUT))
             _check(about, replace)
             archive.extract(DATABASE, folder)
-            connections.close_all()
-            _load(Path(folder, DATABASE))
-            _keep_key(archive.read(SECRET_KEY).decode())
+            return about, archive.read(SECRET_KEY).decode()
     except OSError as fault:
         raise CannotRestore(f"{source} cannot be read: {fault.strerror}. Give a file of `nextmove backup`.") from fault
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as fault:
+    except DAMAGED as fault:
         raise CannotRestore(f"{source} is no backup, or a damaged one. Give a file of `nextmove backup`.") from fault
-    about["migrated"] = preparing.migrate()
-    return about
 
 
 def _applied() -> set[str]:

@@ -163,6 +163,20 @@ def test_what_cannot_be_restored_is_refused_and_changes_nothing(backup: Path, ca
     assert names() == ["Bob", "Eve"]
 
 
+@pytest.mark.parametrize("what", ["content", "flags", "method"])
+def test_a_damage_behind_the_database_is_found_before_that_is_replaced(backup: Path, what: str) -> None:
+    """In the last part of the archive, or in what its end says of that."""
+    whole, part = bytearray(backup.read_bytes()), "secret_key"
+    with zipfile.ZipFile(backup) as archive:
+        content = archive.getinfo(part).header_offset + 30 + len(part) + 5
+    entry = whole.rindex(part.encode()) - 46
+    whole[{"content": content, "flags": entry + 8, "method": entry + 10}[what]] ^= 0xFF
+    backup.write_bytes(whole)
+    refused = run("restore", str(backup), "--replace")
+    assert "damaged" in str(refused.exception), refused.exception
+    assert names() == ["Bob", "Eve"]
+
+
 def change(backup: Path, case: str) -> None:
     with zipfile.ZipFile(backup) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
