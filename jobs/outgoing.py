@@ -114,6 +114,8 @@ def is_public(address: _Address) -> bool:
             inner = ipaddress.IPv4Address(address.packed[-4:])
         if inner is not None:
             return is_public(inner)
+        if address.is_site_local:  # of old networks, which Python takes for public
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
