@@ -92,9 +92,7 @@ class Figures(Collector):
         newest = pulse.glance(Job.objects.none(), now=self.now).last_period_at
         silent = abs(self.now - newest) if newest is not None else pulse.LATELY
         most = f"{pulse.LATELY.total_seconds():.0f} at most"
-        what = (
-            f"Since when no periodic job was made, {most}; how far ahead the last one is of a clock that was set back."
-        )
+        what = f"Since when no periodic job was made, {most}; how far ahead it is of a clock that was set back."
         yield _gauge("clock_silent_seconds", what, silent.total_seconds())
 
     def _events(self) -> Iterator[GaugeMetricFamily]:
