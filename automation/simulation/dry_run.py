@@ -1,5 +1,6 @@
 """The rule over the records as they stand: what it would create, hold back or not match. Writes nothing."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ MOST = 10_000
 """Records looked at; a larger count is said to be cut off."""
 AT_ONCE = 1_000
 """As many are looked at before a request is answered: about a second's work, however many contacts there are."""
+SECONDS = 30.0
+"""No longer than this, for whoever waits and for others: a condition may be one that takes a second for each record."""
 SAMPLES = 20
 
 
@@ -48,9 +51,9 @@ def dry_run(rule: TaskAutomationRule, *, now: datetime, most: int = MOST) -> Dry
     ready = sound(rule)
     # A present status is one that has settled.
     trial = Trial(ready, done_after=None, ledger=LedgerHistory if rule.pk else None, settled=True)
-    found = DryRun()
+    found, until = DryRun(), time.monotonic() + SECONDS
     for event in islice(triggers.matching(rule, now=now), most + 1):
-        if found.examined == most:
+        if found.examined == most or (found.examined and time.monotonic() > until):
             found.cut_off = True
             break
         found.examined += 1

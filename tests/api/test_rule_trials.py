@@ -606,3 +606,14 @@ def test_statistics_of_sequences_and_a_constant_number_of_queries(api: Client, m
     assert row["median_hours_to_done"] == 3
     assert sum(row["exited_by_reason"].values()) == 1
     assert sum(day["fired"] for day in row["by_day"]) == 5
+
+
+def test_a_trial_of_a_condition_that_takes_long_ends_in_time(
+    api: Client, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builders.make_contacts(manager, 3, status="active")
+    draft = {"trigger_type": "status_change", "trigger_config": {"to_status": "active"}, "is_active": False}
+    rule = builders.make_rule(manager, **draft, condition='contact.name.matches("(\\\\pL{10}){10}x")')
+    monkeypatch.setattr("automation.simulation.dry_run.SECONDS", 0.0)
+    dry = post(api, f"{RULES}{rule.pk}/dry-run")
+    assert (dry["examined"], dry["cut_off"]) == (1, True)
