@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods
 
 from assignment import dispatch
 from crm.models import Contact
-from people import rights
-from people.models import User
+from people import rights, skills
+from people.models import Skill, User
 from web import doing
 from web.access import Request, signed_in
 from web.numbers import NumberField
+from web.rule_form import LEVELS
 from work import lifecycle, ties
 from work.models import Task
 
@@ -103,6 +104,26 @@ class TaskForm(EditForm):
         waits_for.queryset = Task.objects.visible_to(user).open()
         newest = waits_for.queryset.order_by("-id").values_list("pk", "title")[:MOST_LISTED]
         waits_for.widget.choices = [("", _("Nothing")), *newest]
+        self.skills = list(Skill.objects.visible_to(user).order_by("name"))
+        for skill in self.skills:
+            self.fields[f"skill_{skill.pk}"] = forms.ChoiceField(label=skill.name, choices=LEVELS, required=False)
+
+    @property
+    def skill_fields(self) -> list[forms.BoundField]:
+        return [self[f"skill_{skill.pk}"] for skill in self.skills]
+
+    @property
+    def shows_skills(self) -> bool:
+        return any(field.errors or field.value() for field in self.skill_fields)
+
+    def fields_of_task(self) -> dict[str, Any]:
+        """What was entered, the skills as the task's needs."""
+        given, needs = dict(self.cleaned_data), []
+        for skill in self.skills:
+            level = given.pop(f"skill_{skill.pk}")
+            if level:
+                needs.append(lifecycle.Requirement(skill, int(level)))
+        return given | {"required_skills": needs}
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,11 +133,14 @@ def new(request: Request) -> HttpResponse:
     form = TaskForm(request.POST or None, user=user, initial={"contact": request.GET.get("contact", "")})
     if request.method == "POST" and form.is_valid():
         try:
-            task = _create(user, dict(form.cleaned_data), timezone.now())
+            task = _create(user, form.fields_of_task(), timezone.now())
         except lifecycle.Excluded as refusal:
             form.add_error("who", str(refusal))
         else:
             messages.success(request, _("Created: %(title)s") % {"title": task.title})
+            needs = {need.skill.pk: need.min_level for need in form.fields_of_task()["required_skills"]}
+            if warning := skills.warning(user.team, needs):
+                messages.warning(request, warning)
             return redirect("web:task", task.pk)
     return render(request, "web/tasks/new.html", {"form": form}, status=422 if form.errors else 200)
 

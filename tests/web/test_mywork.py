@@ -164,6 +164,22 @@ def test_who_is_not_listed_gets_a_task_from_their_page(office: Office, browser_o
     assert "Zoe Last" in browser.get(f"/tasks/new?contact={other.pk}").content.decode()
 
 
+def test_a_lead_says_which_skills_a_task_needs(office: Office, browser_of) -> None:
+    """It goes to who has them; when nobody does, whoever made it hears so at once."""
+    skill = builders.make_skill(office.colleague, level=4, name="Negotiation")
+    browser = browser_of(office.lead)
+    assert "Negotiation" in browser.get("/tasks/new").content.decode()
+    given = {"title": "Haggle", "priority": "medium", "who": "queue", f"skill_{skill.pk}": "3"}
+    assert browser.post("/tasks/new", given).status_code == 302
+    task = Task.objects.get(title="Haggle")
+    assert task.assignee == office.colleague
+    assert [(need.skill, need.min_level) for need in task.skill_levels.all()] == [(skill, 3)]
+    hard = browser.post("/tasks/new", given | {"title": "Haggle hard", f"skill_{skill.pk}": "5"}, follow=True)
+    assert "Nobody in the team has Negotiation" in hard.content.decode()
+    assert Task.objects.get(title="Haggle hard").assignee is None
+    assert browser.post("/tasks/new", given | {f"skill_{skill.pk}": "9"}).status_code == 422
+
+
 def test_a_manager_makes_a_task_for_somebody_else(office: Office, browser_of) -> None:
     given = {"title": "Prepare the fair", "priority": "medium", "who": str(office.colleague.pk)}
     assert browser_of(office.manager).post("/tasks/new", given).status_code == 302
