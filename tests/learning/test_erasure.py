@@ -64,9 +64,10 @@ def learned_of(owner: User) -> Contact:
     )
     for hour in (9, 15):
         past.habit(contact, hour, until=NOW, days=60, idle=8)
+    nights.learn(owner.team, now=NOW)
     task = builders.make_task(owner, contact=contact)
     lifecycle.complete(task, by=owner, now=NOW, outcome=Task.WON, notes=f"{SAYS[0]} agreed")
-    nights.learn(owner.team, now=NOW + timedelta(hours=5))
+    reading.read(owner.team, now=NOW + timedelta(hours=5))
     trial = Experiment.objects.create(
         team=owner.team,
         subject_key="rule:1",
