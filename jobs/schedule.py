@@ -19,6 +19,8 @@ from jobs import hooks, queue
 log = logging.getLogger("nextmove.jobs")
 
 LOOK_BACK_DAYS = 366
+OLDEST = queue.KEEP_DONE
+"""A period that began longer ago is not made up for: it may have been run, and its job deleted since."""
 
 
 def last_due(cron: crontab, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -90,7 +92,7 @@ def _periods(
         return queue.Request(entry["task"], args, more, key=f"cron:{name}:{period}", team_id=team_id)
 
     # What began before anybody was here is nobody's: a new installation makes up for nothing.
-    since = min((team.since for team in teams), default=now)
+    since = max(min((team.since for team in teams), default=now), now - OLDEST)
     if not isinstance(when, crontab):
         seconds = when.run_every.total_seconds()
         start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, tz=UTC)
@@ -112,7 +114,7 @@ def _by_team(
     for team in teams:
         zone = calendars.first_zone(team.zone).zone
         due = last_due(when, now, zone)
-        if due is None or due < team.since:
+        if due is None or due < max(team.since, now - OLDEST):
             continue
         local = due.astimezone(zone)
         period = f"{local:%Y-%m-%d}" if len(when.hour) * len(when.minute) == 1 else f"{local:%Y-%m-%dT%H:%M}"

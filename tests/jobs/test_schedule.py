@@ -1,6 +1,7 @@
 """Periods as keys: each once, in the team's own time, whatever the clocks and the number of them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.celery import app
-from jobs import schedule
+from jobs import queue, schedule
 from jobs.models import Job
 from people.models import Team
 from tests import builders
@@ -59,6 +60,27 @@ def test_two_clocks_make_one_job_and_downtime_makes_one(teams: list[Team]) -> No
     Job.objects.all().delete()
     schedule.Clock().tick(DAILY, now=at("2026-03-09T09:00"))
     assert Job.objects.filter(kwargs__team_id=teams[0].pk).count() == 1, "a week away: the latest only"
+
+
+RARE = {
+    "task": "automation.tasks.generate_daily_reports",
+    "schedule": crontab(hour=2, minute=0, day_of_month=1, month_of_year="1,7"),
+}
+RARE_MINUTES = {
+    "task": "automation.tasks.process_automation_workflows",
+    "schedule": crontab(minute=0, day_of_month=1, month_of_year="1,7"),
+}
+
+
+@pytest.mark.parametrize("entry", [RARE, RARE_MINUTES])
+def test_a_period_whose_job_was_deleted_since_does_not_run_again(teams: list[Team], entry: dict[str, Any]) -> None:
+    july = at("2026-07-01T23:59")
+    assert schedule.Clock().tick({"rare": entry}, now=july)
+    Job.objects.update(state=Job.DONE, done_at=july)
+    for later in (july + timedelta(days=29), july + timedelta(days=31), july + timedelta(days=100)):
+        queue.prune(now=later)
+        schedule.Clock().tick({"rare": entry}, now=later)
+        assert not Job.objects.filter(state=Job.PENDING).exists(), later
 
 
 def test_a_new_installation_makes_up_for_nothing(db: None) -> None:
