@@ -122,7 +122,7 @@ def watched() -> Watched:
 @pytest.fixture
 def team() -> Team:
     """A team with history in which nothing is due, and what a database knows of its tables after a while."""
-    made = volume.fill(CONTACTS, now=timezone.now())
+    made = volume.fill(CONTACTS, rules=100, now=timezone.now())  # so few that one event looks up few keys
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -259,3 +259,23 @@ def test_the_story_of_a_task_and_of_its_contact_are_read_from_their_own_rows(tea
     assert {"activity_of_task", "activity_of_contact"} <= {
         look.index for seen in watched.looks().values() for look in seen
     }
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL makes a second index of a unique text")
+def test_no_large_table_keeps_an_index_that_only_patterns_would_use() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+            "JOIN pg_class t ON t.oid = x.indrelid JOIN pg_opclass o ON o.oid = ANY(x.indclass) "
+            "WHERE t.relname = ANY(%s) AND o.opcname LIKE '%%pattern_ops'",
+            [list(LARGE)],
+        )
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL is vacuumed")
+@pytest.mark.parametrize("table", ["jobs_job", "crm_activity"])
+def test_tables_that_are_queues_are_vacuumed_long_before_a_fifth_of_them_changed(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", [table])
+        assert "autovacuum_vacuum_scale_factor=0.02" in (cursor.fetchone()[0] or [])
