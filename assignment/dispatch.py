@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from assignment import crew, snapshot
+from assignment import crew, explanations, snapshot
 from domain import matching
 from notifications import outbox
 from notifications.models import Notification
@@ -19,15 +19,15 @@ from people.models import User
 from work import lifecycle
 from work.models import Assignment, Task
 
-MANUAL, OWNER, BEST_MATCH, NEXT_TASK, BATCH, REBALANCE, ROUND_ROBIN = (
+MANUAL, OWNER, BEST_MATCH, BATCH, REBALANCE, ROUND_ROBIN = (
     "manual",
     "owner",
     "best_match",
-    "next_task",
     "batch",
     "rebalance",
     "round_robin",
 )
+NEXT_TASK = explanations.NEXT_TASK
 
 
 class Unread(Enum):
@@ -71,7 +71,7 @@ def assign(
         if assignment is not None and by != user:
             tell_assigned([assignment], now=now)
         if assignment is not None and former is not None and former not in (by, user):
-            why = f"{user.display_name} has it now. {assignment.reasons.get('sentence', '')}".strip()
+            why = f"{user.display_name} has it now. {explanations.plain(assignment)}".strip()
             _tell_former(former, task, key=f"moved:{assignment.pk}", why=why, now=now)
     return assignment
 
@@ -83,7 +83,7 @@ def tell_assigned(assignments: Sequence[Assignment], *, now: datetime, fresh: bo
             assignment.user,
             f"assigned:{assignment.id}",
             f"New task: {assignment.task.title}",
-            body=str(assignment.reasons.get("sentence", "")),
+            body=explanations.plain(assignment),
             task=assignment.task,
             path=f"/tasks/{assignment.task_id}",
         )

@@ -1,9 +1,17 @@
 """Why a task is whose it is: the same data for the page, the API, the log and the notice."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from domain.matching.model import TOO_LATE
 from people.models import User
 from work.models import Assignment, Task
+
+FULL = 100
+"""Percent of a week."""
+NEXT_TASK = "next_task"
+MOVED = "moved"
+"""Beside the sentence: whom a plan took it from."""
 
 
 def of_task(task: Task) -> dict[str, Any] | None:
@@ -24,9 +32,38 @@ def of_assignment(assignment: Assignment) -> dict[str, Any]:
         "method": assignment.method,
         "assigned_at": assignment.assigned_at,
         "sentence": assignment.reasons.get("sentence", ""),
+        "plain": plain(assignment),
         "late": bool(assignment.reasons.get("late", False)),
         "choice": _named(assignment.reasons.get("choice")),
     }
+
+
+def plain(assignment: Assignment) -> str:
+    """The sentence without anybody's figures, for whoever has it: what the others have to do is not theirs to read."""
+    choice = assignment.reasons.get("choice")
+    if not choice:
+        return str(assignment.reasons.get("sentence", ""))
+    lines = [str(assignment.reasons[MOVED])] if MOVED in assignment.reasons else []
+    name, reasons = assignment.user.display_name, ", ".join(_reasons(assignment, choice))
+    if assignment.method == NEXT_TASK:
+        lines.append(f"It is the best task for {name} to do next.")
+    else:
+        lines.append(f"{name} fits best: {reasons}." if reasons else f"{name} fits best now.")
+    if assignment.reasons.get("late"):
+        lines.append(TOO_LATE)
+    return " ".join(lines)
+
+
+def _reasons(assignment: Assignment, choice: dict[str, Any]) -> Iterator[str]:
+    value = choice.get("value") or {}
+    if value.get("same") == "contact":
+        yield "knows the contact"
+    elif value.get("same"):
+        yield "has other tasks of the same series"
+    if assignment.skill_match:
+        yield "has the skills for it"
+    if (choice.get("load_after") or FULL) < FULL and not assignment.reasons.get("late"):
+        yield "has room for it this week"
 
 
 def _named(choice: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q
 
-from assignment import crew, dispatch, snapshot
+from assignment import crew, dispatch, explanations, snapshot
 from assignment.models import Decision, Run
 from domain import matching
 from domain.matching import rules
@@ -287,7 +287,9 @@ class _Decisions:
             return {"sentence": choice.sentence(self.display)}
         reasons = dispatch.reasons_of(choice, self.display)
         if holder is not None:
-            reasons["sentence"] = f"Moved from {self.display.get(holder, 'somebody who left')}. {reasons['sentence']}"
+            name = self.display.get(holder)
+            reasons[explanations.MOVED] = f"Moved from {name}." if name else "Moved from somebody who left."
+            reasons["sentence"] = f"{reasons[explanations.MOVED]} {reasons['sentence']}"
         return reasons
 
 

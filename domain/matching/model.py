@@ -254,7 +254,7 @@ class Choice(_Decision):
         ]
         lines += [f"{names.get(r.person_id, '?')}: {r.detail}." for r in self.rejected[:3]]
         if self.late and self.top:
-            lines.append("There are too few hours before it is due: it will be late.")
+            lines.append(TOO_LATE)
         return " ".join(lines)
 
 
@@ -279,6 +279,7 @@ class TaskChoice(_Decision):
         return " ".join(lines)
 
 
+TOO_LATE = "There are too few hours before it is due: it will be late."
 _NO_TASK: dict[str | None, str] = {
     "NOTHING_READY": "No task waits to be taken.",
     "NOTHING_FITS": "None of the tasks that wait fits.",

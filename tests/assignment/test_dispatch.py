@@ -12,6 +12,7 @@ from work.models import Assignment, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ROOM = "has room for it this week"
 FRIDAY_EVENING = datetime(2026, 3, 6, 18, tzinfo=UTC)
 
 
@@ -31,8 +32,33 @@ def test_skills_decide_and_the_losers_know_why(team: Team) -> None:
     told = explanations.of_task(task)
     assert told is not None
     assert "Negotiation level 1 < 3" in str(told["choice"]["rejected"])
-    assert told["sentence"] == good.notifications.get().body
+    assert (
+        told["plain"]
+        == good.notifications.get().body
+        == f"{good.display_name} fits best: has the skills for it, {ROOM}."
+    )
     assert Assignment.objects.get().skill_match is not None
+
+
+def test_whoever_gets_it_is_told_in_plain_words_without_anybodys_figures(team: Team) -> None:
+    """What the others have to do is for leads, with the numbers, on the page of the task."""
+    busy, knows = builders.make_user(team=team, first_name="Bo"), builders.make_user(team=team, first_name="Lena")
+    builders.make_task(busy, estimated_hours=30, due_date=MONDAY + timedelta(days=3))
+    contact = builders.make_contact(busy)
+    builders.make_done_task(knows, contact=contact, at=MONDAY - timedelta(days=5))
+    task = builders.make_task(team=team, contact=contact, estimated_hours=4)
+    dispatch.assign_best(task, now=MONDAY)
+    notice = knows.notifications.get()
+    assert notice.body == f"Lena fits best: knows the contact, {ROOM}."
+    dispatch.assign(task, busy, by=knows, now=MONDAY)
+    assert "Lena gave it to Bo." in busy.notifications.get().body
+
+
+def test_what_will_be_late_says_so_in_plain_words_too(team: Team) -> None:
+    only = builders.make_user(team=team, first_name="Lena")
+    task = builders.make_task(team=team, estimated_hours=30, due_date=MONDAY + timedelta(hours=5))
+    dispatch.assign_best(task, now=MONDAY)
+    assert "There are too few hours before it is due: it will be late." in only.notifications.get().body
 
 
 def test_nobody_with_the_skill_leaves_it_waiting_with_the_reason(team: Team) -> None:

@@ -20,6 +20,20 @@ def test_the_page_of_a_task_compares_people_and_says_what_kept_the_others(office
     assert "SKILL" in html
 
 
+def test_who_does_not_lead_reads_why_in_plain_words_and_nothing_of_the_others(office: Office, browser_of) -> None:
+    task = builders.make_task(team=office.member.team, title="Haggle", skills={builders.make_skill(office.member): 3})
+    dispatch.assign_best(task, now=datetime.now(UTC))
+    html = browser_of(office.member).get(f"/tasks/{task.pk}").content.decode()
+    assert f"{office.member.display_name} fits best: has the skills for it" in html
+    assert "How it was chosen" not in html
+    assert office.colleague.display_name not in html
+    office.member.language = "de"
+    office.member.save()
+    said = browser_of(office.member).get(f"/tasks/{task.pk}").content.decode()
+    assert f"{office.member.display_name} passt am besten: hat die Fähigkeiten dafür, hat diese Woche Platz" in said
+    assert "/h =" not in browser_of(office.manager).get(f"/tasks/{task.pk}").content.decode()
+
+
 def test_the_page_of_a_next_task_compares_tasks(office: Office, browser_of) -> None:
     team = office.member.team
     for title in ("First", "Second"):
@@ -28,6 +42,7 @@ def test_the_page_of_a_next_task_compares_tasks(office: Office, browser_of) -> N
     html = browser_of(office.member).get(f"/tasks/{given['assigned']}").content.decode()
     assert '<th scope="row">First</th>' in html
     assert '<th scope="row">Second</th>' in html
+    assert f"It is the best task for {office.member.display_name} to do next." in html
 
 
 def test_a_task_somebody_took_by_hand_compares_nothing(office: Office, browser_of) -> None:
