@@ -15,6 +15,7 @@ from benchmarks import (
     decisions,
     embedded,
     engine,
+    growth,
     imports,
     intake,
     learning,
@@ -42,7 +43,7 @@ AT_EACH: dict[str, tuple[str, Callable[[Place, Path], Figures]]] = {
     "imports": ("a file of 100,000 contacts", imports.measure),
 }
 """Measured on SQLite, and on PostgreSQL with Redis."""
-ONCE = ("workers", "decisions", "starting", "assignment", "learning", "embedded")
+ONCE = ("workers", "growth", "decisions", "starting", "assignment", "learning", "embedded")
 
 
 def main() -> int:
@@ -87,6 +88,9 @@ def measured(wanted: set[str], places: list[Place], folder: Path) -> Iterator[tu
         if "workers" in wanted and place.redis_url:
             (folder / "workers").mkdir()
             yield f"two teams and two workers, {place.name}", workers.measure(place, folder / "workers")
+        if "growth" in wanted and place.redis_url:
+            (folder / "growth").mkdir()
+            yield f"a team that grows, {place.name}", growth.measure(place, folder / "growth")
     if "decisions" in wanted:
         yield "templates and conditions", decisions.measure(events)
     if "starting" in wanted:
