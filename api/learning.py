@@ -19,7 +19,7 @@ from api.openapi import MAY_MISS
 from api.paging import Cursor, Limit, Page, page
 from domain.learning import best_time, lead_score
 from learning import best_times, estimates, holdouts, lead_models, lead_scores, nights, sentences, settings
-from learning.models import BestTimeFit, EstimateFit, ScoreModel
+from learning.models import EstimateFit, ScoreModel
 from people.models import Team
 from work.models import Task
 
@@ -71,6 +71,10 @@ class TimesLearned(Out):
     attempts: int
     needed: int
     built_at: datetime
+    chances: list[float] = Field(
+        description="Of an answer within 4 hours, by hour of the contacts' own clocks from 0 to 23, for the whole team"
+    )
+    tried: list[int] = Field(description="By the same hours: how many attempts each chance rests on")
 
 
 class GroupOut(Out):
@@ -338,18 +342,19 @@ def activate_lead_model(request: HttpRequest, version: Id) -> ModelOut:
 
 def _learning(team: Team) -> dict[str, Any]:
     row, model = settings.of(team.pk), lead_models.active(team.pk)
-    fits = BestTimeFit.objects.filter(team=team).order_by("channel")
     names = ("times", "scores", "estimates", "won_statuses", "lost_statuses", "urgent_share", "deal_value_key")
     return {name: getattr(row, name) for name in names} | {
         "points": [asdict(rule) for rule in lead_models.rules_of(row)],
         "learned_times": [
             {
-                "channel": fit.channel,
-                "attempts": fit.attempts,
+                "channel": one.fit.channel,
+                "attempts": one.fit.attempts,
                 "needed": best_time.NEEDED,
-                "built_at": fit.built_at,
+                "built_at": one.fit.built_at,
+                "chances": one.chances,
+                "tried": one.attempts,
             }
-            for fit in fits
+            for one in best_times.of_team(team)
         ],
         "times_compared": _compared(team),
         "score_model": model,

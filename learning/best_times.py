@@ -123,6 +123,12 @@ def _row(fit: BestTimeFit, profile: best_time.Profile, **whose: Any) -> BestTime
     return BestTimeProfile(fit=fit, chances=chances, attempts=list(profile.attempts), **whose)
 
 
+def of_team(team: Team) -> list[BestTimeProfile]:
+    """What the newest fits learned of all contacts of the team together, each with its fit, by channel."""
+    whole = BestTimeProfile.objects.filter(fit__team=team, contact=None, segment="")
+    return list(whole.select_related("fit").order_by("fit__channel"))
+
+
 class Times:
     """What is known of when a team's contacts answer, read when first asked for and kept: for batches."""
 

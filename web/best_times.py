@@ -1,5 +1,9 @@
-"""When a contact answers soonest, on its page: the hour on its own clock, how sure that is, and a bar for each hour."""
+"""When a contact answers soonest, on its page: the hour on its own clock, how sure that is, and a bar for each hour.
 
+The bars of a whole team too.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from crm.models import Contact
 from domain.learning import best_time
 from learning import best_times, sentences, settings
-from learning.best_times import Advice
+from learning.models import BestTimeFit
+from people.models import Team
 
 AHEAD = timedelta(days=7)
 """Within so long the best hour is looked for: one of them is a working day."""
@@ -60,15 +65,28 @@ def of_contact(contact: Contact, *, now: datetime) -> dict[str, Any]:
             "guessed": ZONES.get(found.zone_source, ""),
             "sentence": sentences.evidence_of(found, contact.name),
             "kept_out": best_time.held_out(team.pk, contact.pk),
-            "bars": _bars(found, at.hour if at is not None else None) if enough else [],
+            "bars": _bars(found.chances, found.attempts, at.hour if at is not None else None) if enough else [],
         }
     }
 
 
-def _bars(found: Advice, best: int | None) -> list[Bar]:
-    step, most = WIDTH / len(found.chances), max(found.chances)
+def of_team(team: Team) -> list[tuple[BestTimeFit, list[Bar]]]:
+    """Each newest fit, with the team's hours where there is enough to choose any by."""
+    return [
+        (
+            one.fit,
+            _bars(one.chances, one.attempts, max(range(24), key=one.chances.__getitem__))
+            if one.fit.attempts >= best_time.NEEDED
+            else [],
+        )
+        for one in best_times.of_team(team)
+    ]
+
+
+def _bars(chances: Sequence[float], tried: Sequence[int], best: int | None) -> list[Bar]:
+    step, most = WIDTH / len(chances), max(chances)
     bars = []
-    for hour, (chance, attempts) in enumerate(zip(found.chances, found.attempts, strict=True)):
+    for hour, (chance, attempts) in enumerate(zip(chances, tried, strict=True)):
         height = max(1.0, HEIGHT * chance / most) if most else 1.0
         bars.append(
             Bar(

@@ -20,10 +20,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from crm.models import Contact
 from domain.learning import best_time, lead_score
 from learning import estimates, holdouts, lead_models, lead_scores, sentences, settings
-from learning.models import BestTimeFit, EstimateFit, ScoreModel, TeamLearning
+from learning.models import EstimateFit, ScoreModel, TeamLearning
 from people import rights
 from people.models import Team, User
-from web import lead_points, words
+from web import best_times, lead_points, words
 from web.access import Request, signed_in
 from work.models import Task
 
@@ -134,6 +134,12 @@ def _compared(team: Team) -> dict[str, Any]:
     return {"compared": rates, "compared_sentence": holdouts.sentence_of(found)}
 
 
+def _bands(model: ScoreModel | None) -> list[dict[str, Any]]:
+    """What became of leads that the version in use had not seen, the best fifth first."""
+    found: list[dict[str, Any]] = (model.check_data or {}).get("bands", []) if model is not None else []
+    return [band for band in found if band["n"]]
+
+
 def _versions(reader: User) -> list[ScoreModel]:
     """The newest ones, and the one in use; as in the API none for those who see only their own work."""
     if not rights.may(reader, "view_team"):
@@ -148,15 +154,16 @@ def _check_manager(request: Request) -> None:
 
 
 def _shown(request: Request, form: LearningForm) -> HttpResponse:
-    team = request.user.team
+    team, model = request.user.team, lead_models.active(request.user.team_id)
     context = {
         "form": form,
         "mine": settings.of(team.pk),
         "manages": request.user.manages,
-        "fits": BestTimeFit.objects.filter(team=team).order_by("channel"),
+        "fits": best_times.of_team(team),
         "needed": best_time.NEEDED,
         **_compared(team),
-        "model": lead_models.active(team.pk),
+        "model": model,
+        "bands": _bands(model) if rights.may(request.user, "view_team") else [],
         "outcomes_needed": lead_score.NEEDED,
         "versions": _versions(request.user),
         **lead_points.shown(team),

@@ -132,6 +132,8 @@ def test_what_a_team_lets_be_learned(manager: User) -> None:
     after = got(manager, "/api/learning")
     assert after["score_model"]["version"] == 1
     assert [one["channel"] for one in after["learned_times"]] == ["call", "email"]
+    for one in after["learned_times"]:
+        assert (len(one["chances"]), sum(one["tried"])) == (24, one["attempts"])
     line = Change.objects.get(kind="learning")
     assert line.after["lost_statuses"] == ["lost", "inactive"]
 

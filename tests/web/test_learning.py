@@ -34,6 +34,8 @@ def test_the_page_tells_what_was_learned(office: Office, browser_of: Any) -> Non
     nights.learn(office.manager.team, now=NOW)
     found = html(page, "/settings/learning")
     assert "60 attempts" in found
+    assert "Call: when contacts of the team answer, on their own clocks" in found
+    assert found.count('<div class="hours">') == 1
     assert "By points alone" in found
     assert "+10" in found
     assert "it begins tonight" not in found
@@ -84,6 +86,21 @@ def test_managers_go_back_to_a_version_and_on_again(office: Office, browser_of: 
         assert page.post("/settings/learning/version", asked).status_code == 302
         assert ScoreModel.objects.get(active=True).version == active
     assert "in use, held on to" in html(page, "/settings/learning")
+
+
+def test_the_page_tells_how_sure_scores_are(office: Office, browser_of: Any) -> None:
+    bands = [
+        {"band": 1, "n": 40, "wins": 30, "rate": 0.75, "low": 0.62, "high": 0.85},
+        {"band": 2, "n": 0, "wins": 0, "rate": None, "low": None, "high": None},
+    ]
+    check = {"n": 40, "wins": 30, "auc": 0.8, "brier": 0.2, "bands": bands}
+    ScoreModel.objects.create(
+        team=office.manager.team, version=1, made_at=NOW, kind="learned", n=200, wins=90, check_data=check, active=True
+    )
+    shown = html(browser_of(office.manager), "/settings/learning")
+    assert "30 of 40 leads were won; 62% to 85% are plausible" in shown
+    assert "Band 2" not in shown
+    assert "are plausible" not in html(browser_of(office.member), "/settings/learning")
 
 
 def test_versions_are_for_who_sees_the_team_as_in_the_api(office: Office, browser_of: Any) -> None:
