@@ -186,7 +186,7 @@ def _short_range(self: RangeLiteral, start: Any, stop: Any) -> range:
     return made
 
 
-RangeLiteral._make_range = _short_range  # type: ignore[method-assign] (the library has no setting for it)
+RangeLiteral._make_range = _short_range  # type: ignore[method-assign]  # the library has no setting for it
 
 
 @liquid_filter
