@@ -12,6 +12,7 @@ from automation import rules
 from config.demo import history, team, work
 from config.demo.space import Workspace
 from crm.models import Contact, InboundSource
+from learning import nights
 from people.models import Team, User
 from performance import scores
 from work.models import Task
@@ -43,6 +44,7 @@ def fill(*, now: datetime, manager: User | None = None) -> dict[str, Any]:
         for rule in space.rules:
             rules.rebuild_counters(rule)
         scores.recompute_team(own, now=now)
+        nights.learn(own, now=now)  # leads have the scores that the product gives them, not invented ones
     return {
         "people": len(space.people),
         "contacts": len(space.contacts),

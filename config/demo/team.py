@@ -88,8 +88,8 @@ RULES: tuple[dict[str, Any], ...] = (
     {
         "name": "Silent for a month: ask how it goes",
         "trigger_type": "inactivity",
-        "trigger_config": {"days": 30, "statuses": [Contact.ACTIVE]},
-        "condition": "contact.lead_score >= 40",
+        "trigger_config": {"days": 30, "statuses": [Contact.LEAD]},
+        "condition": "contact.lead_score >= 35",
         "task_title_template": "Ask {{contact_name}} how it goes",
         "delay_kind": "business",
         "delay_days": 2,
@@ -183,7 +183,6 @@ def contacts(space: Workspace) -> None:
                 contact_cadence=space.chance.choice(
                     ["", "", "", "", Contact.CADENCE_MONTHLY, Contact.CADENCE_QUARTERLY]
                 ),
-                lead_score=space.chance.randint(5, 95),
                 created_at=space.now - timedelta(days=space.chance.randint(DAYS, 400)),
             )
         )
