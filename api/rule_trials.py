@@ -24,6 +24,8 @@ from people.models import User
 
 router = Router(tags=["task automation"])
 RULE = "/api/task-automation/rules/{int:id}"
+MOST_SECONDS = 30.0
+"""Of a backtest, whose caller waits for the answer."""
 
 
 class DraftIn(In):
@@ -182,12 +184,14 @@ def dry_run_rule(request: HttpRequest, id: Id, payload: DraftIn | None = None) -
 
 @router.post(f"{RULE}/backtest", auth=scope("rules:read"), response=BacktestOut)
 def backtest_rule(request: HttpRequest, id: Id, payload: BacktestIn) -> dict[str, Any]:
-    """Replays the ledger between two dates through the rule, and the live version beside it. Writes nothing."""
+    """Replays the ledger between two dates through the rule, and the live version beside it. Writes nothing. What takes
+    longer than half a minute is refused: choose fewer days, or use the page or the command line."""
     rule = _draft(caller(request), id, payload)
     done_after = timedelta(hours=payload.done_after_hours) if payload.done_after_hours else None
     try:
-        return telling.of_backtest(rule, start=payload.start, end=payload.end, done_after=done_after)
-    except backtest.BadSpan as bad:
+        step = backtest.within(MOST_SECONDS)
+        return telling.of_backtest(rule, start=payload.start, end=payload.end, done_after=done_after, step=step)
+    except (backtest.BadSpan, backtest.TooLong) as bad:
         raise invalid("/end", "span", str(bad)) from None
     except rules.BadRule as bad:
         raise by_field(bad.errors) from None

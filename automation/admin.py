@@ -6,6 +6,7 @@ from unfold.admin import TabularInline
 from automation.audited import CAMPAIGN, RULE, SEQUENCE
 from automation.models import (
     AutomationStep,
+    Backtest,
     Campaign,
     EngineQueue,
     Enrolment,
@@ -145,6 +146,14 @@ class ParkedPairAdmin(ReadOnlyAdmin):
     list_filter = ("rule__team",)
     list_select_related = ("rule", "contact")
     search_fields = ("rule__name", "contact__name")
+
+
+@admin.register(Backtest)
+class BacktestAdmin(ReadOnlyAdmin):
+    list_display = ("rule", "by", "start", "end", "made_at")
+    list_select_related = ("rule", "by")
+    search_fields = ("rule__name",)
+    ordering = ("-made_at",)
 
 
 @admin.register(Tally)

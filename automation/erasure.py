@@ -1,7 +1,7 @@
 """Erasing a person from what rules, sequences and campaigns did for them: everything ends, outcomes and counts stay."""
 
 from automation import settling
-from automation.models import Enrolment, EnrolmentStep, Firing, ParkedPair, ScheduledTaskBatch, Tally
+from automation.models import Backtest, Enrolment, EnrolmentStep, Firing, ParkedPair, ScheduledTaskBatch, Tally
 from automation.programmes import exits
 from crm import erase
 from crm.models import Contact
@@ -28,7 +28,8 @@ def wipe(subject: erase.Subject) -> None:
     pairs = ParkedPair.objects.filter(contact__in=subject.ids)
     pairs.filter(released_at=None).update(released_at=subject.now)
     pairs.update(reason=erase.REASON, chain=[])
-    Tally.objects.filter(team=subject.team_id).delete()  # it quotes reasons
+    for quoting in (Tally.objects.filter(team=subject.team_id), Backtest.objects.filter(rule__team=subject.team_id)):
+        quoting.delete()  # they quote reasons
     batches = ScheduledTaskBatch.objects.filter(contact__in=subject.ids)
     batches.filter(ended_at=None).update(ended_at=subject.now)
     batches.update(name=subject.stand_in, task_template={}, active_key=None, next_run_at=None, zone="")

@@ -1,5 +1,6 @@
 """Rules, their frozen versions, what fired or did not and why; sequences, campaigns and who is in them; batches."""
 
+import uuid
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -628,6 +629,37 @@ class RuleChange(models.Model):
 
     def __str__(self) -> str:
         return f"change {self.pk} of team {self.team_id}"
+
+
+class BacktestQuerySet(models.QuerySet["Backtest"]):
+    def visible_to(self, user: User) -> "BacktestQuerySet":
+        """One's own, whoever one is."""
+        return self.filter(by=user)
+
+
+class Backtest(models.Model):
+    """A replay of a rule that takes its time: how far it is, and what it found; see `automation.backtests`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    rule = models.ForeignKey(TaskAutomationRule, on_delete=models.CASCADE, related_name="backtests")
+    by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    content = models.JSONField(help_text="The rule as it stood when it was asked, saved or not")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    job_id = models.UUIDField()
+    made_at = models.DateTimeField(db_index=True)
+    share = models.FloatField(default=0, help_text="Of the events that are behind, from 0 to 1")
+    told = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="What it found; no names of contacts")
+    fault = models.TextField(blank=True, help_text="Why it found nothing")
+
+    objects = BacktestQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"backtest of {self.rule_id} by {self.by_id}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.told is not None or bool(self.fault)
 
 
 class Tally(models.Model):

@@ -16,6 +16,7 @@ from assignment import dispatch, next_task, rebalancing, runs
 from automation import (
     activation,
     arguments,
+    backtests,
     cadence,
     calendar_changes,
     engine,
@@ -326,9 +327,16 @@ def cleanup_old_assignments(team_id: int | None = None, *, key: str) -> dict[str
     deleted = _each_team(team_id, lambda team: {"assignments": housekeeping.delete_old_assignments(team, now=now)})
     done = {"jobs": queue.prune(now=now), "runs": runs.prune(now=now), "webhooks": webhook_housekeeping.prune(now=now)}
     done["imports"] = imports.forget_old(now=now)
+    done["backtests"] = backtests.prune(now=now)
     done["rule_changes"] = rule_changes.prune()
     done["undo_notes"] = undo_notes.prune(now=now)
     return {**deleted, **done, **devices.prune(now=now), **tallies.prune(now=now)}
+
+
+@shared_task(name="automation.tasks.replay_rule", external=True, in_steps=True, lane="plans")
+def replay_rule(backtest_id: str, *, key: str) -> dict[str, Any]:  # noqa: ARG001
+    """Replays a rule for whoever asked, outside of a transaction: it writes how far it is and what it found."""
+    return backtests.replay(UUID(backtest_id))
 
 
 @shared_task(name="automation.tasks.count_figures")

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from assignment.models import Suggestion
-from automation import rulebook
+from automation import backtests, rulebook
 from automation.models import (
     AutomationStep,
+    Backtest,
     Campaign,
     Enrolment,
     EnrolmentStep,
@@ -323,6 +326,12 @@ def make_score(user: User, **fields: Any) -> ScoreSnapshot:
     now = datetime.now(UTC)
     defaults = {"on": now.date(), "total": 85, "provisional": False, "label": "high", "computed_at": now}
     return ScoreSnapshot.objects.create(user=user, **defaults | fields)
+
+
+def make_backtest(rule: TaskAutomationRule, *, by: User) -> Backtest:
+    """One that is asked for: of the thirty days up to now."""
+    now = timezone.now()
+    return backtests.ask(rule, start=now - timedelta(days=30), end=now, by=by, now=now)
 
 
 def make_report(team: Team, *, now: datetime | None = None) -> DailyReport:

@@ -54,6 +54,7 @@ ABOUT: dict[str, About] = {
     "recalculate_team_performance": About(_("Works out the team's scores."), _("The scores are those of before.")),
     "send_task_assignment_notification": About(_("Tells somebody of their task."), _("They were not told.")),
     "send_performance_update_notification": About(_("Tells somebody of their score."), _("They were not told.")),
+    "replay_rule": About(_("Replays a rule over what happened."), _("Its backtest has no answer yet.")),
     "cleanup_old_assignments": About(_("Cleans up what is long finished."), _("Tomorrow's run does the same.")),
     "generate_daily_reports": About(_("Writes the daily report."), _("Today's report is missing.")),
     "suggest_team_rebalancing": About(_("Suggests how to balance the load."), _("Today's suggestions are missing.")),

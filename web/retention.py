@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from assignment import runs
-from automation import tallies
+from automation import backtests, tallies
 from automation.tasks import cleanup_old_assignments
 from crm import merge
 from crm.files import imports
@@ -85,6 +85,9 @@ KEPT = (
         tallies.OLD,
         gettext_lazy("Of rules, sequences and campaigns; they are counted again."),
         "tallies",
+    ),
+    Kept(
+        gettext_lazy("Backtests that took longer"), backtests.KEEP, gettext_lazy("With what they found."), "backtests"
     ),
     Kept(
         gettext_lazy("What many changes can be taken back with"),

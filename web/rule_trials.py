@@ -1,11 +1,9 @@
-"""Trying a rule before it works: the dry run beside its form, the backtest, and switching it on with what waits."""
+"""Trying a rule before it works: the dry run beside its form, and switching it on with what waits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import datetime
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -19,14 +17,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from automation import activation, rules
 from automation.models import TaskAutomationRule
-from automation.simulation import backtest as replaying
-from automation.simulation import dry_run, lately, telling
+from automation.simulation import dry_run, lately
 from automation.simulation.dry_run import DryRun
 from automation.simulation.trial import Outcome, Result
 from crm.models import Contact
 from domain import conditions
 from people import rights
-from web import pools, rule_charts
+from web import pools
 from web.access import Request, signed_in
 from web.rule_conditions import Checked, Conditions
 from web.rule_form import STRATEGIES, RuleForm
@@ -132,13 +129,13 @@ def tried(request: Request, form: RuleForm) -> Trial:
     found = Trial(source if source in SOURCES else DAY)
     draft = draft_of(request, form)
     if draft is None:
-        found.faults = list(_faults(form))
+        found.faults = list(faults_of(form))
         return found
     try:
         found.found = _run(request, draft, found.source)
     except rules.BadRule as refusal:
         form.take_errors(refusal.errors)
-        found.faults = list(_faults(form))
+        found.faults = list(faults_of(form))
     except lately.NoExample as refusal:
         found.faults = [str(refusal)]
     else:
@@ -174,7 +171,7 @@ def _example(request: Request, draft: TaskAutomationRule) -> Contact | None:
     return mine.order_by("-pk").first()
 
 
-def _faults(form: RuleForm) -> Iterator[str]:
+def faults_of(form: RuleForm) -> Iterator[str]:
     for name, texts in form.errors.items():
         label = form.fields[name].label if name in form.fields else ""
         for text in texts:
@@ -214,73 +211,6 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return timezone.localtime(value).strftime("%Y-%m-%d %H:%M")
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-class SpanForm(forms.Form):
-    """The days to replay, in the viewer's zone; the last one counts."""
-
-    start = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    end = forms.DateField(label=gettext_lazy("Until"), widget=forms.DateInput(attrs={"type": "date"}))
-
-    def span(self) -> tuple[datetime, datetime]:
-        first, last = self.cleaned_data["start"], self.cleaned_data["end"]
-        return _midnight(first), min(_midnight(last + timedelta(days=1)), timezone.now())
-
-
-@require_http_methods(["GET", "POST"])
-@signed_in
-def backtest(request: Request, pk: int) -> HttpResponse:
-    """The rule, or with POST its form as it stands, replayed between two days. Nothing is saved: one may leave."""
-    rule = rule_of(request, pk)
-    must_try(request, rule)
-    data = request.POST if request.method == "POST" else request.GET
-    today = timezone.localdate()
-    usual: dict[str, Any] = {"start": (today - timedelta(days=29)).isoformat(), "end": today.isoformat()}
-    asked = "start" in data or request.method == "POST"
-    span = SpanForm({name: data.get(name) or usual[name] for name in usual})
-    context: dict[str, Any] = {"span": span, "faults": [], "asked": asked, "sent": _sent(request)}
-    if asked and span.is_valid():
-        context |= _replayed(request, rule, span)
-    context["rule"] = dressed(request, rule)
-    template = "web/rules/backtested.html" if request.htmx else "web/rules/backtest.html"
-    return render(request, template, context)
-
-
-def _replayed(request: Request, rule: TaskAutomationRule, span: SpanForm) -> dict[str, Any]:
-    if request.method == "POST":
-        form = RuleForm(request.POST, user=request.user, rule=rule)
-        draft = draft_of(request, form)
-        if draft is None:
-            return {"faults": list(_faults(form))}
-        rule = draft
-    start, end = span.span()
-    try:
-        told = telling.of_backtest(rule, start=start.astimezone(UTC), end=end.astimezone(UTC))
-    except replaying.BadSpan as refusal:
-        return {"faults": [str(refusal)]}
-    except rules.BadRule as refusal:
-        return {"faults": [text for texts in refusal.errors.values() for text in texts]}
-    reasons = [(_why(reason), n) for reason, n in sorted(told["reasons"].items(), key=lambda one: -one[1])]
-    return {"told": told, "reasons": reasons, "chart": rule_charts.loads(told["by_day"])}
-
-
-def _why(reason: str) -> str:
-    """A reason in words: the text of a condition that does not hold is told as one."""
-    try:
-        conditions.to_rows(reason)
-    except conditions.ConditionError:
-        return reason
-    return _("Not so: %(clause)s") % {"clause": conditions.sentence(reason)}
-
-
-def _sent(request: Request) -> list[tuple[str, str]]:
-    """The fields of the rule's form as they were sent, to be sent again."""
-    own = ("csrfmiddlewaretoken", "start", "end", "do")
-    return [(name, value) for name, values in request.POST.lists() if name not in own for value in values]
-
-
-def _midnight(on: date) -> datetime:
-    return timezone.make_aware(datetime.combine(on, time()))
 
 
 @require_http_methods(["GET", "POST"])

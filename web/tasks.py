@@ -137,7 +137,7 @@ def detail(request: Request, task: Task, form: CompleteForm | None = None) -> di
         "task": task,
         "form": form or CompleteForm(initial={"actual_hours": task.estimated_hours}, auto_id="complete_%s"),
         "held": held,
-        "may_compare": bool(held) and (request.user.leads or (held["choice"] or {}).get("compared") == "tasks"),
+        "may_compare": held is not None and (request.user.leads or (held["choice"] or {}).get("compared") == "tasks"),
         "why_nobody": _why_nobody(task),
         "cause": _cause(request.user, task),
         "assumed_hours": capacity.assumed_hours(task),

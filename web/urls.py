@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from web import (
     activity,
     audit,
+    backtests,
     calendar,
     campaigns,
     checklist,
@@ -133,7 +134,9 @@ urlpatterns = [
     path("automations/task-scheduling/conditions/check", rule_trials.check, name="rule-check"),
     path("automations/task-scheduling/<int:pk>", rules.page, name="rule"),
     path("automations/task-scheduling/<int:pk>/dry-run", rule_trials.trial, name="rule-trial"),
-    path("automations/task-scheduling/<int:pk>/backtest", rule_trials.backtest, name="rule-backtest"),
+    path("automations/task-scheduling/<int:pk>/backtest", backtests.ask, name="rule-backtest"),
+    path("automations/backtests/<uuid:pk>", backtests.page, name="backtest"),
+    path("automations/backtests/<uuid:pk>/stop", backtests.stop, name="backtest-stop"),
     path("automations/task-scheduling/<int:pk>/activate", rule_trials.activate, name="rule-activate"),
     path("automations/task-scheduling/<int:pk>/runs", rule_history.runs, name="rule-runs"),
     path("automations/task-scheduling/<int:pk>/parked/<int:pair>/release", rule_history.release, name="rule-release"),

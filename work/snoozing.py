@@ -41,7 +41,8 @@ def choices(tasks: Iterable[Task], *, by: User, now: datetime) -> dict[int, list
     ends = {pk: {choice: until(choice, plan, now=now) for choice in CHOICES} for pk, plan in plans.items()}
 
     def puts_off(task: Task, choice: str) -> bool:
-        return task.pk not in ahead or ends[ahead[task.pk].pk][choice] > task.due_date
+        due = task.due_date
+        return due is None or task.pk not in ahead or ends[ahead[task.pk].pk][choice] > due
 
     return {pk: [choice for choice in CHOICES if puts_off(task, choice)] for pk, task in found.items()}
 

@@ -1,7 +1,8 @@
 """A rule replayed over the ledger between two dates, on a virtual clock: the tasks it would have made, their load."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,8 +27,28 @@ USUALLY_OPEN = timedelta(hours=24)
 """How long a task stays open when the rule has no finished ones to tell."""
 
 
+Step = Callable[[float], None]
+"""Told before each event which share of them is behind, from 0 to 1; what it raises ends the replay."""
+
+
 class BadSpan(ValueError):
     """The dates cannot be replayed; the message says which can."""
+
+
+class TooLong(RuntimeError):
+    """It takes longer than somebody was willing to wait; the message says what to do. Nothing of it is answered: the
+    days of half a replay would be wrong."""
+
+
+def within(seconds: float) -> Step:
+    """A step that raises TooLong once so many seconds have gone by since this was called."""
+    until = time.monotonic() + seconds
+
+    def step(_share: float) -> None:
+        if time.monotonic() > until:
+            raise TooLong(f"It takes longer than {seconds:g} seconds: choose fewer days.")
+
+    return step
 
 
 @dataclass
@@ -66,24 +87,37 @@ class Load:
 
 
 def backtest(
-    rule: TaskAutomationRule, *, start: datetime, end: datetime, done_after: timedelta | None = None
+    rule: TaskAutomationRule,
+    *,
+    start: datetime,
+    end: datetime,
+    done_after: timedelta | None = None,
+    step: Step = lambda _share: None,
 ) -> Backtest:
     """Replays [start, end). The same rule over the same rows gives the same answer, whenever and wherever it is asked.
 
     A simulated task counts as done after `done_after`; left out, after the median of the rule's own finished tasks,
-    else a day. Contacts are taken as they stand now. Raises BadRule, BadSpan.
+    else a day. Contacts are taken as they stand now. Raises BadRule, BadSpan, and what `step` raises.
     """
-    if not timedelta() < end - start <= timedelta(days=MOST_DAYS):
-        raise BadSpan(f"The end lies after the start, and at most {MOST_DAYS} days: choose other dates.")
+    check_span(start, end)
     ready = sound(rule)
     open_for = done_after if done_after is not None else usually_open(rule)
     trial = Trial(ready, done_after=open_for)
     found = Backtest(done_after=open_for)
-    for event in in_order(rule, Past(rule.team, start, end)):
+    events = in_order(rule, Past(rule.team, start, end), step)
+    for place, event in enumerate(events):
+        step(place / len(events))
         found.results += trial.advance(event.received_at)
         found.results += trial.consider(event, now=event.received_at)
     found.results += trial.advance(end)
+    step(1.0)
     return found
+
+
+def check_span(start: datetime, end: datetime) -> None:
+    """Raises BadSpan for dates that cannot be replayed."""
+    if not timedelta() < end - start <= timedelta(days=MOST_DAYS):
+        raise BadSpan(f"The end lies after the start, and at most {MOST_DAYS} days: choose other dates.")
 
 
 def usually_open(rule: TaskAutomationRule) -> timedelta:
@@ -138,10 +172,13 @@ def _working(plan: calendars.Schedule, on: date) -> Decimal:
     return calendars.working_hours(plan, start=start, end=end)
 
 
-def in_order(rule: TaskAutomationRule, ledger: Past) -> Iterator[Event]:
+def in_order(rule: TaskAutomationRule, ledger: Past, step: Step = lambda _share: None) -> list[Event]:
     """By the clock: rows of the ledger as they arrived, instants as they came; twins in the order of their keys."""
-    found = enumerate(KINDS[rule.trigger_type].past(rule, ledger))
-    return (event for _, event in sorted(found, key=lambda pair: (pair[1].received_at, pair[0])))
+    found = []
+    for pair in enumerate(KINDS[rule.trigger_type].past(rule, ledger)):
+        step(0.0)
+        found.append(pair)
+    return [event for _, event in sorted(found, key=lambda pair: (pair[1].received_at, pair[0]))]
 
 
 def real_firings(rule: TaskAutomationRule, start: datetime, end: datetime) -> int:

@@ -25,12 +25,20 @@ def of_dry_run(found: DryRun) -> Told:
 
 
 def of_backtest(
-    rule: TaskAutomationRule, *, start: datetime, end: datetime, done_after: timedelta | None = None
+    rule: TaskAutomationRule,
+    *,
+    start: datetime,
+    end: datetime,
+    done_after: timedelta | None = None,
+    step: backtest.Step = lambda _share: None,
 ) -> Told:
-    """Replays the rule and, when it has unsaved changes, the live version beside it. Raises BadRule, BadSpan."""
+    """Replays the rule and, when it has unsaved changes, the live version beside it. Raises BadRule, BadSpan, and what
+    `step` raises."""
     live = backtest.live_version(rule)
-    found = backtest.backtest(rule, start=start, end=end, done_after=done_after)
-    other = backtest.backtest(live, start=start, end=end, done_after=done_after) if live else None
+    both = 1 if live is None else 2
+    span: dict[str, Any] = {"start": start, "end": end, "done_after": done_after}
+    found = backtest.backtest(rule, **span, step=lambda share: step(share / both))
+    other = backtest.backtest(live, **span, step=lambda share: step((1 + share) / both)) if live else None
     counts = found.counts
     return {
         "start": start,

@@ -60,6 +60,7 @@ PAGES = (
     "/automations/task-scheduling/{rule}/explain?contact={contact}",
     "/automations/task-scheduling/{rule}/try",
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-12-31",
+    "/automations/backtests/{backtest}",
     "/automations/task-scheduling/{rule}/activate",
     "/automations/stats",
     "/automations/sequences",
@@ -274,6 +275,7 @@ def ids_of(manager: User) -> dict[str, Any]:
         "contact": Contact.objects.get().pk,
         "rule": TaskAutomationRule.objects.get().pk,
         "report": a_report(manager).pk,
+        "backtest": builders.make_backtest(TaskAutomationRule.objects.get(), by=manager).pk,
         "sequence": a_sequence(manager).pk,
         "campaign": builders.make_campaign(manager, {"delay_days": 1}, {"message_type": "wait", "delay_days": 2}).pk,
     }

@@ -23,7 +23,7 @@ def test_polling_says_whether_somebody_touched_the_page_since_the_last_time(sign
     signed_in.on("request", listen)
     asks_now(signed_in)
     assert set(said) == {"nobody"}
-    # A poll by the clock may come between the key and the next lines: it is then the one that says so, and the only one.
+    # A poll by the clock may come between the key and the next lines: then it is the one that says so.
     signed_in.keyboard.press("Shift")
     asks_now(signed_in)
     assert said.count("somebody") == 1

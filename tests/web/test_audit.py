@@ -42,7 +42,7 @@ RULE_FORM = {
 TRIGGER: dict[str, Any] = {"trigger_type": "activity", "trigger_config": {"activity_types": ["email_clicked"]}}
 READ = {
     "rule-new-trial", "rule-trial", "rule-conditions", "rule-check", "rule-backtest", "rule-runs", "rule-versions",
-    "rule-explain", "stats",
+    "rule-explain", "stats", "backtest", "backtest-stop",
     "view-new", "view-rename", "view-delete",
     "forgotten", "no-email", "mywork", "bell", "side", "export", "theme", "language", "tasks", "task", "task-peek",
     "contacts", "contact", "activity",

@@ -81,6 +81,7 @@ PAGES = {
     "/automations/task-scheduling/{rule}/explain?contact={contact}": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-01-31": HOLDERS,
+    "/automations/backtests/{backtest}": ("member",),
     "/automations/task-scheduling/{rule}/activate": ("member", "manager"),
     "/automations/stats": EVERYBODY,
     "/automations/sequences": EVERYBODY,
@@ -189,6 +190,8 @@ def filled(path: str, office: Office) -> str:
         return path.format(unmatched=builders.make_unmatched(office.member.team).pk)
     if "{activity}" in path or "{job}" in path:
         return path.format(activity=office.contact.activities.earliest("pk").pk, job=office.job.pk)
+    if "{backtest}" in path:
+        return path.format(backtest=builders.make_backtest(office.rule, by=office.member).pk)
     if "{report}" in path:
         return path.format(report=builders.make_report(office.member.team).pk)
     if "{source}" in path:
