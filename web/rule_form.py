@@ -219,7 +219,8 @@ class RuleForm(TriggerForm):
         if self.is_bound:
             sent = {name: self[name].data for name in names}
             defaults = {name: self.fields[name].initial for name in names}
-            changed = any(str(sent[name] or "") not in ("", str(defaults[name] or "")) for name in names)
+            usual = {name: "" if default is None else str(default) for name, default in defaults.items()}
+            changed = any(str(sent[name] or "") not in ("", usual[name]) for name in names)
             return changed or any(name in self.errors for name in names)
         return any(
             (self.initial[name] or None) != (self.fields[name].initial or None)

@@ -112,6 +112,8 @@ class TriggerForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        if given.get("kind") == Rule.ACTIVITY and not (given.get("activity_types") or given.get("other_types")):
+            self.add_error("activity_types", _("Choose at least one."))
         if given.get("kind") == Rule.TIME:
             how = given.get("time_how")
             if how == BY_WEEK and not given.get("weekdays"):

@@ -58,6 +58,7 @@ def test_the_unsaved_form_is_tried_with_a_reason_for_each_contact(office: Office
     [
         ({"title": ""}, "Title of the task: This field is required."),
         ({"title": "{{nonsense}}"}, "Unknown variable"),
+        ({"activity_types": []}, "Choose at least one."),
         ({"row-0-value": "many"}, "needs a number"),
         ({"condition_mode": "expression", "condition": "contact.leadscore > 1"}, "Did you mean lead_score"),
         ({"try_on": "example", "try_contact": "Nobody At All"}, "There is no contact"),

@@ -56,7 +56,7 @@ def test_a_name_that_nobody_gave_follows_the_title(office: Office, browser_of) -
     [
         ({"title": "Call {{contact_nmae}}"}, "Unknown variable"),
         ({"title": ""}, "This field is required"),
-        ({"activity_types": []}, "Choose at least one activity type"),
+        ({"activity_types": []}, "Choose at least one."),
         ({"delay": "-1"}, "greater than or equal to 0"),
         ({"delay": "500", "delay_unit": "days"}, "At most a year"),
         ({"kind": "status_change", "from_status": "lead", "to_status": "lead"}, "never happens"),
@@ -243,3 +243,10 @@ def test_a_timetable_that_says_nothing_is_refused_beside_its_field(change, words
     response = browser_of(office.member).post("/automations/task-scheduling/new", FIRST | {"kind": "time"} | change)
     assert response.status_code == 422
     assert words in response.content.decode()
+
+
+def test_what_is_folded_up_stays_so_when_something_else_is_wrong(office: Office, browser_of) -> None:
+    browser, path = browser_of(office.member), "/automations/task-scheduling/new"
+    untouched = as_sent(browser.get(path)) | {"title": ""}
+    assert '<details class="advanced" open' not in browser.post(path, untouched).content.decode()
+    assert '<details class="advanced" open' in browser.post(path, untouched | {"burst": "7"}).content.decode()
