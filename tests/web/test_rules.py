@@ -247,6 +247,6 @@ def test_a_timetable_that_says_nothing_is_refused_beside_its_field(change, words
 
 def test_what_is_folded_up_stays_so_when_something_else_is_wrong(office: Office, browser_of) -> None:
     browser, path = browser_of(office.member), "/automations/task-scheduling/new"
-    untouched = as_sent(browser.get(path)) | {"title": ""}
+    untouched = as_sent(browser.get(path)) | {"settle_minutes": "0", "title": ""}
     assert '<details class="advanced" open' not in browser.post(path, untouched).content.decode()
     assert '<details class="advanced" open' in browser.post(path, untouched | {"burst": "7"}).content.decode()
