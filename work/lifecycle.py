@@ -190,18 +190,20 @@ def revise(task: Task, fields: Mapping[str, Any], *, by: User | None, now: datet
         task.timing = {**task.timing, "moved": True} if task.timing else None
     if "priority" in fields:
         task.priority_source = ""
-    if "estimated_hours" in fields and _hours(task.estimated_hours) != estimate:
+    if "estimated_hours" in fields and _differs(task.estimated_hours, estimate):
         task.estimated_at = now  # what is learned from estimates asks whether they stood before the work
     if by is not None:
         task.edited_at = now
     task.version += 1
 
 
-def _hours(said: Any) -> Decimal | None:
-    """As the column will have them: programs may say them as floats. Raises ValidationError."""
+def _differs(said: Any, estimate: Decimal | None) -> bool:
+    """As the column will have it: programs may say hours as floats. What is no number is refused with the others."""
     column: Any = Task._meta.get_field("estimated_hours")
-    hours: Decimal | None = column.to_python(said)
-    return hours
+    try:
+        return bool(column.to_python(said) != estimate)
+    except ValidationError:
+        return True
 
 
 def assign(

@@ -183,7 +183,7 @@ def of_contact(bad: Contact) -> Callable[..., bool]:
 
 
 def of_event(bad: Contact) -> Callable[..., bool]:
-    return lambda rule, event, *more: event.contact == bad
+    return lambda rule, event, *more, **also: event.contact == bad
 
 
 def of_task(bad: Contact) -> Callable[..., bool]:

@@ -205,10 +205,10 @@ def test_one_bad_record_becomes_a_job_and_the_rest_are_done(manager: User, monke
     bad = everybody[7]
     draft = drafting.draft
 
-    def stumbles(rule: TaskAutomationRule, event: Event, *more: Any) -> drafting.Draft:
+    def stumbles(rule: TaskAutomationRule, event: Event, *more: Any, **also: Any) -> drafting.Draft:
         if event.contact == bad and bad.name != "mended":
             raise RuntimeError("unforeseen")
-        return draft(rule, event, *more)
+        return draft(rule, event, *more, **also)
 
     monkeypatch.setattr(drafting, "draft", stumbles)
     totals = drain(manager)

@@ -232,7 +232,7 @@ def test_an_event_finds_its_contact_among_all(team: Team, watched: Watched) -> N
     with watched.watching():
         for named in whom:
             intake.record(team, [intake.Incoming("email_clicked", source="crm", **named)], now=timezone.now())
-        assert engine.drain(team.pk, now=timezone.now())["fired"] == 40, "the 200 rules are of five kinds"
+        assert engine.drain(team.pk, now=timezone.now())["fired"] == 20, "the 100 rules are of five kinds"
     assert watched.unbounded() == []
 
 

@@ -65,6 +65,7 @@ KIND_OF = (
     ("/automation/workload/user/", "user"),
     ("/activity/conflicts/", ""),
     ("/activity/", "activity"),
+    ("/automations/backtests/", "backtest"),
     ("/automations/campaigns/", "campaign"),
     ("/automations/enrolments/", "enrolment"),
     ("/automations/jobs/", "job"),

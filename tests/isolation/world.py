@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from assignment import runs
 from assignment.models import Run, Suggestion
-from automation.models import Campaign, Enrolment, Sequence, TaskAutomationRule
+from automation.models import Backtest, Campaign, Enrolment, Sequence, TaskAutomationRule
 from automation.programmes import enrolling
 from crm.files import imports
 from crm.files.models import Import
@@ -61,6 +61,7 @@ SEEN: dict[str, Callable[[User], QuerySet[Any]]] = {
     "import": _seen(Import),
     "suggestion": _seen(Suggestion),
     "view": _seen(SavedView),
+    "backtest": _seen(Backtest),
     "source": _inbound(InboundSource),
     "form": _inbound(InboundForm),
 }
@@ -191,6 +192,7 @@ def _filled(team: Team, people: list[User], chance: random.Random) -> dict[str, 
         "skill": skills,
         "token": list(ApiToken.objects.filter(user__in=people)),
         "view": list(SavedView.objects.filter(user__in=people)),
+        "backtest": [builders.make_backtest(rule, by=rule.owner) for rule in rules],
         "webhook": [webhook],
         "report": [builders.make_report(team)],
         "job": [builders.make_job(anybody()) for _ in range(4)],

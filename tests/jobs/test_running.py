@@ -282,7 +282,7 @@ def test_what_calls_the_addresses_that_people_give_and_what_computes_for_long_ha
     assert {lane: names for lane, names in found.items() if lane != "tests"} == {
         "calendars": ["push_calendar", "read_busy_times"],
         "notices": ["send_delivery"],
-        "plans": ["find_and_assign_tasks_for_available_users", "learn_from_outcomes"],
+        "plans": ["find_and_assign_tasks_for_available_users", "learn_from_outcomes", "replay_rule"],
         "webhooks": ["send_webhook"],
     }
 
