@@ -68,6 +68,7 @@ with transaction.atomic():
     builders.make_source(team)
     builders.make_webhook(team)
     InboundForm.objects.create(team=team, name="Website")
+    User.objects.create_superuser("operator", "operator@example.com", None, team=team)
     builders.make_unmatched(team)
     builders.make_conflict(builders.make_activity(team.contacts.first(), processed_at=now))
     programme = Sequence.objects.get(team=team)
@@ -103,7 +104,7 @@ from work.models import Task
 
 manager = User.objects.filter(role="manager").order_by("pk").first()
 client = Client(headers={{"host": "127.0.0.1"}})
-operator = User.objects.create_superuser("operator", "operator@example.com", None, team=manager.team)
+operator = User.objects.get(username="operator")
 clients = {{False: client, True: Client(headers={{"host": "127.0.0.1"}})}}
 for asks, user in ((clients[False], manager), (clients[True], operator)):
     asks.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
