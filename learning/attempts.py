@@ -59,7 +59,7 @@ def attempt_of(activity: Activity, task: Task | None, team: Team) -> ContactAtte
         propensity=propensity,
         reached=reached,
         answered_at=at if reached else None,
-        matured_at=at if reached else at + FAST,
+        matured_at=at + FAST,  # also of who answered at once: they must not count sooner than the others
     )
 
 

@@ -212,7 +212,7 @@ def _outcomes(triggers: Mapping[int, datetime], window: timedelta, now: datetime
 
 
 def _first_answers(triggers: Mapping[int, datetime]) -> dict[int, datetime]:
-    """By mail, by a meeting, or by a call that reached them: the first since the trigger."""
+    """By mail, by a meeting, or by a call that reached them: the first after the trigger, which may be an answer itself."""
     found: dict[int, datetime] = {}
     for part in _parts(triggers):
         since = min(triggers[pk] for pk in part)
@@ -223,7 +223,7 @@ def _first_answers(triggers: Mapping[int, datetime]) -> dict[int, datetime]:
             *reached.values_list("contact", "sent_at"),
         ]
         for pk, at in told:
-            if at >= triggers[pk] and (pk not in found or at < found[pk]):
+            if at > triggers[pk] and (pk not in found or at < found[pk]):
                 found[pk] = at
     return found
 

@@ -127,11 +127,12 @@ def outcome(*, triggered_at: datetime, answered_at: datetime | None, window: tim
     """Whether the contact answered within the window; None until it is over, also for those who answered already.
 
     The window runs from the trigger: counted from the task, a longer delay loses the answers that come by themselves.
-    Counted before it is over, whoever is quicker looks better.
+    Counted before it is over, whoever is quicker looks better. What triggered, as a reply may, is no answer to what
+    follows from it.
     """
     if now < triggered_at + window:
         return None
-    return answered_at is not None and triggered_at <= answered_at < triggered_at + window
+    return answered_at is not None and triggered_at < answered_at < triggered_at + window
 
 
 def plan(*, arms: int, base: float, effect: float, weekly: float) -> Plan:

@@ -263,6 +263,24 @@ def test_contacts_get_the_delays_that_are_tried_and_the_winner_is_adopted(manage
     assert task.due_date == NOW + 14 * DAY
 
 
+@pytest.mark.parametrize(
+    "since", [{"delay_kind": "workdays", "delay_days": 9}, {"best_time_within_hours": 48}], ids=["days", "best time"]
+)
+def test_the_delay_that_is_adopted_is_the_one_that_was_tried_whatever_the_rule_became(
+    manager: User, since: dict[str, Any]
+) -> None:
+    made_by = rule(manager, delay_hours=5)
+    triggered(made_by, 40)
+    row = experimenting.start(made_by, by=manager, now=NOW, **TRIED)
+    Experiment.objects.filter(pk=row.pk).update(decision=Experiment.RUN_OUT, ended_at=NOW, winner=1)
+    TaskAutomationRule.objects.filter(pk=made_by.pk).update(experiment=None)
+    rules.update(TaskAutomationRule.objects.get(pk=made_by.pk), by=manager, now=NOW, **since)
+    row.refresh_from_db()
+    experimenting.adopt(row, 1, by=manager, now=NOW + DAY)
+    for contact in learned_hour(manager):
+        assert happens(contact, NOW + DAY).due_date == NOW + 4 * DAY
+
+
 def test_one_who_makes_no_task_counts_all_the_same(manager: User) -> None:
     made_by = rule(manager, repeat_policy="once_ever")
     triggered(made_by, 40)

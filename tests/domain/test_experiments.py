@@ -113,7 +113,7 @@ def test_an_outcome_waits_for_its_window_and_then_never_changes(triggered_at, an
         for at in range(60)
     ]
     assert found[:days] == [None] * days
-    inside = answered_at is not None and triggered_at <= answered_at < triggered_at + window
+    inside = answered_at is not None and triggered_at < answered_at < triggered_at + window
     assert set(found[days:]) == {inside}
 
 

@@ -167,6 +167,15 @@ def test_immature_attempts_teach_nothing(member: User) -> None:
     assert ContactAttempt.objects.count() == 60
 
 
+def test_who_answered_at_once_teaches_no_sooner_than_who_did_not(member: User) -> None:
+    """Else the hours before the night would look best: of the calls made then only the answered ones would count."""
+    contact = treated(member)[0]
+    evening = NOW - timedelta(hours=2)
+    past.calls((contact, evening + timedelta(minutes=n), n % 3 == 0) for n in range(60))
+    assert learn(member.team)["call"] == 0
+    assert best_times.fit(member.team, now=NOW + DAY)["call"] == 60
+
+
 def test_a_fit_takes_the_place_of_the_one_before(member: User) -> None:
     contact = treated(member)[0]
     past.habit(contact, 15, until=NOW, days=30)

@@ -103,6 +103,20 @@ def test_an_answer_counts_within_the_window_of_the_trigger_in_all_arms_alike(man
     assert sum(arm["matured"] for arm in counts) == sum(arm["contacts"] for arm in counts) == 40
 
 
+@pytest.mark.parametrize("kind", [Activity.EMAIL_REPLIED, Activity.MEETING_BOOKED, Activity.CALL])
+def test_what_triggers_the_rule_is_no_answer_to_it(manager: User, kind: str) -> None:
+    """A rule that begins with a reply would find that everybody answers at once, whatever the delay."""
+    row, contacts = begin(manager), people(manager, 60)
+    replied(contacts, timedelta(), kind=kind, data={"outcome": "reached"})
+    replied(contacts[:20], 2 * DAY)
+    reading.read(manager.team, now=NOW + DAY)
+    arms.take_in(row, [(one.pk, NOW) for one in contacts])
+    over = NOW + 11 * DAY
+    assert sum(arm["answered"] for arm in experiments.counts(row, now=over)) == 20
+    triggers = {one.pk: NOW for one in contacts}
+    assert experiments.share_answered(triggers, 10 * DAY, now=over) == pytest.approx(1 / 3)
+
+
 def test_nobody_counts_before_the_window_is_over_not_even_who_answered(manager: User) -> None:
     row, contacts = begin(manager), people(manager, 10)
     arms.take_in(row, [(one.pk, NOW + (n % 2) * DAY) for n, one in enumerate(contacts)])

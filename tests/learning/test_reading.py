@@ -70,7 +70,7 @@ def test_a_zone_that_is_not_the_contacts_own_says_whose_it_is(contact: Contact) 
     read(contact)
     row = the_attempt()
     assert (row.zone, row.zone_source, row.local_hour) == ("Europe/Lisbon", "owner", 11)
-    assert (row.reached, row.answered_at, row.matured_at) == (True, NOW, NOW)
+    assert (row.reached, row.answered_at, row.matured_at) == (True, NOW, NOW + 4 * HOUR)
 
 
 def test_who_chose_the_hour(contact: Contact) -> None:
