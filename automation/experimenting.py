@@ -178,9 +178,15 @@ def adopt(experiment: Experiment, arm: int, *, by: User | None, now: datetime) -
         experiments.end(experiment, Experiment.ADOPTED, now=now)
         _let_go(experiment)
         try:
-            return rules.update(rule, by=by, now=now, delay_hours=Decimal(experiment.delays_hours[arm]))
+            return rules.update(rule, by=by, now=now, **_delay_of(experiment, arm))
         except rules.BadRule as bad:
             raise CannotStart(f"The rule cannot be saved as it is: mend it first. {bad}") from None
+
+
+def _delay_of(experiment: Experiment, arm: int) -> dict[str, Any]:
+    """In hours that pass, as they were tried: since it ran out, the rule may have come to count in something else."""
+    hours = Decimal(experiment.delays_hours[arm])
+    return {"delay_kind": "elapsed", "delay_hours": hours, "delay_days": None, "delay_at": None}
 
 
 def figures(experiment: Experiment, *, now: datetime) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def _outcomes(triggers: Mapping[int, datetime], window: timedelta, now: datetime
 
 
 def _first_answers(triggers: Mapping[int, datetime]) -> dict[int, datetime]:
-    """By mail, by a meeting, or by a call that reached them: the first after the trigger, which may be an answer itself."""
+    """By mail, by a meeting, or by a call that reached them: the first after the trigger, which may be one itself."""
     found: dict[int, datetime] = {}
     for part in _parts(triggers):
         since = min(triggers[pk] for pk in part)

@@ -1,7 +1,7 @@
 """Rules that use what was learned: the contact's best time, the priority of the score, delays tried out."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -264,9 +264,11 @@ def test_contacts_get_the_delays_that_are_tried_and_the_winner_is_adopted(manage
 
 
 @pytest.mark.parametrize(
-    "since", [{"delay_kind": "workdays", "delay_days": 9}, {"best_time_within_hours": 48}], ids=["days", "best time"]
+    "since",
+    [{"delay_kind": "business"}, {"delay_kind": "calendar", "delay_hours": 0, "delay_days": 9, "delay_at": time(14)}],
+    ids=["working time", "days"],
 )
-def test_the_delay_that_is_adopted_is_the_one_that_was_tried_whatever_the_rule_became(
+def test_the_delay_that_is_adopted_is_in_hours_as_it_was_tried_whatever_the_rule_counts_in_since(
     manager: User, since: dict[str, Any]
 ) -> None:
     made_by = rule(manager, delay_hours=5)
@@ -277,8 +279,7 @@ def test_the_delay_that_is_adopted_is_the_one_that_was_tried_whatever_the_rule_b
     rules.update(TaskAutomationRule.objects.get(pk=made_by.pk), by=manager, now=NOW, **since)
     row.refresh_from_db()
     experimenting.adopt(row, 1, by=manager, now=NOW + DAY)
-    for contact in learned_hour(manager):
-        assert happens(contact, NOW + DAY).due_date == NOW + 4 * DAY
+    assert happens(builders.make_contact(manager), NOW + DAY).due_date == NOW + 4 * DAY
 
 
 def test_one_who_makes_no_task_counts_all_the_same(manager: User) -> None:
