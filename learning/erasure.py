@@ -29,6 +29,7 @@ def enter(team_id: int) -> None:
 
 def wipe(subject: erase.Subject) -> None:
     _forget_tags(subject)
+    _forget_in_snapshots(subject)
     for model in (ContactAttempt, LeadOutcome, LeadSnapshot, BestTimeProfile, ContactScore, ExperimentContact):
         model._default_manager.filter(contact__in=subject.ids).delete()
 
@@ -60,6 +61,18 @@ def _forget_tags(subject: erase.Subject) -> None:
             ContactScore.objects.filter(pk=score.pk).update(reasons=kept)
     lines = Change.objects.filter(team=subject.team_id, kind="learning")
     erase.redact(lines, ("before", "after"), Redaction(fields, subject.stand_in))
+
+
+def _forget_in_snapshots(subject: erase.Subject) -> None:
+    """Takes tags that quote the person out of what was known of other leads, from which the next version is made."""
+    named, names = subject.redaction(), subject.names
+    rows = LeadSnapshot.objects.filter(contact__team=subject.team_id).exclude(contact__in=subject.ids)
+    rows = erase.holding(rows, ["features"], names) if len(names) <= erase.FEW else rows
+    for row in rows.iterator(chunk_size=erase.CHUNK):
+        tags = row.features.get("tags") or []
+        kept = [tag for tag in tags if not named.found_in(tag)]
+        if len(kept) < len(tags):
+            LeadSnapshot.objects.filter(pk=row.pk).update(features={**row.features, "tags": kept})
 
 
 def _telling(subject: erase.Subject, fields: Iterable[str]) -> set[str]:

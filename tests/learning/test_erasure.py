@@ -8,11 +8,11 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from crm import erase
+from crm import contacts, erase
 from crm.models import Contact
 from domain.learning import lead_score
 from domain.learning.lead_points import PointRule
-from learning import lead_models, lead_scores, nights, reading, settings
+from learning import lead_features, lead_models, lead_scores, nights, reading, settings
 from learning.models import (
     ContactAttempt,
     ContactScore,
@@ -134,6 +134,24 @@ def test_a_tag_that_names_them_leaves_points_versions_and_the_reasons_of_others(
     assert [field for field in rules if not field.startswith("did:")] == ["tag:vip"]
     assert [reason["field"] for reason in ContactScore.objects.get(contact=other).reasons] == ["tag:vip"]
     assert lead_models.train(owner.team, now=NOW) is None, "points and version still agree"
+
+
+def test_a_tag_of_others_that_names_them_is_in_no_later_version() -> None:
+    """Their leads are learned from as they stood in their first night, and would teach it again."""
+    owner = builders.make_manager()
+    contact = builders.make_contact(owner, name=SAYS[0])
+    since = NOW - timedelta(days=60)
+    tagged = [builders.make_contact(owner, created_at=since, tags=[f"by {SAYS[0]}", "vip"]) for _ in range(60)]
+    lead_features.take_snapshots(owner.team, now=since + timedelta(days=1))
+    for n, one in enumerate(tagged):
+        contacts.update(one, by=None, now=NOW, status=Contact.ACTIVE if n % 2 else Contact.LOST)
+    nights.learn(owner.team, now=NOW)
+    assert SAYS[0].lower() in whole(ScoreModel).lower()
+    erase.erase(contact, by=owner, now=NOW)
+    assert lead_models.train(owner.team, now=NOW + timedelta(days=8)) is not None
+    for model in MODELS:
+        assert SAYS[0].lower() not in whole(model).lower(), model.__name__
+    assert LeadSnapshot.objects.get(contact=tagged[0]).features["tags"] == ["vip"], "the other one stays"
 
 
 def test_a_version_without_a_tag_scores_those_who_never_had_it_as_before() -> None:
