@@ -60,7 +60,7 @@ PAGES = (
     "/automations/task-scheduling/{rule}/explain?contact={contact}",
     "/automations/task-scheduling/{rule}/try",
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-12-31",
-    "/automations/backtests/{backtest}",
+    "/automations/task-scheduling/backtests/{backtest}",
     "/automations/task-scheduling/{rule}/activate",
     "/automations/stats",
     "/automations/sequences",

@@ -36,7 +36,7 @@ def asked(office: Office, browser: Client) -> Backtest:
     answer = browser.get(f"{BASE}/{office.rule.pk}/backtest?{span()}")
     row = Backtest.objects.get()
     assert answer.status_code == 302
-    assert answer["Location"] == f"/automations/backtests/{row.pk}"
+    assert answer["Location"] == f"/automations/task-scheduling/backtests/{row.pk}"
     return row
 
 
@@ -45,7 +45,7 @@ def test_it_is_left_and_found_again_with_its_answer(office: Office, browser_of) 
     clicked(contact, hours=30)
     browser = browser_of(office.member)
     row = asked(office, browser)
-    path = f"/automations/backtests/{row.pk}"
+    path = f"/automations/task-scheduling/backtests/{row.pk}"
     waiting = html_of(browser.get(path))
     assert "0 % of the events are behind" in waiting
     assert "data-poll" in waiting
@@ -65,7 +65,7 @@ def test_asked_twice_it_is_replayed_once(office: Office, browser_of) -> None:
     first = asked(office, browser)
     assert asked(office, browser) == first
     moved = browser.get(f"{BASE}/{office.rule.pk}/backtest?{span()}", headers=HTMX)
-    assert moved["HX-Redirect"] == f"/automations/backtests/{first.pk}"
+    assert moved["HX-Redirect"] == f"/automations/task-scheduling/backtests/{first.pk}"
     assert Job.objects.filter(name=backtests.JOB).count() == 1
 
 
@@ -75,7 +75,7 @@ def test_unsaved_changes_are_replayed_as_they_were_sent(office: Office, browser_
     assert browser.post(f"{BASE}/{office.rule.pk}/backtest", FIRST | ROWS).status_code == 302
     rules.update(office.rule, task_title_template="Something else", now=timezone.now())
     runner.run_due()
-    told = browser.get(f"/automations/backtests/{Backtest.objects.get().pk}")
+    told = browser.get(f"/automations/task-scheduling/backtests/{Backtest.objects.get().pk}")
     assert told.context["told"]["difference"]["created"] == -1
     assert "changes that were not saved then" in html_of(told)
 
@@ -83,16 +83,16 @@ def test_unsaved_changes_are_replayed_as_they_were_sent(office: Office, browser_
 def test_it_is_nobody_elses(office: Office, browser_of) -> None:
     row = asked(office, browser_of(office.member))
     for other in (office.manager, office.colleague):
-        assert browser_of(other).get(f"/automations/backtests/{row.pk}").status_code == 404
-        assert browser_of(other).post(f"/automations/backtests/{row.pk}/stop").status_code == 404
-    assert browser_of(office.member).get(f"/automations/backtests/{uuid.uuid4()}").status_code == 404
+        assert browser_of(other).get(f"/automations/task-scheduling/backtests/{row.pk}").status_code == 404
+        assert browser_of(other).post(f"/automations/task-scheduling/backtests/{row.pk}/stop").status_code == 404
+    assert browser_of(office.member).get(f"/automations/task-scheduling/backtests/{uuid.uuid4()}").status_code == 404
     assert Backtest.objects.filter(pk=row.pk).exists()
 
 
 def test_stopped_it_is_gone_and_its_job_does_nothing(office: Office, browser_of) -> None:
     browser = browser_of(office.member)
     row = asked(office, browser)
-    answer = browser.post(f"/automations/backtests/{row.pk}/stop")
+    answer = browser.post(f"/automations/task-scheduling/backtests/{row.pk}/stop")
     assert answer["Location"] == f"{BASE}/{office.rule.pk}/backtest"
     runner.run_due()
     assert Job.objects.get(pk=row.job_id).result == {"skipped": "nobody waits for it any more"}
@@ -124,14 +124,14 @@ def test_what_takes_too_long_even_for_a_job_says_what_to_do(
     row = asked(office, browser)
     monkeypatch.setattr(backtests, "MOST_SECONDS", -1)
     runner.run_due()
-    assert "choose fewer days" in html_of(browser.get(f"/automations/backtests/{row.pk}"))
+    assert "choose fewer days" in html_of(browser.get(f"/automations/task-scheduling/backtests/{row.pk}"))
 
 
 def test_one_whose_job_was_cancelled_says_so_and_is_asked_for_anew(office: Office, browser_of) -> None:
     browser = browser_of(office.member)
     row = asked(office, browser)
     queue.cancel(Job.objects.get(pk=row.job_id), now=timezone.now())
-    assert "stopped before its end" in html_of(browser.get(f"/automations/backtests/{row.pk}"))
+    assert "stopped before its end" in html_of(browser.get(f"/automations/task-scheduling/backtests/{row.pk}"))
     browser.get(f"{BASE}/{office.rule.pk}/backtest?{span()}")
     assert Backtest.objects.count() == 2
 

@@ -81,7 +81,7 @@ PAGES = {
     "/automations/task-scheduling/{rule}/explain?contact={contact}": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest": HOLDERS,
     "/automations/task-scheduling/{rule}/backtest?start=2026-01-01&end=2026-01-31": HOLDERS,
-    "/automations/backtests/{backtest}": ("member",),
+    "/automations/task-scheduling/backtests/{backtest}": ("member",),
     "/automations/task-scheduling/{rule}/activate": ("member", "manager"),
     "/automations/stats": EVERYBODY,
     "/automations/sequences": EVERYBODY,
