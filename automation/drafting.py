@@ -83,7 +83,7 @@ def draft(rule: TaskAutomationRule, event: Event, shared: Shared | None = None, 
         kind=f"rule:{rule.id}",
         estimated_hours=rule.estimated_hours,
         **_priority(rule, event, shared, now),
-        **_due(rule, event, owner, shared),
+        **_due(rule, event, owner, shared, now),
     )
 
 
@@ -164,7 +164,7 @@ def _day(zone: ZoneInfo, now: datetime) -> policies.Day:
     return policies.Day(calendars.from_wall(today, zone), calendars.from_wall(today + DAY, zone))
 
 
-def _due(rule: TaskAutomationRule, event: Event, owner: User, shared: Shared) -> dict[str, Any]:
+def _due(rule: TaskAutomationRule, event: Event, owner: User, shared: Shared, now: datetime) -> dict[str, Any]:
     """The rule's own time, or the contact's best one after it, with what chose it; when whoever has the task works."""
     own = _own_due(rule, event, owner, shared)
     if rule.best_time_within_hours is None or event.contact is None:
@@ -175,6 +175,7 @@ def _due(rule: TaskAutomationRule, event: Event, owner: User, shared: Shared) ->
         usual=own["due_date"],
         within=rule.best_time_within_hours * HOUR,
         key=f"rule:{rule.pk}:{event.key}",
+        now=now,
     )
     if choice is None:
         return own

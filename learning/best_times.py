@@ -24,6 +24,7 @@ EARLIEST, LATEST = 8, 20
 """Local hours of a contact between which anybody may be disturbed, whatever the working hours of a team are."""
 MOMENT = timedelta(minutes=1)
 """How much of the working time has to be left at an hour that is chosen."""
+HOUR = timedelta(hours=1)
 DIGITS = 4
 
 
@@ -178,14 +179,15 @@ class Times:
         return None if profile is None else _Known(self.fit, profile, tried)
 
     def choose(
-        self, contact: Contact, *, worker: User | None, usual: datetime, within: timedelta, key: str
+        self, contact: Contact, *, worker: User | None, usual: datetime, within: timedelta, key: str, now: datetime
     ) -> best_time.Choice | None:
         """When to reach the contact, from `usual` on and within so long after it; None in a team that lets none be
         learned.
 
         The instant lies in the working time of whoever is to do it, or of the team where that is nobody yet, on their
-        own clock, and between EARLIEST and LATEST on the contact's; if it is not `usual` itself. `key` names what is
-        chosen for, as "firing:9": asked again, the choice is the same.
+        own clock, and between EARLIEST and LATEST on the contact's; if it is not `usual` itself. Of an event that is
+        heard of late, hours that are over are left out while there are others. `key` names what is chosen for, as
+        "firing:9": asked again meanwhile, the choice is the same.
         """
         if not self.are_learned:
             return None
@@ -193,9 +195,10 @@ class Times:
         local = usual.astimezone(zone)
         if known is None:
             return best_time.Choice(local, best_time.RULE, best_time.TOO_FEW)
+        slots = best_time.hours(usual, usual + within, zone, allowed=_allowed(self.schedule(worker)))
         return best_time.choose(
             known.profile,
-            best_time.hours(usual, usual + within, zone, allowed=_allowed(self.schedule(worker))),
+            [at for at in slots if at > now - HOUR] or slots,
             usual=local,
             days=known.fit.days,
             history=known.fit.attempts,

@@ -81,6 +81,22 @@ def test_a_task_is_due_when_the_contact_answers_soonest_and_says_why(manager: Us
     assert best_time.BEST_TIME in chosen
 
 
+@pytest.mark.parametrize(("late", "over"), [(2, False), (8, True), (30, False)], ids=["in time", "past", "all past"])
+def test_of_an_event_that_is_heard_of_late_no_hour_is_chosen_that_is_over(
+    manager: User, monkeypatch: pytest.MonkeyPatch, late: int, over: bool
+) -> None:
+    monkeypatch.setattr(best_time, "EXPLORED", 0.0)
+    rule(manager, best_time_within_hours=12)
+    contact, now = learned_hour(manager)[0], NOW + timedelta(hours=late)
+    builders.make_activity(contact, activity_type=Activity.FORM_SUBMITTED, occurred_at=NOW, received_at=now)
+    engine.drain(manager.team_id, now=now)
+    due = Task.objects.latest("pk").due_date
+    if over:
+        assert now - timedelta(hours=1) < due <= NOW + timedelta(hours=13)
+    else:
+        assert due == NOW.replace(hour=15), "the best of all there was"
+
+
 def test_the_hour_lies_in_the_working_time_of_whoever_gets_the_task(manager: User) -> None:
     """The contact's owner works at 15:00. Whom the rule names does not, nor does the team, whoever is then found."""
     contact = learned_hour(manager)[0]

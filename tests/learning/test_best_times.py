@@ -46,7 +46,7 @@ def choose(contact: Contact, usual: datetime = NINE, key: str = "", within: time
     keys = [key] if key else [f"k{n}" for n in range(50)]  # one that does not try by chance
     for key in keys:
         times = best_times.Times(contact.team)
-        found = times.choose(contact, worker=contact.owner, usual=usual, within=within, key=key)
+        found = times.choose(contact, worker=contact.owner, usual=usual, within=within, key=key, now=usual)
         assert found is not None
         if found.chosen_by != best_time.EXPLORE:
             break
@@ -142,7 +142,7 @@ def test_a_team_that_lets_nothing_be_learned_has_no_best_time(member: User) -> N
     learn(member.team)
     TeamLearning.objects.create(team=member.team, times=False)
     times = best_times.Times(member.team)
-    assert times.choose(contact, worker=member, usual=NINE, within=DAY, key="k") is None
+    assert times.choose(contact, worker=member, usual=NINE, within=DAY, key="k", now=NINE) is None
     assert best_times.advice(contact, team=member.team, start=NINE, within=DAY) is None
 
 
