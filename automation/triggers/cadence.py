@@ -10,7 +10,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past, standing
+from automation.triggers.past import Past, in_order, standing
 from crm.models import Activity, Contact
 from domain import calendars, recurrence, touches
 
@@ -50,7 +50,7 @@ def matches(config: dict[str, Any], event: Event) -> bool:
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """The contacts whose touch is due now."""
     rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lte=now, do_not_contact=False)
-    for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
+    for contact in in_order(rows.select_related("owner", "team")):
         assert contact.next_touch_at is not None
         event = _due(contact, contact.next_touch_at)
         if matches(rule.trigger_config, event):

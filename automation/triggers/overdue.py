@@ -10,7 +10,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past, standing
+from automation.triggers.past import Past, in_order, standing
 from crm.models import Contact
 from domain import calendars
 from work.models import Task
@@ -73,7 +73,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     """What is late by as much now."""
     if rule.trigger_config.get("what") == FOLLOW_UP:
         rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lt=now, do_not_contact=False)
-        for contact in rows.select_related("owner", "team").order_by("pk").iterator(chunk_size=500):
+        for contact in in_order(rows.select_related("owner", "team")):
             assert contact.next_touch_at is not None
             if _told_at(contact, contact.next_touch_at) <= now:
                 yield of_follow_up(contact, contact.next_touch_at)
@@ -82,7 +82,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     tasks = Task.objects.overdue(now - late_by).filter(team_id=rule.team_id)
     if only is not None:
         tasks = tasks.filter(contact=only)
-    for task in tasks.select_related("contact__owner", "contact__team").order_by("pk").iterator(chunk_size=500):
+    for task in in_order(tasks.select_related("contact__owner", "contact__team")):
         yield of_task(task, late_by)
 
 

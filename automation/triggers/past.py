@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
+from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from automation import events
 from automation.events import Event
@@ -13,11 +15,24 @@ from crm.models import Activity, Contact
 from people.models import Team
 from work.models import Task
 
+Row = TypeVar("Row", bound=Model)
+PART = 500
+
 
 def standing(only: Contact | None) -> QuerySet[Contact]:
     """The contacts to look at: all that stand, or the one."""
     rows = Contact.objects.standing()
     return rows.filter(pk=only.pk) if only is not None else rows
+
+
+def in_order(rows: QuerySet[Row]) -> Iterator[Row]:
+    """The rows by their ids, a part at a time: for the first ones only the ids of the others are put in order, not all
+    that is known of them.
+    """
+    ids = rows.select_related(None).prefetch_related(None).order_by("pk").values_list("pk", flat=True)
+    waiting = ids.iterator(chunk_size=10 * PART)
+    while part := list(islice(waiting, PART)):
+        yield from rows.filter(pk__in=part).order_by("pk")
 
 
 @dataclass(frozen=True)

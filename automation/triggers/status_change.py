@@ -11,7 +11,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past, standing
+from automation.triggers.past import Past, in_order, standing
 from crm.models import Activity, Contact
 
 KIND = TaskAutomationRule.STATUS_CHANGE
@@ -65,17 +65,18 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
 
     Where the ledger has the change that set it, it is that one, so what was judged for it is not judged again.
     """
-    rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team").order_by("pk")
-    changes = Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).order_by("-occurred_at", "-pk")
-    rows = rows.prefetch_related(Prefetch("activities", changes[:1], to_attr="last_changes"))
+    rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team")
+    newest = Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).order_by("-occurred_at", "-pk")
+    rows = rows.prefetch_related(Prefetch("activities", newest[:1], to_attr="last_changes"))
     wanted = rule.trigger_config.get("to_status")
     if wanted:
         rows = rows.filter(status=wanted)
     old = rule.trigger_config.get("from_status") or ""
     if old:
         rows = rows.exclude(status=old)  # who still has it has not left it
-    for contact in rows.iterator(chunk_size=500):
-        last = (one for one in contact.last_changes if events.of_activity(one).new_status == contact.status)
+    for contact in in_order(rows):
+        changes = contact.last_changes  # type: ignore[attr-defined]  # prefetched
+        last = (one for one in changes if events.of_activity(one).new_status == contact.status)
         change = next(last, None)
         yield Event(
             kind=KIND,

@@ -12,7 +12,7 @@ from automation import events
 from automation.events import Event
 from automation.models import TaskAutomationRule
 from automation.triggers import configs
-from automation.triggers.past import Past
+from automation.triggers.past import Past, in_order
 from crm.models import Contact
 from domain import calendars, cron
 
@@ -94,7 +94,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     if not is_for_contacts(rule):
         yield run(rule, now, None)
     people = audience(rule) if only is None else audience(rule).filter(pk=only.pk)
-    for contact in people.iterator(chunk_size=500):
+    for contact in in_order(people):
         yield run(rule, now, contact)
 
 
