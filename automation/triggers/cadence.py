@@ -50,7 +50,7 @@ def matches(config: dict[str, Any], event: Event) -> bool:
 def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = None) -> Iterator[Event]:
     """The contacts whose touch is due now."""
     rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lte=now, do_not_contact=False)
-    for contact in in_order(rows.select_related("owner", "team")):
+    for contact in in_order(rows, "owner", "team"):
         assert contact.next_touch_at is not None
         event = _due(contact, contact.next_touch_at)
         if matches(rule.trigger_config, event):

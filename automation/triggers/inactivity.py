@@ -101,7 +101,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     rows = standing(only).filter(team_id=rule.team_id, created_at__lte=now - span(config))
     if not config.get("activity_types"):
         rows = rows.filter(Q(last_activity_at__lte=now - span(config)) | Q(last_activity_at__isnull=True))
-    for contact in in_order(rows.select_related("owner", "team")):
+    for contact in in_order(rows, "owner", "team"):
         since = last_sign(config, contact)
         event = silence(config, contact, since)
         if event.occurred_at <= now and matches(config, event):

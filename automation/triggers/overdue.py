@@ -73,7 +73,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     """What is late by as much now."""
     if rule.trigger_config.get("what") == FOLLOW_UP:
         rows = standing(only).filter(team_id=rule.team_id, next_touch_at__lt=now, do_not_contact=False)
-        for contact in in_order(rows.select_related("owner", "team")):
+        for contact in in_order(rows, "owner", "team"):
             assert contact.next_touch_at is not None
             if _told_at(contact, contact.next_touch_at) <= now:
                 yield of_follow_up(contact, contact.next_touch_at)
@@ -82,7 +82,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     tasks = Task.objects.overdue(now - late_by).filter(team_id=rule.team_id)
     if only is not None:
         tasks = tasks.filter(contact=only)
-    for task in in_order(tasks.select_related("contact__owner", "contact__team")):
+    for task in in_order(tasks, "contact__owner", "contact__team"):
         yield of_task(task, late_by)
 
 

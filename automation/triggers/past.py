@@ -1,13 +1,13 @@
 """The ledger between two dates, as triggers read it to say what would have started a rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from typing import TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 
 from automation import events
 from automation.events import Event
@@ -16,7 +16,7 @@ from people.models import Team
 from work.models import Task
 
 Row = TypeVar("Row", bound=Model)
-PART = 500
+PART = 200
 
 
 def standing(only: Contact | None) -> QuerySet[Contact]:
@@ -25,14 +25,14 @@ def standing(only: Contact | None) -> QuerySet[Contact]:
     return rows.filter(pk=only.pk) if only is not None else rows
 
 
-def in_order(rows: QuerySet[Row]) -> Iterator[Row]:
-    """The rows by their ids, a part at a time: for the first ones only the ids of the others are put in order, not all
-    that is known of them.
+def in_order(rows: QuerySet[Row], *related: str, prefetch: Sequence[Prefetch] = ()) -> Iterator[Row]:
+    """The rows by their ids with what they are related to, a part at a time: for the first ones only the ids of the
+    others are put in order, not all that is known of them.
     """
-    ids = rows.select_related(None).prefetch_related(None).order_by("pk").values_list("pk", flat=True)
-    waiting = ids.iterator(chunk_size=10 * PART)
+    waiting = rows.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=10 * PART)
+    whole = rows.model._default_manager.select_related(*related).prefetch_related(*prefetch).order_by("pk")
     while part := list(islice(waiting, PART)):
-        yield from rows.filter(pk__in=part).order_by("pk")
+        yield from whole.filter(pk__in=part)
 
 
 @dataclass(frozen=True)

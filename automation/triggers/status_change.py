@@ -65,16 +65,16 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
 
     Where the ledger has the change that set it, it is that one, so what was judged for it is not judged again.
     """
-    rows = standing(only).filter(team_id=rule.team_id).select_related("owner", "team")
+    rows = standing(only).filter(team_id=rule.team_id)
     newest = Activity.objects.filter(activity_type=Activity.STATUS_CHANGED).order_by("-occurred_at", "-pk")
-    rows = rows.prefetch_related(Prefetch("activities", newest[:1], to_attr="last_changes"))
+    last_one = Prefetch("activities", newest[:1], to_attr="last_changes")
     wanted = rule.trigger_config.get("to_status")
     if wanted:
         rows = rows.filter(status=wanted)
     old = rule.trigger_config.get("from_status") or ""
     if old:
         rows = rows.exclude(status=old)  # who still has it has not left it
-    for contact in in_order(rows):
+    for contact in in_order(rows, "owner", "team", prefetch=[last_one]):
         changes = contact.last_changes  # type: ignore[attr-defined]  # prefetched
         last = (one for one in changes if events.of_activity(one).new_status == contact.status)
         change = next(last, None)

@@ -94,7 +94,7 @@ def current(rule: TaskAutomationRule, *, now: datetime, only: Contact | None = N
     if not is_for_contacts(rule):
         yield run(rule, now, None)
     people = audience(rule) if only is None else audience(rule).filter(pk=only.pk)
-    for contact in in_order(people):
+    for contact in in_order(people, "owner", "team"):
         yield run(rule, now, contact)
 
 
